@@ -1,0 +1,1 @@
+"""Room burst: raw images of one photo to one raw image."""

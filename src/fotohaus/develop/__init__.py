@@ -1,0 +1,1 @@
+"""Room develop: RawImage to Scene, linear light."""

@@ -1,0 +1,111 @@
+"""Compiles every Halide generator of this folder into one shared library with a plain C interface.
+
+Run at build time only (`hatch_build.py`, or `python src/fotohaus/kernels/build.py`): needs the `halide` package and a C
+compiler to link with. Every `*_gen.py` holds one or more generators; each is compiled for all targets, and the generated
+wrapper picks the best one that the processor offers when it is called.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).resolve().parent
+PREFIX = "fotohaus_"
+LIBRARY = HERE / f"libfotohaus_kernels{'.dylib' if sys.platform == 'darwin' else '.so'}"
+
+# Best first: a multi-target Halide library tries them in order, and the last one must run everywhere.
+TARGETS = {
+    "x86_64": ["x86-64-{os}-sse41-avx-f16c-fma-avx2", "x86-64-{os}"],
+    "aarch64": ["arm-64-{os}"],
+}
+MACHINES = {"AMD64": "x86_64", "arm64": "aarch64"}
+
+
+class Generator(NamedTuple):
+    """One generator: the file that defines it and the name that it is registered under."""
+
+    source: Path
+    name: str
+
+
+def generators() -> Iterator[Generator]:
+    """Every generator defined in this folder."""
+    for source in sorted(HERE.glob("*_gen.py")):
+        for name in re.findall(r'^@hl\.generator\(name="(\w+)"\)', source.read_text(), re.MULTILINE):
+            yield Generator(source, name)
+
+
+def targets() -> list[str]:
+    """Halide targets, best first; FOTOHAUS_MACHINE=aarch64 cross-compiles."""
+    machine = os.environ.get("FOTOHAUS_MACHINE") or platform.machine()
+    system = "osx" if sys.platform == "darwin" else "linux"
+    return [t.format(os=system) for t in TARGETS[MACHINES.get(machine, machine)]]
+
+
+def _run(command: list[str]) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"kernel build failed: {' '.join(command)}\n{done.stdout}{done.stderr}")
+
+
+def _compile(generator: Generator, folder: Path) -> Path:
+    """Archive of one generator, from the cache if neither its source nor the compiler changed."""
+    key = hashlib.sha256()
+    shared = [p for p in sorted(HERE.glob("*.py")) if p.name.startswith("common")]
+    for source in (generator.source, *shared):
+        key.update(source.read_bytes())
+    key.update(" ".join([importlib.metadata.version("halide"), generator.name, *targets()]).encode())
+    function = f"{PREFIX}{generator.name}"
+    out = folder / f"{generator.name}-{key.hexdigest()[:16]}"
+    archive = out / f"{function}.a"
+    if not archive.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        target = ",".join(f"{t}-no_runtime" for t in targets())
+        _run([sys.executable, str(generator.source), "-g", generator.name, "-f", function,
+              "-o", str(out), "-e", "static_library", f"target={target}"])  # fmt: skip
+    return archive
+
+
+def _runtime(folder: Path) -> Path:
+    """Archive of Halide's runtime (threads, memory, errors), shared by all kernels."""
+    target = targets()[-1]
+    out = folder / f"runtime-{importlib.metadata.version('halide')}-{target}"
+    archive = out / "halide_runtime.a"
+    if not archive.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        source = next(generators()).source
+        _run([sys.executable, str(source), "-r", "halide_runtime", "-o", str(out), "-e", "static_library",
+              f"target={target}"])  # fmt: skip
+    return archive
+
+
+def build(folder: Path) -> Path:
+    """Compile what changed into `folder` and link the library beside this file; returns the library's path."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        archives = list(pool.map(lambda g: _compile(g, folder), generators()))
+    archives.append(_runtime(folder))
+    compiler = os.environ.get("CC") or (sysconfig.get_config_var("CC") or "cc").split()[0]
+    if sys.platform == "darwin":
+        whole = [f"-Wl,-force_load,{a}" for a in archives]
+    else:
+        whole = ["-Wl,--whole-archive", *map(str, archives), "-Wl,--no-whole-archive", "-s"]
+    partial = LIBRARY.with_suffix(f".{os.getpid()}.tmp")
+    _run([compiler, "-shared", "-fPIC", "-o", str(partial), *whole, "-lpthread", "-ldl", "-lm"])
+    partial.replace(LIBRARY)
+    return LIBRARY
+
+
+if __name__ == "__main__":
+    print(build(HERE.parents[2] / "build" / "kernels"))

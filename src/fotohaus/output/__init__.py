@@ -1,0 +1,1 @@
+"""Room output: Picture, Scene and RawImage to files."""

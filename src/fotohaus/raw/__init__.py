@@ -1,0 +1,1 @@
+"""Room raw: files to RawImage, RawImage to DNG."""

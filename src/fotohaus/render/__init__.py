@@ -1,0 +1,1 @@
+"""Room render: Scene to Picture, display-referred."""
