@@ -1,8 +1,8 @@
 """Compiles every Halide generator of this folder into one shared library with a plain C interface.
 
 Run at build time only (`hatch_build.py`, or `python src/fotohaus/kernels/build.py`): needs the `halide` package and a C
-compiler to link with. Every `*_gen.py` holds one or more generators; each is compiled for all targets, and the generated
-wrapper picks the best one that the processor offers when it is called.
+compiler to link with. Every `*_gen.py` holds one or more generators; each is compiled for all targets, and a wrapper
+that Halide writes picks the best one that the processor offers when it is called.
 """
 
 from __future__ import annotations
