@@ -1,1 +1,19 @@
 """Room develop: RawImage to Scene, linear light."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fotohaus.develop.scene import Scene
+    from fotohaus.raw.image import RawImage
+    from fotohaus.report import Report
+
+
+def develop(raw: RawImage, off: Collection[str] = (), report: Report | None = None) -> Scene:
+    """Develop a raw image to linear light; see `fotohaus.develop.develop.develop`."""
+    # `import fotohaus` brings this verb, so its machinery is imported when it is first used.
+    from fotohaus.develop.develop import develop as run
+
+    return run(raw, off, report)

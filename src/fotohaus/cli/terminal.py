@@ -1,0 +1,68 @@
+"""What a person sees while fotohaus works: a progress bar on a terminal, stage by stage with -v, else nothing."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from fotohaus.report import Report, StageRecord
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+class TerminalReport(Report):
+    """Shows what the stages say on stderr; use as a context manager so that the bar goes away."""
+
+    def __init__(self, verbose: bool = False) -> None:
+        super().__init__()
+        self._verbose = verbose
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> TerminalReport:
+        if sys.stderr.isatty() and not self._verbose:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("", total=None)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def warn(self, text: str) -> None:
+        """Show a warning, on any kind of stderr."""
+        super().warn(text)
+        if self._bar:
+            self._bar.console.print(f"warning: {text}", markup=False, highlight=False)
+        else:
+            print(f"warning: {text}", file=sys.stderr)
+
+    def progress(self, done: int, total: int) -> None:
+        """Move the bar."""
+        if self._bar and self._task is not None:
+            self._bar.update(self._task, completed=done, total=total)
+
+    def began(self, record: StageRecord) -> None:
+        """Name the stage on the bar."""
+        if self._bar and self._task is not None:
+            self._bar.update(self._task, description=record.name, completed=0, total=None)
+
+    def ended(self, record: StageRecord) -> None:
+        """Print the stage's line with -v."""
+        if self._verbose:
+            print(stage_line(record, depth=len(self._open) - 1), file=sys.stderr)
+
+
+def stage_line(record: StageRecord, depth: int = 0) -> str:
+    """One line for a finished stage: its name, time and decisions."""
+    name = "  " * depth + record.name
+    return f"{name:<20} {record.seconds * 1000:7.0f} ms  {'; '.join(record.notes)}".rstrip()

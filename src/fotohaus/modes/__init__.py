@@ -1,0 +1,1 @@
+"""Modes: short compositions of the rooms, one per kind of photo."""
