@@ -1,0 +1,44 @@
+"""The Recipe: validated, and the same after a round trip."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from fotohaus.recipe import STAGES, Recipe
+
+recipes = st.builds(
+    Recipe,
+    merge=st.sampled_from(["robust", "mean", "off"]),
+    reference=st.none() | st.integers(1, 9999),
+    ev=st.floats(-10, 10),
+    auto_exposure=st.booleans(),
+    sharpen=st.floats(0, 1),
+    gamut=st.sampled_from(["srgb", "p3"]),
+    quality=st.integers(1, 100),
+    off=st.lists(st.sampled_from(STAGES)).map(tuple),
+)
+
+
+@given(recipes)
+def test_toml_round_trip(recipe: Recipe) -> None:
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
+
+
+@pytest.mark.parametrize(
+    "text", ["ev = nan", "ev = 11", "quality = 0", "nonsense = 1", "look = 'x'", "off = ['x']", "= 1", "version = 2"]
+)
+def test_what_is_no_recipe_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 (tomllib's and pydantic's errors are both ValueErrors)
+        Recipe.from_toml(text)
+
+
+def test_off_takes_a_list_in_words() -> None:
+    assert Recipe(off="sharpen, tone").off == ("sharpen", "tone")  # type: ignore[arg-type]
+    assert set(Recipe(off="all").off) == set(STAGES)  # type: ignore[arg-type]
+    assert not Recipe(off=("dither",)).enabled("dither")
+
+
+def test_a_recipe_does_not_change() -> None:
+    with pytest.raises(ValidationError):
+        Recipe().ev = 1.0  # type: ignore[misc]
