@@ -1,0 +1,235 @@
+"""RawImage to DNG: the mosaic (or linear raw) and every fact that a raw developer needs, losslessly compressed.
+
+Adobe Digital Negative specification 1.7.1; the files declare version 1.4, which every developer reads.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fotohaus.errors import WriteError
+from fotohaus.raw.exif import add_capture, software
+from fotohaus.raw.image import PLANES, ColorCalibration, GainMap, Opcode, RawImage
+from fotohaus.raw.tiff_write import Directory, Type, encode
+
+_GAIN_MAP = 9
+_DNG_1_3 = 0x01030000
+_OPTIONAL = 1
+_TILE = 512
+
+
+def encode_dng(raw: RawImage, *, xmp: bytes | None = None, preview: NDArray[np.uint8] | None = None) -> bytes:
+    """A DNG 1.4 file: a mosaic DNG, or a linear one if the raw image has no CFA.
+
+    The samples are compressed by lossless JPEG (ITU-T T.81, process 14, predictor 1), as 16 bits. Levels, crop,
+    orientation, colour, noise and opcodes are the raw image's own. Serial number, owner and position are left out.
+
+    xmp : an XMP packet to embed.
+    preview : (h, w, 3) uint8 sRGB, turned like the mosaic as stored. It becomes the file's first image, and the raw its
+        second.
+
+    Raises WriteError if the raw image has no pixels or holds numbers that DNG can't (a NaN in a matrix, say), and if
+    the file would be larger than 4 GiB.
+    """
+    try:
+        return b"".join(_encode(raw, xmp, preview))
+    except ValueError as error:
+        raise WriteError(None, f"not expressible as DNG: {error}") from None
+
+
+def _encode(raw: RawImage, xmp: bytes | None, preview: NDArray[np.uint8] | None) -> list[bytes]:
+    root = Directory()
+    image = root
+    if preview is not None:
+        _preview(root, preview)
+        image = root.below(330, Directory())
+    root.set(274, Type.SHORT, raw.orientation)
+    _identity(root, raw)
+    _color(root, raw.color)
+    add_capture(root, raw.capture)
+    if raw.noise is not None:
+        pairs = zip(raw.noise.scale, raw.noise.offset, strict=True)
+        root.set(51041, Type.DOUBLE, [value for pair in pairs for value in pair])
+    if xmp is not None:
+        root.set(700, Type.BYTE, xmp)
+    _image(image, raw)
+    return encode(root)
+
+
+def _identity(root: Directory, raw: RawImage) -> None:
+    root.set(50706, Type.BYTE, bytes([1, 4, 0, 0]))
+    # A reader must be as new as the newest opcode that it may not skip.
+    needed = max([0x01010000, *(_opcode_head(o)[1] for o in _opcodes(raw) if not _opcode_head(o)[2] & _OPTIONAL)])
+    root.set(50707, Type.BYTE, struct.pack(">I", needed))
+    capture = raw.capture
+    make, model = capture.make or "", capture.model or ""
+    known = model if model.lower().startswith(make.lower()) else f"{make} {model}"
+    root.text(50708, capture.unique_model)
+    if 50708 not in root:
+        root.text(50708, known)
+    if 50708 not in root:
+        root.text(50708, "Unknown camera")
+    if len(capture.sources) == 1:
+        root.text(50827, os.path.basename(capture.sources[0]))
+
+
+def _color(root: Directory, color: ColorCalibration) -> None:
+    def matrix(tag: int, values: NDArray[np.float64] | None) -> None:
+        if values is not None:
+            root.set(tag, Type.SRATIONAL, np.asarray(values, float).ravel().tolist())
+
+    matrix(50721, color.color_matrix_1)
+    root.set(50778, Type.SHORT, color.illuminant_1)
+    if color.color_matrix_2 is not None and color.illuminant_2 is not None:
+        matrix(50722, color.color_matrix_2)
+        root.set(50779, Type.SHORT, color.illuminant_2)
+        matrix(50724, color.calibration_2 if np.any(color.calibration_2 != np.eye(3)) else None)
+        matrix(50965, color.forward_matrix_2)
+    matrix(50723, color.calibration_1 if np.any(color.calibration_1 != np.eye(3)) else None)
+    matrix(50964, color.forward_matrix_1)
+    root.set(50727, Type.RATIONAL, color.analog_balance)
+    if color.as_shot_neutral is not None:
+        root.set(50728, Type.RATIONAL, color.as_shot_neutral)
+    elif color.as_shot_white_xy is not None:
+        root.set(50729, Type.RATIONAL, color.as_shot_white_xy)
+    root.set(50730, Type.SRATIONAL, color.baseline_exposure)
+
+
+def _image(image: Directory, raw: RawImage) -> None:
+    height, width = raw.mosaic.shape[:2]
+    samples = 1 if raw.cfa else 3
+    expected = (height, width) if raw.cfa else (height, width, 3)
+    if raw.mosaic.dtype != np.uint16 or raw.mosaic.shape != expected or 0 in expected:
+        raise ValueError(f"samples are {raw.mosaic.dtype} {raw.mosaic.shape}, not uint16 {expected}")
+    image.set(254, Type.LONG, 0)
+    image.set(256, Type.LONG, width)
+    image.set(257, Type.LONG, height)
+    image.set(258, Type.SHORT, [16] * samples)
+    image.set(259, Type.SHORT, 7)
+    image.set(262, Type.SHORT, 32803 if raw.cfa else 34892)
+    image.set(277, Type.SHORT, samples)
+    image.set(284, Type.SHORT, 1)
+    if raw.cfa:
+        image.set(33421, Type.SHORT, (2, 2))
+        image.set(33422, Type.BYTE, bytes(PLANES.index(letter) for letter in raw.cfa))
+        image.set(50710, Type.BYTE, bytes([0, 1, 2]))
+        image.set(50711, Type.SHORT, 1)
+    _levels(image, raw)
+    image.set(50718, Type.RATIONAL, (Fraction(1), Fraction(1)))
+    image.set(50719, Type.LONG, (raw.crop.left, raw.crop.top))
+    image.set(50720, Type.LONG, (raw.crop.width, raw.crop.height))
+    image.set(50780, Type.RATIONAL, Fraction(1))
+    image.set(50829, Type.LONG, (0, 0, height, width))
+    for tag, opcodes in ((51008, raw.opcodes_1), (51009, raw.opcodes_2), (51022, raw.opcodes_3)):
+        if opcodes:
+            image.set(tag, Type.UNDEFINED, encode_opcodes(opcodes))
+    tile_height, tile_width = _tile_side(height), _tile_side(width)
+    image.set(322, Type.LONG, tile_width)
+    image.set(323, Type.LONG, tile_height)
+    image.tiles(_tiles(raw.mosaic, tile_height, tile_width))
+
+
+def _levels(image: Directory, raw: RawImage) -> None:
+    black, white = np.asarray(raw.black, float), np.asarray(raw.white, float)
+    shape = (2, 2) if raw.cfa else (1, 3)
+    if black.shape != shape or white.shape != shape or not (np.isfinite(white).all() and (white > black).all()):
+        raise ValueError(f"black and white levels must be finite, {shape}, and white above black")
+    image.set(50713, Type.SHORT, shape if raw.cfa else (1, 1))
+    image.set(50714, Type.RATIONAL, np.maximum(black, 0).ravel().tolist())
+    # WhiteLevel is one whole number for the whole mosaic: the lowest, above which some position is clipped.
+    whites = np.clip(np.round([white.min()] if raw.cfa else white.ravel()), 1, 65535)
+    image.set(50717, Type.LONG, [int(w) for w in whites])
+
+
+def _tile_side(length: int) -> int:
+    """A side near 512 that wastes little padding; TIFF asks for multiples of 16."""
+    count = -(-length // _TILE)
+    return -(-length // (16 * count)) * 16
+
+
+def _tiles(mosaic: NDArray[np.uint16], height: int, width: int) -> list[bytes]:
+    import imagecodecs
+
+    def compress(corner: tuple[int, int]) -> bytes:
+        top, left = corner
+        tile = mosaic[top : top + height, left : left + width]
+        if tile.shape[:2] != (height, width):
+            # Whole CFA periods are repeated, so that the padding compresses like the image.
+            padding = [(0, height - tile.shape[0]), (0, width - tile.shape[1]), (0, 0)][: tile.ndim]
+            tile = np.pad(tile, padding, mode="reflect" if min(tile.shape[:2]) > 1 else "edge")
+        if mosaic.ndim == 2:
+            # Neighbours of one colour become neighbouring samples: two components side by side.
+            tile = tile.reshape(height, width // 2, 2)
+        return bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(tile), lossless=True, predictor=1, bitspersample=16))
+
+    rows, columns = mosaic.shape[:2]
+    corners = [(top, left) for top in range(0, rows, height) for left in range(0, columns, width)]
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        return list(pool.map(compress, corners))
+
+
+def _preview(root: Directory, preview: NDArray[np.uint8]) -> None:
+    from imagecodecs import jpeg8_encode
+
+    if preview.dtype != np.uint8 or preview.ndim != 3 or preview.shape[2] != 3 or 0 in preview.shape:
+        raise ValueError(f"the preview is {preview.dtype} {preview.shape}, not uint8 (h, w, 3)")
+    height, width = preview.shape[:2]
+    root.set(254, Type.LONG, 1)
+    root.set(256, Type.LONG, width)
+    root.set(257, Type.LONG, height)
+    root.set(258, Type.SHORT, [8, 8, 8])
+    root.set(259, Type.SHORT, 7)
+    root.set(262, Type.SHORT, 6)
+    root.set(277, Type.SHORT, 3)
+    root.set(278, Type.LONG, height)
+    root.set(284, Type.SHORT, 1)
+    root.set(530, Type.SHORT, (2, 2))
+    root.set(531, Type.SHORT, 1)
+    root.set(532, Type.RATIONAL, [Fraction(n) for n in (0, 255, 128, 255, 128, 255)])
+    name, _, number = software().partition(" ")
+    root.text(50966, name)
+    root.text(50967, number)
+    root.set(50970, Type.LONG, 2)  # PreviewColorSpace: sRGB
+    root.strips([bytes(jpeg8_encode(np.ascontiguousarray(preview), level=85, subsampling="420"))])
+
+
+def _opcodes(raw: RawImage) -> Iterator[Opcode]:
+    yield from (*raw.opcodes_1, *raw.opcodes_2, *raw.opcodes_3)
+
+
+def _opcode_head(opcode: Opcode) -> tuple[int, int, int]:
+    """Id, DNG version and flags."""
+    if isinstance(opcode, GainMap):
+        return _GAIN_MAP, _DNG_1_3, _OPTIONAL
+    return opcode.opcode_id, opcode.dng_version, opcode.flags
+
+
+def _gain_map(opcode: GainMap) -> bytes:
+    area, gains = opcode.area, np.asarray(opcode.gains)
+    if gains.ndim != 3:
+        raise ValueError(f"the gains of a GainMap must have three dimensions, got {gains.shape}")
+    head = struct.pack(
+        ">10I4dI",
+        *(area.top, area.left, area.top + area.height, area.left + area.width),
+        *(opcode.plane, opcode.planes, opcode.row_pitch, opcode.col_pitch),
+        *gains.shape[:2],
+        *(opcode.spacing_v, opcode.spacing_h, opcode.origin_v, opcode.origin_h),
+        gains.shape[2],
+    )
+    return head + gains.astype(">f4").tobytes()
+
+
+def encode_opcodes(opcodes: Sequence[Opcode]) -> bytes:
+    """An opcode list (DNG 1.7.1, chapter 7): big-endian whatever the file's byte order is."""
+    parts = [struct.pack(">I", len(opcodes))]
+    for opcode in opcodes:
+        data = _gain_map(opcode) if isinstance(opcode, GainMap) else opcode.data
+        parts.append(struct.pack(">4I", *_opcode_head(opcode), len(data)) + data)
+    return b"".join(parts)
