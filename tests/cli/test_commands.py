@@ -1,0 +1,210 @@
+"""The command line from outside: what people type, what they get, and what they are told."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SAMPLE = Path(__file__).resolve().parents[2] / "src" / "fotohaus" / "sample"
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    def run(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "fotohaus", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def frame() -> Path:
+    return sorted(SAMPLE.glob("*.dng"))[0]
+
+
+@pytest.mark.parametrize("name", ["p.jpg", "p.tif", "p.png", "p.exr", "p.dng"])
+def test_one_frame_becomes_a_file_quietly(run: Run, frame: Path, tmp_path: Path, name: str) -> None:
+    done = run("develop", frame, "-o", name)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_a_folder_of_frames_is_one_photo(run: Run, tmp_path: Path) -> None:
+    done = run("develop", SAMPLE, "-o", "photo.jpg", "-v")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert "merge" in done.stderr
+    with Image.open(tmp_path / "photo.jpg") as photo:
+        assert min(photo.size) > 100
+
+
+@pytest.mark.parametrize("name", ["first.jpg", "first.png", "first.tif"])
+def test_the_recipe_inside_a_photo_makes_it_again(run: Run, frame: Path, tmp_path: Path, name: str) -> None:
+    assert run("develop", frame, "-o", name, "--ev", "0.7", "--sharpen", "0", "--gamut", "srgb").returncode == 0
+    assert run("develop", frame, "-o", "again.png", "--recipe", name).returncode == 0
+    assert run("develop", frame, "-o", "direct.png", "--ev", "0.7", "--sharpen", "0", "--gamut", "srgb").returncode == 0
+    assert run("develop", frame, "-o", "other.png").returncode == 0
+    again, direct, other = ((tmp_path / n).read_bytes() for n in ("again.png", "direct.png", "other.png"))
+    assert again == direct
+    assert again != other
+
+
+def test_a_recipe_from_toml_and_options_on_top(run: Run, frame: Path, tmp_path: Path) -> None:
+    (tmp_path / "dark.toml").write_text("ev = -1.0\n")
+    for name, *options in (["dark.png"], ["lighter.png", "--ev", "0"]):
+        assert run("develop", frame, "-o", name, "--recipe", "dark.toml", *options).returncode == 0
+    dark, lighter = (np.asarray(Image.open(tmp_path / n)).mean() for n in ("dark.png", "lighter.png"))
+    assert dark < 0.8 * lighter
+
+
+def test_threads_do_not_change_a_byte(run: Run, tmp_path: Path) -> None:
+    for threads in (1, 2):
+        assert run("develop", SAMPLE, "-o", f"{threads}.jpg", "--threads", threads).returncode == 0
+    assert (tmp_path / "1.jpg").read_bytes() == (tmp_path / "2.jpg").read_bytes()
+
+
+def test_every_stage_has_an_off_switch(run: Run, frame: Path) -> None:
+    done = run("develop", frame, "-o", "plain.png", "--off", "all")
+    assert done.returncode == 0, done.stderr
+
+
+def bad_inputs(folder: Path, frame: Path) -> dict[str, Path]:
+    whole = frame.read_bytes()
+    contents = {
+        "empty.dng": b"",
+        "text.dng": b"this is a letter, not a photograph\n" * 40,
+        "head.dng": whole[:8],
+        "half.dng": whole[: len(whole) // 2],
+        "endless.dng": b"II*\0\x08\0\0\0" + b"\0\0" + b"\x08\0\0\0",
+        "picture.jpg": b"\xff\xd8\xff\xe0" + bytes(100),
+    }
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
+    (folder / "folder").mkdir()
+    return {name: folder / name for name in [*contents, "folder", "missing.dng"]}
+
+
+@pytest.mark.parametrize(
+    "name", ["empty.dng", "text.dng", "head.dng", "half.dng", "endless.dng", "picture.jpg", "folder", "missing.dng"]
+)
+def test_bad_input_is_one_line_and_exit_1(run: Run, frame: Path, tmp_path: Path, name: str) -> None:
+    path = bad_inputs(tmp_path, frame)[name]
+    before = set(os.listdir(tmp_path))
+    done = run("develop", path, "-o", "out.jpg")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("fotohaus: ")
+    assert name in done.stderr
+    assert set(os.listdir(tmp_path)) == before
+
+
+def test_a_bad_frame_among_good_ones_is_named(run: Run, frame: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.dng"
+    broken.write_bytes(frame.read_bytes()[:1000])
+    done = run("develop", frame, broken, "-o", "out.jpg")
+    assert done.returncode == 1
+    assert "broken.dng" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("out", ["nowhere/out.jpg", "out.gif", "out", "taken.jpg"])
+def test_an_output_that_can_not_be_is_said_before_the_work(run: Run, frame: Path, tmp_path: Path, out: str) -> None:
+    (tmp_path / "taken.jpg").mkdir()
+    done = run("develop", frame, "-o", out)
+    assert done.returncode == 1
+    assert out in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_input_is_never_overwritten(run: Run, frame: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.dng"
+    mine.write_bytes(frame.read_bytes())
+    done = run("develop", mine, "-o", mine)
+    assert done.returncode == 1
+    assert "never overwritten" in done.stderr
+    assert mine.read_bytes() == frame.read_bytes()
+
+
+def test_a_full_disk_leaves_nothing(run: Run, frame: Path, tmp_path: Path) -> None:
+    # A limit on the size of files fails the write in the middle, as a full disk does.
+    script = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
+        f"sys.argv = ['fotohaus', 'develop', {str(frame)!r}, '-o', 'out.jpg'];"
+        "from fotohaus.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "out.jpg" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["develop"],
+        ["develop", "x.dng"],
+        ["develop", "x.dng", "-o", "a.jpg", "--ev", "much"],
+        ["develop", "x.dng", "-o", "a.jpg", "--ev", "99"],
+        ["develop", "x.dng", "-o", "a.jpg", "--off", "gravity"],
+        ["develop", "x.dng", "-o", "a.jpg", "--threads", "-1"],
+        ["frobnicate"],
+    ],
+)
+def test_wrong_usage_is_exit_2(run: Run, arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_info_says_what_the_file_says(run: Run, frame: Path) -> None:
+    done = run("info", frame, "--json")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert "private" not in facts
+    text = run("info", frame)
+    assert text.returncode == 0
+    assert len(text.stdout.splitlines()) > 10
+
+
+def test_info_goes_on_after_a_bad_file(run: Run, frame: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.dng").write_bytes(b"no")
+    done = run("info", "bad.dng", frame)
+    assert done.returncode == 1
+    assert "bad.dng" in done.stderr
+    assert frame.name in done.stdout
+
+
+def test_demo_makes_two_photos_and_says_where(run: Run, tmp_path: Path) -> None:
+    done = run("demo", "-o", "photos")
+    assert done.returncode == 0, done.stderr
+    for name in ("photo.jpg", "one-frame.jpg"):
+        assert str(tmp_path / "photos" / name) in done.stdout
+        with Image.open(tmp_path / "photos" / name) as photo:
+            photo.load()
+
+
+def test_help_and_import_stay_light() -> None:
+    script = (
+        "import sys, fotohaus, fotohaus.cli.app;print([m for m in ('numpy', 'PIL', 'imagecodecs') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
