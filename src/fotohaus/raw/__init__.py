@@ -1,1 +1,27 @@
 """Room raw: files to RawImage, RawImage to DNG."""
+
+from fotohaus.raw.image import (
+    CaptureInfo,
+    ColorCalibration,
+    GainMap,
+    NoiseProfile,
+    OtherOpcode,
+    RawImage,
+    Rectangle,
+)
+from fotohaus.raw.sources import RAW_EXTENSIONS, expand_sources, read, read_raw, stream
+
+__all__ = [
+    "RAW_EXTENSIONS",
+    "CaptureInfo",
+    "ColorCalibration",
+    "GainMap",
+    "NoiseProfile",
+    "OtherOpcode",
+    "RawImage",
+    "Rectangle",
+    "expand_sources",
+    "read",
+    "read_raw",
+    "stream",
+]

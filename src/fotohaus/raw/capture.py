@@ -1,0 +1,138 @@
+"""CaptureInfo from TIFF and EXIF fields (EXIF 2.32 section 4.6), tolerant of what cameras leave empty."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import PurePath
+from typing import TypeVar
+
+from fotohaus.raw import tags
+from fotohaus.raw.image import CaptureInfo
+from fotohaus.raw.tiff import Ifd, Tiff, TiffError
+
+_T = TypeVar("_T")
+
+
+def read_capture(tiff: Tiff, name: str | None = None) -> CaptureInfo:
+    """What a TIFF, DNG or EXIF block says about the capture.
+
+    A value that is empty, 0/0, or zero where zero means nothing (exposure time, aperture, ISO, focal length) is None.
+    `name` is the name of the file, for `sources`.
+    """
+    ifds = [tiff.ifd(tiff.first)]
+    if (exif := ifds[0].child(tags.EXIF_IFD)) is not None:
+        ifds.insert(0, exif)
+    fields = _Fields(ifds)
+    time = _first(fields.time(t) for t in (tags.DATE_TIME_ORIGINAL, tags.DATE_TIME_DIGITIZED, tags.DATE_TIME))
+    program = fields.integer(tags.EXPOSURE_PROGRAM)
+    metering = fields.integer(tags.METERING_MODE)
+    return CaptureInfo(
+        make=fields.text(tags.MAKE),
+        model=fields.text(tags.MODEL),
+        unique_model=fields.text(tags.UNIQUE_CAMERA_MODEL),
+        software=fields.text(tags.SOFTWARE),
+        taken=time,
+        subsecond=_digits(_first(fields.text(t) for t in (tags.SUBSEC_TIME_ORIGINAL, tags.SUBSEC_TIME))),
+        utc_offset=_first(
+            fields.text(t) for t in (tags.OFFSET_TIME_ORIGINAL, tags.OFFSET_TIME_DIGITIZED, tags.OFFSET_TIME)
+        ),
+        exposure_time=fields.positive(tags.EXPOSURE_TIME),
+        f_number=fields.positive(tags.F_NUMBER),
+        iso=_iso(fields),
+        exposure_bias=fields.number(tags.EXPOSURE_BIAS),
+        focal_length=fields.positive(tags.FOCAL_LENGTH),
+        focal_length_35mm=fields.positive(tags.FOCAL_LENGTH_35MM),
+        lens_make=fields.text(tags.LENS_MAKE),
+        lens_model=fields.text(tags.LENS_MODEL),
+        flash=fields.integer(tags.FLASH),
+        metering=metering or None,
+        exposure_program=program or None,
+        artist=fields.text(tags.ARTIST),
+        copyright=fields.text(tags.COPYRIGHT),
+        description=fields.text(tags.IMAGE_DESCRIPTION),
+        serial=fields.text(tags.BODY_SERIAL_NUMBER) or fields.text(tags.CAMERA_SERIAL_NUMBER),
+        owner=fields.text(tags.CAMERA_OWNER_NAME),
+        position=_position(ifds[-1].child(tags.GPS_IFD)),
+        sources=() if name is None else (PurePath(name).name,),
+    )
+
+
+class _Fields:
+    """Fields of several IFDs, the first that has one winning; damaged fields count as absent."""
+
+    def __init__(self, ifds: list[Ifd]) -> None:
+        self.ifds = ifds
+
+    def text(self, tag: int) -> str | None:
+        for ifd in self.ifds:
+            try:
+                if text := ifd.text(tag):
+                    return text
+            except TiffError:
+                continue
+        return None
+
+    def number(self, tag: int) -> float | None:
+        for ifd in self.ifds:
+            try:
+                if (number := ifd.number(tag)) is not None:
+                    return number
+            except TiffError:
+                continue
+        return None
+
+    def positive(self, tag: int) -> float | None:
+        number = self.number(tag)
+        return number if number is not None and number > 0 else None
+
+    def integer(self, tag: int) -> int | None:
+        number = self.number(tag)
+        return None if number is None else round(number)
+
+    def time(self, tag: int) -> datetime | None:
+        try:
+            return datetime.strptime((self.text(tag) or "")[:19], "%Y:%m:%d %H:%M:%S")
+        except ValueError:
+            return None
+
+
+def _first(values: Iterable[_T | None]) -> _T | None:
+    return next((v for v in values if v is not None), None)
+
+
+def _digits(text: str | None) -> str | None:
+    return text if text is not None and text.isdigit() else None
+
+
+def _iso(fields: _Fields) -> int | None:
+    iso = fields.integer(tags.ISO) or 0
+    # 65535 in the 16-bit field means: see the wider ones.
+    if not 0 < iso < 65535:
+        wider = (tags.ISO_SPEED, tags.RECOMMENDED_EXPOSURE_INDEX, tags.STANDARD_OUTPUT_SENSITIVITY)
+        iso = next((v for t in wider if (v := fields.integer(t) or 0) > 0), iso)
+    return iso if iso > 0 else None
+
+
+def _position(gps: Ifd | None) -> tuple[float, float] | None:
+    """Latitude and longitude in degrees, north and east positive."""
+    if gps is None:
+        return None
+    angles: list[float] = []
+    for tag, reference, limit in (
+        (tags.GPS_LATITUDE, tags.GPS_LATITUDE_REF, 90.0),
+        (tags.GPS_LONGITUDE, tags.GPS_LONGITUDE_REF, 180.0),
+    ):
+        try:
+            parts, side = gps.floats(tag, 3), gps.text(reference)
+        except TiffError:
+            return None
+        if parts is None or side is None:
+            return None
+        # Phones write whole degrees and minutes and leave seconds 0/0.
+        degrees = sum(part / unit for part, unit in zip(parts, (1, 60, 3600), strict=True) if math.isfinite(part))
+        if not math.isfinite(parts[0]) or not 0 <= degrees <= limit:
+            return None
+        angles.append(-degrees if side.upper()[0] in "SW" else degrees)
+    return angles[0], angles[1]

@@ -1,0 +1,109 @@
+"""From names to raw images: which files, in which order, one or all at a time."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from fotohaus.errors import ReadError
+from fotohaus.raw.dng_read import is_dng, read_dng
+from fotohaus.raw.image import RawImage
+from fotohaus.raw.tiff import Source, Tiff, TiffError
+from fotohaus.report import Report
+
+_NAMES = "dng 3fr ari arw cr2 cr3 crw dcr erf fff gpr iiq kdc mef mos mrw nef nrw orf pef raf rw2 rwl sr2 srf srw x3f"
+# Extensions by which a file in a folder is taken for a raw image.
+RAW_EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split(" "))
+
+PathLike = str | os.PathLike[str]
+
+
+def _natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+    """Sort key by which IMG_2 comes before IMG_10."""
+    parts = re.split(r"(\d+)", path.name.casefold())
+    return [(1, int(p), "") if p.isdecimal() else (0, 0, p) for p in parts], path.name
+
+
+def expand_sources(sources: Sequence[PathLike]) -> list[Path]:
+    """The raw files that sources name: files as given, a folder's raw files in natural order.
+
+    Hidden files and files without a raw file's extension are skipped in folders, but never when named. A file named
+    twice counts once. Raises ReadError for a path that does not exist, a folder without raw files, and no sources.
+    """
+    if not sources:
+        raise ReadError(None, "no raw files were named")
+    files: list[Path] = []
+    for source in sources:
+        path = Path(source)
+        try:
+            if path.is_dir():
+                inside = [p for p in path.iterdir() if p.suffix.lower() in RAW_EXTENSIONS and p.name[0] != "."]
+                found = sorted((p for p in inside if p.is_file()), key=_natural)
+                if not found:
+                    raise ReadError(path, "is a folder without raw files")
+                files += found
+            elif path.exists():
+                files.append(path)
+            else:
+                raise ReadError(path, "no such file or folder")
+        except OSError as error:
+            raise ReadError(path, _reason(error)) from None
+        except ValueError:
+            raise ReadError(path, "is not a file name") from None
+    return list({os.path.realpath(f): f for f in reversed(files)}.values())[::-1]
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, PermissionError):
+        return "no permission to read it"
+    return (error.strerror or str(error)).lower()
+
+
+def read_raw(path: PathLike, report: Report | None = None) -> RawImage:
+    """Read one raw file: DNG by fotohaus itself, everything else by LibRaw.
+
+    Raises ReadError if the file is missing, unreadable, damaged, or of a kind that is not read.
+    """
+    try:
+        with Source(path=path) as source:
+            tiff = Tiff(source)
+            if not is_dng(tiff):
+                raise TiffError("is not a DNG")
+            return read_dng(source, path, report)
+    except TiffError as error:
+        raise ReadError(path, str(error)) from None
+    except OSError as error:
+        raise ReadError(path, _reason(error)) from None
+    except MemoryError:
+        raise ReadError(path, "is too large for this machine's memory") from None
+
+
+def read(paths: PathLike | Sequence[PathLike], report: Report | None = None) -> list[RawImage]:
+    """Read raw files, or all in a folder, into memory at once.
+
+    Raises ReadError for the first that can't be read.
+    """
+    return list(stream(paths, report))
+
+
+def stream(paths: PathLike | Sequence[PathLike], report: Report | None = None) -> Iterator[RawImage]:
+    """Read raw files one after the other, each while the one before is worked on; at most two are held.
+
+    Raises ReadError, when its turn comes, for one that can't be read.
+    """
+    report = report or Report()
+    files = expand_sources([paths] if isinstance(paths, (str, os.PathLike)) else paths)
+    with ThreadPoolExecutor(1, "fotohaus-read") as pool:
+        following = pool.submit(read_raw, files[0], report)
+        for i in range(len(files)):
+            image = following.result()
+            report.progress(i + 1, len(files))
+            if i + 1 < len(files):
+                following = pool.submit(read_raw, files[i + 1], report)
+            yield image
+            del image
