@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,6 +13,8 @@ from fotohaus.raw.image import CaptureInfo
 from fotohaus.recipe import Recipe
 
 Gamut = Literal["srgb", "p3"]
+
+NOTEBOOK_WIDTH = 1024
 
 
 @dataclass(frozen=True)
@@ -26,3 +29,24 @@ class Picture:
     gamut: Gamut = "p3"
     recipe: Recipe = field(default_factory=Recipe)
     capture: CaptureInfo = field(default_factory=CaptureInfo)
+
+    def _repr_png_(self) -> bytes:
+        """The picture as a notebook shows it: at most 1024 px wide, sRGB."""
+        from PIL import Image
+
+        from fotohaus.render import color
+
+        height, width = self.pixels.shape[:2]
+        eight = np.empty(self.pixels.shape, np.uint8)
+        np.floor_divide(self.pixels, 257, out=eight, casting="unsafe")
+        image = Image.fromarray(eight)
+        if width > NOTEBOOK_WIDTH:
+            size = NOTEBOOK_WIDTH, max(1, round(height * NOTEBOOK_WIDTH / width))
+            image = image.resize(size, Image.Resampling.LANCZOS)
+        if self.gamut != "srgb":
+            to_srgb = np.linalg.solve(color.rgb_to_xyz("srgb"), color.rgb_to_xyz(self.gamut))
+            linear = color.decode_srgb(np.asarray(image) / 255) @ to_srgb.T
+            image = Image.fromarray(np.rint(color.encode_srgb(linear.clip(0, 1)) * 255).astype(np.uint8))
+        out = io.BytesIO()
+        image.save(out, "PNG")
+        return out.getvalue()

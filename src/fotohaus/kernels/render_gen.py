@@ -1,0 +1,194 @@
+"""Scene-linear Rec. 2020 to encoded display RGB in one pass: exposure, tone, sharpening, gamut, transfer function."""
+
+import halide as hl
+from halide import f32
+
+from fotohaus.kernels.common import c, x, y
+
+CURVE_STEPS = 64  # table entries per octave of the curve
+CURVE_LOW, CURVE_HIGH = -16, 8  # octaves that the curve's table spans
+ENCODE_STEPS, ENCODE_LOW = 128, -9
+LARGEST = 2.0**30
+
+
+def finite(v):
+    """The value with NaN as 0 and infinities as a large number; on bits, because float comparisons assume no NaN."""
+    bits = hl.reinterpret(hl.UInt(32), v)
+    magnitude = bits & hl.u32(0x7FFFFFFF)
+    largest = hl.reinterpret(hl.UInt(32), f32(LARGEST))
+    magnitude = hl.select(magnitude > hl.u32(0x7F800000), hl.u32(0), hl.min(magnitude, largest))
+    return hl.reinterpret(hl.Float(32), magnitude | (bits & hl.u32(0x80000000)))
+
+
+def cube_root(v):
+    """Signed cube root to 1e-7 relative: an inverse cube root guessed from the bits, then two third-order steps."""
+    a = hl.max(hl.abs(v), f32(1e-18))
+    r = hl.reinterpret(hl.Float(32), hl.u32(0x54A2FA8C) - hl.reinterpret(hl.UInt(32), a) / hl.u32(3))
+    for _ in range(2):
+        e = 1 - a * r * r * r
+        r = r + r * e * (f32(1 / 3) + e * f32(2 / 9))
+    root = a * r * r
+    return hl.select(v < 0, -root, root)
+
+
+def table_position(v, low, high, steps):
+    """Where a positive float lies in a table with `steps` entries per octave: (entry, fraction), from its bits."""
+    shift = 23 - (steps.bit_length() - 1)
+    first = (127 + low) << 23
+    last = ((127 + high) << 23) - 1
+    bits = hl.clamp(hl.reinterpret(hl.Int(32), hl.max(v, 0)), first, last) - first
+    return bits >> shift, f32(bits & ((1 << shift) - 1)) * (1.0 / (1 << shift))
+
+
+def lerp(a, b, t):
+    """Linear interpolation."""
+    return a + t * (b - a)
+
+
+def about_first(matrix, row, v, pivot):
+    """Row of a matrix whose rows sum to 1, as pivot + differences: exactly neutral for a neutral input."""
+    others = [i for i in range(3) if i != pivot]
+    return v[pivot] + matrix[0, row] * (v[others[0]] - v[pivot]) + matrix[1, row] * (v[others[1]] - v[pivot])
+
+
+@hl.generator(name="render")
+class Render:
+    """Planar Scene in, interleaved uint16 out.
+
+    curve[channel, entry] : 0 lightness of the tone-mapped norm, 1 factor on cube roots, 2 share of colour that is kept,
+        3 lightness noise (deviation); boundary[lightness, hue] : largest Oklab chroma of the display's gamut.
+    Matrices [column, row] leave out the column that the others' differences are taken to.
+    """
+
+    pixels = hl.InputBuffer(hl.Float(32), 3)
+    gain = hl.InputScalar(hl.Float(32))
+    curve = hl.InputBuffer(hl.Float(32), 2)
+    boundary = hl.InputBuffer(hl.Float(32), 2)
+    encode = hl.InputBuffer(hl.Float(32), 1)
+    to_lms = hl.InputBuffer(hl.Float(32), 2)
+    to_lab = hl.InputBuffer(hl.Float(32), 2)
+    from_lab = hl.InputBuffer(hl.Float(32), 2)
+    to_display = hl.InputBuffer(hl.Float(32), 2)
+    knee = hl.InputScalar(hl.Float(32))  # share of the boundary where compression begins; negative: clip instead
+    sharpen = hl.InputScalar(hl.Float(32))
+    overshoot = hl.InputScalar(hl.Float(32))
+    coring = hl.InputScalar(hl.Float(32))
+    blur = hl.InputBuffer(hl.Float(32), 1)  # weights at distance 0, 1, 2
+    picture = hl.OutputBuffer(hl.UInt(16), 3)
+
+    def generate(self):
+        g = self
+        width, height = g.pixels.dim(0).extent(), g.pixels.dim(1).extent()
+
+        def exposed(xx, yy, i):
+            return finite(g.pixels[xx, yy, i]) * g.gain
+
+        # The norm: root of the luminance-weighted mean of squares. Smooth, 1 for white, larger than Y for pure colours.
+        norm = hl.Func("norm")
+        r, gr, b = (hl.max(exposed(x, y, i), 0) for i in range(3))
+        norm[x, y] = hl.sqrt(f32(0.2627) * r * r + f32(0.6780) * gr * gr + f32(0.0593) * b * b)
+
+        def look_up(n, channel):
+            i, t = table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
+            return lerp(g.curve[channel, i], g.curve[channel, i + 1], t)
+
+        lightness = hl.Func("lightness")
+        xc, yc = hl.clamp(x, 0, width - 1), hl.clamp(y, 0, height - 1)
+        lightness[x, y] = look_up(norm[xc, yc], 0)
+
+        # Sharpening of lightness: unsharp mask, cored by the noise, held near the neighbourhood's range.
+        def symmetric(f, dx, dy):
+            return (
+                g.blur[0] * f[x, y]
+                + g.blur[1] * (f[x - dx, y - dy] + f[x + dx, y + dy])
+                + g.blur[2] * (f[x - 2 * dx, y - 2 * dy] + f[x + 2 * dx, y + 2 * dy])
+            )
+
+        down, low_y, high_y = hl.Func("down"), hl.Func("low_y"), hl.Func("high_y")
+        down[x, y] = symmetric(lightness, 0, 1)
+        low_y[x, y] = hl.min(lightness[x, y - 1], lightness[x, y], lightness[x, y + 1])
+        high_y[x, y] = hl.max(lightness[x, y - 1], lightness[x, y], lightness[x, y + 1])
+        low = hl.min(low_y[x - 1, y], low_y[x, y], low_y[x + 1, y])
+        high = hl.max(high_y[x - 1, y], high_y[x, y], high_y[x + 1, y])
+        n = norm[x, y]
+        here = lightness[x, y]
+        detail = here - symmetric(down, 1, 0)
+        threshold = g.coring * look_up(n, 3)
+        cored = detail * detail * detail / (detail * detail + threshold * threshold + f32(1e-12))
+        room = g.overshoot * (high - low)
+        change = hl.clamp(here + g.sharpen * cored, low - room, high + room) - here
+
+        # Tone: a straight line in Oklab from the colour, scaled, to the neutral of the same norm.
+        rgb = [exposed(x, y, i) for i in range(3)]
+        lms = [cube_root(about_first(g.to_lms, row, rgb, 1)) for row in range(3)]
+        dm, ds = lms[1] - lms[0], lms[2] - lms[0]
+        scale, keep = look_up(n, 1), look_up(n, 2)
+        colour = scale * keep
+        a = colour * (g.to_lab[0, 1] * dm + g.to_lab[1, 1] * ds)
+        bb = colour * (g.to_lab[0, 2] * dm + g.to_lab[1, 2] * ds)
+        light = colour * (lms[0] + g.to_lab[0, 0] * dm + g.to_lab[1, 0] * ds) + (1 - keep) * here + change
+        mapping = g.knee >= 0
+        light = hl.max(light, 0)
+        light = hl.select(mapping, hl.min(light, 1), light)
+
+        # Gamut: chroma compressed towards the boundary at the same hue and lightness.
+        chroma = hl.sqrt(a * a + bb * bb)
+        turn = bb / (hl.abs(a) + hl.abs(bb) + f32(1e-20))
+        hue = hl.select(a < 0, 2 - turn, turn) + 1  # 0..4, a monotone stand-in for the angle, from -90 degrees
+        hues, lights = g.boundary.dim(1).extent() - 1, g.boundary.dim(0).extent() - 1
+        hp = hue * f32(hues) * 0.25
+        hi = hl.clamp(hl.i32(hp), 0, hues - 1)
+        lp = hl.min(light, 1) * f32(lights)
+        li = hl.clamp(hl.i32(lp), 0, lights - 1)
+        ht, lt = hp - f32(hi), lp - f32(li)
+        limit = lerp(
+            lerp(g.boundary[li, hi], g.boundary[li + 1, hi], lt),
+            lerp(g.boundary[li, hi + 1], g.boundary[li + 1, hi + 1], lt),
+            ht,
+        )
+        share = chroma / hl.max(limit, f32(1e-7))
+        beyond = hl.max(share - g.knee, 0) / (1 - g.knee)
+        compressed = hl.min(share, g.knee) + (1 - g.knee) * beyond / (1 + beyond)
+        factor = hl.select(mapping & (share > g.knee), compressed / hl.max(share, f32(1e-7)), 1)
+        a, bb = a * factor, bb * factor
+
+        cubes = []
+        for row in range(3):
+            v = light + g.from_lab[0, row] * a + g.from_lab[1, row] * bb
+            cubes.append(v * v * v)
+
+        pixel = hl.Func("pixel")
+        encoded = []
+        for row in range(3):
+            v = hl.clamp(about_first(g.to_display, row, cubes, 0), 0, 1)
+            i, t = table_position(v, ENCODE_LOW, 0, ENCODE_STEPS)
+            curved = lerp(g.encode[i], g.encode[i + 1], t)
+            encoded.append(hl.u16(hl.select(v <= f32(0.0031308), f32(12.92) * v, curved) * 65535 + 0.5))
+        pixel[x, y] = tuple(encoded)
+        done = pixel[x, y]
+        g.picture[x, y, c] = hl.mux(c, [done[0], done[1], done[2]])
+
+        # Strips of rows in parallel; inside a strip, the neighbourhood slides down row by row.
+        g.picture.output_buffer().dim(0).set_stride(3)
+        g.picture.output_buffer().dim(2).set_stride(1).set_bounds(0, 3)
+        xo, yo, vector = hl.Var("xo"), hl.Var("yo"), 8
+        tail = hl.TailStrategy.GuardWithIf
+        (
+            g.picture.reorder(c, x, y)
+            .bound(c, 0, 3)
+            .unroll(c)
+            .split(y, yo, y, 64, tail)
+            .parallel(yo)
+            .split(x, xo, x, vector, tail)
+            .reorder(c, x, xo, y, yo)
+            .vectorize(x)
+        )
+        pixel.compute_at(g.picture, xo).vectorize(x, vector)
+        for f in (down, low_y, high_y):
+            f.compute_at(g.picture, y).vectorize(x, vector)
+        for f in (lightness,):
+            f.store_at(g.picture, yo).compute_at(g.picture, y).vectorize(x, vector)
+
+
+if __name__ == "__main__":
+    hl.main()

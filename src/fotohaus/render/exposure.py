@@ -1,0 +1,127 @@
+"""Auto exposure: metered from the scene's luminance the way a photographer would."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, log2
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fotohaus.raw.image import CaptureInfo
+from fotohaus.render.color import LUMINANCE
+from fotohaus.render.tone import MID_GREY
+
+Float64 = NDArray[np.float64]
+
+SAMPLES = 65536
+BLACK = 2.0**-12  # linear luminance below which a pixel holds no information about exposure
+CLIPPED = (0.97, 1.03)  # linear luminance of clipped pixels: no detail that could be protected
+BROADLY_BRIGHT, NARROWLY_BRIGHT = 2.1, 2.7  # EV over mid-grey that the brightest 10 % and 3 % should keep to
+PROTECTION = 1.5  # EV that highlights may hold the exposure back
+FREE_PUSH, LARGEST_PUSH = 1.5, 3.5  # EV up to which a push is free, and what it tends to
+WHITE_RANGE = (2.0, 6.0)  # EV over mid-grey between which the white point is placed
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What the meter chose.
+
+    ev : gain on scene-linear light, in EV.
+    highlights : how far the brightest thousandth lies over mid-grey before that gain, in EV.
+    note : one line that says why.
+    """
+
+    ev: float
+    highlights: float
+    note: str
+
+    def white(self, ev: float) -> float:
+        """Scene-linear value, after a gain of `ev`, that should land just below display white."""
+        low, high = WHITE_RANGE
+        return float(MID_GREY * 2.0 ** min(max(self.highlights + ev, low), high))
+
+
+def sample_luminance(pixels: NDArray[np.float32], count: int = SAMPLES) -> tuple[Float64, Float64]:
+    """Luminance (finite, >= 0) of about `count` small blocks on a regular grid, and their centre weights.
+
+    pixels : (H, W, 3) linear Rec. 2020. A block averages up to 2x2 pixels, which halves the noise in the dark.
+    """
+    height, width = pixels.shape[:2]
+    step = max(1, int((height * width / count) ** 0.5))
+    block = min(step, 2)
+    rows, columns = (max(1, (n - block + 1 + step - 1) // step) for n in (height, width))
+    total = np.zeros((rows, columns))
+    for dy in range(block):
+        for dx in range(block):
+            part = pixels[dy::step, dx::step][:rows, :columns]
+            with np.errstate(invalid="ignore", over="ignore"):
+                total += np.clip(np.nan_to_num(part, nan=0, posinf=2.0**30, neginf=0) @ LUMINANCE, 0, 2.0**30)
+    v, u = (np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in (rows, columns))
+    weight = 0.4 + 0.6 * np.exp(-((u[None] / 0.7) ** 2) - (v[:, None] / 0.7) ** 2)
+    return (total / block**2).ravel(), weight.ravel()
+
+
+def light_value(capture: CaptureInfo) -> float | None:
+    """Exposure value at ISO 100 that the camera set, log2(N^2 / t) - log2(ISO / 100); None if not recorded.
+
+    About 15 in sunlight, 5 to 7 indoors, 2 in a lit street at night, below -3 under stars. A lens that reports no
+    f-number counts as f/2.
+    """
+    if not capture.exposure_time or capture.exposure_time <= 0:
+        return None
+    aperture = capture.f_number if capture.f_number and capture.f_number > 0 else 2.0
+    iso = capture.iso if capture.iso and capture.iso > 0 else 100
+    return log2(aperture**2 / capture.exposure_time) - log2(iso / 100)
+
+
+def _quantiles(values: Float64, weight: Float64, points: tuple[float, ...]) -> list[float]:
+    order = np.argsort(values, kind="stable")
+    total = np.cumsum(weight[order])
+    return [float(values[order[min(np.searchsorted(total, p * total[-1]), len(order) - 1)]]) for p in points]
+
+
+def auto_exposure(pixels: NDArray[np.float32], capture: CaptureInfo | None = None) -> Exposure:
+    """Meter linear Rec. 2020 pixels (H, W, 3); 1.0 is the raw white level.
+
+    The mid-tones (centre-weighted mean of log luminance between the 10 % and 90 % quantiles) are placed a little below
+    mid-grey, at it for a flat scene. Broad highlights may hold that back by up to 1.5 EV; lamps, the sun and what the
+    sensor clipped may not. A bright scene is darkened only as far as its highlights need. Dark scenes stay darker than
+    mid-grey: those whose lights stand far above the rest, and those that the camera's own exposure shows to be dark.
+    Large pushes tend to 3.5 EV. Black areas and non-finite values do not count.
+    """
+    luminance, weight = sample_luminance(pixels)
+    lit = luminance > BLACK
+    if not lit.any() or weight[lit].sum() < 0.01 * weight.sum():
+        return Exposure(0.0, 0.0, "exposure as captured: the scene is black")
+    level, weight = np.log2(luminance[lit] / MID_GREY), weight[lit]
+    p10, p50, p90, brightest = _quantiles(level, weight, (0.1, 0.5, 0.9, 0.998))
+    clipped = (luminance[lit] >= CLIPPED[0]) & (luminance[lit] <= CLIPPED[1])
+    middle = float(np.average(np.clip(level, p10, p90), weights=weight))
+
+    target = -0.5 * min((p90 - p10) / 2, 1)
+    lights = min(max((brightest - p50 - 3.5) / 3, 0), 1) * min(max(-1.0 - middle, 0), 1)
+    ev100 = light_value(capture) if capture else None
+    night = min(max((5 - (ev100 + middle)) / 9, 0), 1) if ev100 is not None else 0.0
+    wanted = target - max(1.2 * lights, 2.5 * night) - middle
+
+    room = np.inf
+    if not clipped.all():
+        broad, narrow = _quantiles(level[~clipped], weight[~clipped], (0.9, 0.97))
+        room = min(BROADLY_BRIGHT - broad, NARROWLY_BRIGHT - narrow)
+    base = wanted if wanted > 0 else max(wanted, min(0.0, room))
+    ev = base - 0.85 * min(max(base - room, 0), PROTECTION)
+    if ev > FREE_PUSH:
+        rest = LARGEST_PUSH - FREE_PUSH
+        ev = FREE_PUSH + rest * (1 - exp(-(ev - FREE_PUSH) / rest))
+
+    reasons = [f"mid-tones {middle:+.1f} EV from mid-grey"]
+    if night > 0.1:
+        reasons.append("kept as night")
+    elif lights > 0.1:
+        reasons.append("kept dark around its lights")
+    if base > room:
+        reasons.append("held back by highlights")
+    if float(clipped.mean()) > 0.005:
+        reasons.append(f"{clipped.mean():.0%} clipped")
+    return Exposure(float(ev), brightest, f"exposure {ev:+.2f} EV: {', '.join(reasons)}")

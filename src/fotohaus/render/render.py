@@ -1,0 +1,99 @@
+"""Scene to Picture: exposure, tone, sharpening and gamut in one pass over the pixels."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fotohaus import kernels
+from fotohaus.develop.scene import Scene
+from fotohaus.recipe import Recipe
+from fotohaus.render import color, gamut, sharpening
+from fotohaus.render.exposure import auto_exposure
+from fotohaus.render.picture import Gamut, Picture
+from fotohaus.render.tone import FilmicCurve, filmic_curve
+from fotohaus.report import Report
+
+Float32 = NDArray[np.float32]
+
+# The grids of the kernel's tables (kernels/render_gen.py): entries per octave, and the octaves that they span.
+CURVE_STEPS, CURVE_LOW, CURVE_HIGH = 64, -16, 8
+ENCODE_STEPS, ENCODE_LOW = 128, -9
+
+
+def _grid(low: int, high: int, steps: int) -> NDArray[np.float64]:
+    """Positions of a table's entries: `steps` per octave, evenly spaced within each."""
+    octaves = 2.0 ** np.arange(low, high)[:, None] * (1 + np.arange(steps) / steps)
+    return np.append(octaves.ravel(), 2.0**high)
+
+
+@functools.cache
+def _constants(space: Gamut) -> dict[str, Float32]:
+    lab = color.lms_to_lab()
+    return {
+        "encode": color.encode_srgb(_grid(ENCODE_LOW, 0, ENCODE_STEPS)).astype(np.float32),
+        "boundary": gamut.boundary(space),
+        "to_lms": color.differences(color.to_lms("rec2020"), 1),
+        "to_lab": color.differences(lab, 0),
+        "from_lab": color.differences(np.linalg.inv(lab), 0),
+        "to_display": color.differences(np.linalg.inv(color.to_lms(space)), 0),
+        "blur": sharpening.blur_weights(),
+    }
+
+
+def _curve_table(curve: FilmicCurve | None, noise: tuple[float, float] | None, gain: float) -> Float32:
+    """Table (entries, 4) over the norm: lightness, factor on cube roots, share of colour kept, lightness noise."""
+    level = _grid(CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
+    lightness = np.cbrt(curve(level) if curve else level)
+    keep = curve.keep(level) if curve else np.ones_like(level)
+    deviation = sharpening.lightness_noise(level, noise, gain, curve)
+    return np.stack([lightness, lightness / np.cbrt(level), keep, deviation], axis=-1).astype(np.float32)
+
+
+def render(scene: Scene, recipe: Recipe | None = None, *, report: Report | None = None, **choices: Any) -> Picture:
+    """Make a scene presentable: expose, tone-map, sharpen, and bring it into the display's gamut.
+
+    scene : linear Rec. 2020, (H, W, 3) float32, any finite or non-finite values. choices : fields of Recipe that
+    override `recipe`'s. The result is uint16 with the sRGB transfer function in the primaries of `recipe.gamut`, and
+    carries the recipe. `off="tone"` leaves the curve and the gamut mapping out: a plain clip after exposure.
+
+    Raises ValueError for pixels of another shape or type, pydantic.ValidationError for choices that a Recipe refuses.
+    """
+    report = report or Report()
+    recipe = recipe or Recipe()
+    if choices:
+        recipe = Recipe.model_validate({**recipe.model_dump(), **choices})
+    pixels = scene.pixels
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape or pixels.dtype != np.float32:
+        raise ValueError(f"pixels must be float32 of shape (H, W, 3), got {pixels.dtype} {pixels.shape}")
+
+    with report.stage("exposure"):
+        metered = auto_exposure(pixels, scene.capture)
+        ev = recipe.ev + (metered.ev if recipe.auto_exposure else 0.0)
+        report.note(metered.note if recipe.auto_exposure else "exposure as captured")
+        if recipe.ev:
+            report.note(f"{recipe.ev:+.2f} EV on top")
+
+    with report.stage("render"):
+        gain = 2.0**ev
+        white = metered.white(ev)
+        curve = filmic_curve(white) if recipe.enabled("tone") else None
+        strength = recipe.sharpen * sharpening.GAIN if recipe.enabled("sharpen") else 0.0
+        report.note(f"white at {np.log2(white / 0.18):+.1f} EV over mid-grey" if curve else "no tone curve")
+        out = np.empty(pixels.shape, np.uint16)
+        kernels.call(
+            "render",
+            pixels=kernels.planar(pixels),
+            gain=gain,
+            curve=_curve_table(curve, scene.noise, gain),
+            **_constants(recipe.gamut),
+            knee=gamut.KNEE if curve else -1.0,
+            sharpen=strength,
+            overshoot=sharpening.OVERSHOOT,
+            coring=sharpening.CORING,
+            picture=out,
+        )
+    return Picture(out, gamut=recipe.gamut, recipe=recipe, capture=scene.capture)

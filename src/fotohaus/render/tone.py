@@ -1,0 +1,96 @@
+"""Tone: the neutral filmic curve from scene-referred to display-referred light."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fotohaus.render.color import LUMINANCE, from_oklab, to_oklab
+
+Float64 = NDArray[np.float64]
+
+MID_GREY = 0.18
+MID_SLOPE = 1.18
+"""Slope of the curve at mid-grey in log-log."""
+WHITE_TARGET = 0.985
+"""Where the scene's white lands on the display, 1 being display white."""
+SHARPEST_SHOULDER, SOFTEST_SHOULDER = 6.0, 1.5
+KEEP = 0.4
+"""Exponent by which colour is given up as the curve flattens."""
+
+
+@dataclass(frozen=True)
+class FilmicCurve:
+    """y = (u / (1 + u))^(1/shoulder), u = k x^(slope shoulder): a power law that rolls off into display white.
+
+    The generalised logistic (Richards 1959) in log exposure. It goes through (0.18, 0.18) with slope MID_SLOPE in
+    log-log, stays a power law in the shadows (black at black, nothing lifted), is monotone everywhere and reaches 1
+    only at infinity, so that light beyond any white still rolls off. `shoulder` says how late and how hard it does so.
+    """
+
+    shoulder: float
+
+    @property
+    def power(self) -> float:
+        """Exponent of the power law in the shadows."""
+        return float(MID_SLOPE / (1 - MID_GREY**self.shoulder))
+
+    def __call__(self, x: ArrayLike) -> Float64:
+        """Display-linear value of scene-linear x, both 0.18 at mid-grey; negative x gives 0."""
+        q = self.shoulder
+        x = np.maximum(np.asarray(x, np.float64), 0)
+        u = MID_GREY**q / (1 - MID_GREY**q) * (x / MID_GREY) ** (self.power * q)
+        return np.asarray((u / (1 + u)) ** (1 / q))
+
+    def keep(self, x: ArrayLike) -> Float64:
+        """Share of colour kept at scene-linear x: the curve's slope relative to its shadows, to the power KEEP."""
+        return np.asarray((1 - self(x) ** self.shoulder) ** KEEP)
+
+
+@functools.lru_cache(maxsize=64)
+def filmic_curve(white: float = 2.0) -> FilmicCurve:
+    """The curve that puts scene-linear `white` (after exposure) just below display white.
+
+    The shoulder is held within bounds: a white below about 2.4 EV over mid-grey does not reach display white, and one
+    above about 5 EV goes beyond where the curve still separates.
+    """
+    low, high = SOFTEST_SHOULDER, SHARPEST_SHOULDER
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if FilmicCurve(middle)(white) < WHITE_TARGET else (low, middle)
+    return FilmicCurve(high)
+
+
+def norm(pixels: ArrayLike) -> Float64:
+    """Root of the luminance-weighted mean of squares of linear Rec. 2020 (..., 3): what the curve is applied to.
+
+    It is smooth, equals the value for neutrals, and is larger than luminance for saturated colours, which look brighter
+    than their luminance (Helmholtz-Kohlrausch effect).
+    """
+    return np.asarray(np.sqrt(np.maximum(np.asarray(pixels, np.float64), 0) ** 2 @ LUMINANCE))
+
+
+def tone_map(pixels: ArrayLike, curve: FilmicCurve) -> Float64:
+    """Oklab (..., 3) of scene-linear Rec. 2020 pixels (..., 3) after the curve, at exactly the same Oklab hue.
+
+    The colour is scaled so that its norm follows the curve, then moved along a straight line in Oklab towards the
+    neutral of that norm, the further the flatter the curve is.
+    """
+    pixels = np.asarray(pixels, np.float64)
+    n = norm(pixels)
+    y = curve(n)
+    scaled = to_oklab(pixels) * np.cbrt(y / np.maximum(n, 1e-12))[..., None]
+    keep = curve.keep(n)[..., None]
+    neutral = np.stack([np.cbrt(y), np.zeros_like(y), np.zeros_like(y)], axis=-1)
+    return np.asarray(neutral + keep * (scaled - neutral))
+
+
+def tone_curve(pixels: ArrayLike, white: float = 2.0) -> Float64:
+    """Display-linear Rec. 2020 (..., 3) of scene-linear Rec. 2020 pixels (..., 3), before gamut mapping.
+
+    `white` is the scene-linear value that lands just below display white.
+    """
+    return from_oklab(tone_map(pixels, filmic_curve(white)))
