@@ -6,17 +6,33 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from fotohaus.errors import ReadError
 from fotohaus.raw.dng_read import is_dng, read_dng
 from fotohaus.raw.image import RawImage
+from fotohaus.raw.libraw import read_libraw
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 from fotohaus.report import Report
 
 _NAMES = "dng 3fr ari arw cr2 cr3 crw dcr erf fff gpr iiq kdc mef mos mrw nef nrw orf pef raf rw2 rwl sr2 srf srw x3f"
 # Extensions by which a file in a folder is taken for a raw image.
 RAW_EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split(" "))
+
+_NOT_RAW = {
+    "a JPEG": re.compile(rb"\xff\xd8\xff"),
+    "a PNG": re.compile(rb"\x89PNG"),
+    "a GIF": re.compile(rb"GIF8"),
+    "an OpenEXR image": re.compile(rb"\x76\x2f\x31\x01"),
+    "a WebP image": re.compile(rb"RIFF....WEBP", re.DOTALL),
+    "a JPEG XL image": re.compile(rb"\xff\x0a|\0\0\0\x0cJXL "),
+    "an AVIF image": re.compile(rb"....ftypavi[fs]", re.DOTALL),
+    "a HEIF image": re.compile(rb"....ftyp(hei[cxmsf]|hev[cx]|mif1|msf1)", re.DOTALL),
+    "a video": re.compile(rb"....ftyp(isom|mp4|qt  |avc1)", re.DOTALL),
+    "a ZIP archive": re.compile(rb"PK\x03\x04"),
+    "a PDF": re.compile(rb"%PDF"),
+}
 
 PathLike = str | os.PathLike[str]
 
@@ -69,18 +85,49 @@ def read_raw(path: PathLike, report: Report | None = None) -> RawImage:
 
     Raises ReadError if the file is missing, unreadable, damaged, or of a kind that is not read.
     """
+    with reading(path), Source(path=path) as source:
+        if goes_to_libraw(source, path):
+            return read_libraw(path, report)
+        return read_dng(source, path, report)
+
+
+@contextmanager
+def reading(path: PathLike) -> Iterator[None]:
+    """Turn what can go wrong while a file is read into a ReadError for that file."""
     try:
-        with Source(path=path) as source:
-            tiff = Tiff(source)
-            if not is_dng(tiff):
-                raise TiffError("is not a DNG")
-            return read_dng(source, path, report)
+        yield
     except TiffError as error:
         raise ReadError(path, str(error)) from None
     except OSError as error:
         raise ReadError(path, _reason(error)) from None
     except MemoryError:
         raise ReadError(path, "is too large for this machine's memory") from None
+    except ValueError:
+        # A path with a NUL in it.
+        if "\0" not in os.fspath(path):
+            raise
+        raise ReadError(path, "is not a file name") from None
+
+
+def goes_to_libraw(source: Source, path: PathLike) -> bool:
+    """Whether LibRaw has to read a file; TiffError if it is of a kind that nobody here reads."""
+    head = bytes(source.read(0, min(source.size, 64)))
+    if not head:
+        raise TiffError("is empty")
+    for name, mark in _NOT_RAW.items():
+        if mark.match(head):
+            raise TiffError(f"is {name}, not a raw file")
+    suffix = Path(path).suffix.lower()
+    if suffix == ".dng":
+        return False
+    if head[:2] in (b"II", b"MM"):
+        try:
+            return not is_dng(Tiff(source))
+        except TiffError:
+            return True  # CRW begins like TIFF
+    if suffix not in RAW_EXTENSIONS:
+        raise TiffError("is not a raw file of a known kind")
+    return True
 
 
 def read(paths: PathLike | Sequence[PathLike], report: Report | None = None) -> list[RawImage]:
