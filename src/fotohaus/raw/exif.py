@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import datetime
 from fractions import Fraction
 
 from fotohaus.raw.image import CaptureInfo
@@ -122,14 +123,17 @@ def _short(directory: Directory, tag: int, value: int | None) -> None:
         directory.set(tag, Type.SHORT, value)
 
 
+def date_text(t: datetime) -> str:
+    """A date as EXIF and OpenEXR write it."""
+    # strftime does not pad years below 1000 on every platform.
+    return f"{t.year:04}:{t.month:02}:{t.day:02} {t.hour:02}:{t.minute:02}:{t.second:02}"
+
+
 def _time(exif: Directory, capture: CaptureInfo) -> None:
     if capture.taken is None:
         return
-    # strftime pads no year below 1000 on some platforms.
-    t = capture.taken
-    text = f"{t.year:04}:{t.month:02}:{t.day:02} {t.hour:02}:{t.minute:02}:{t.second:02}"
     for tag in (36867, 36868):  # DateTimeOriginal, DateTimeDigitized
-        exif.text(tag, text)
+        exif.text(tag, date_text(capture.taken))
     if capture.utc_offset and re.fullmatch(r"[+-]\d\d:\d\d", capture.utc_offset):
         for tag in (36881, 36882):
             exif.text(tag, capture.utc_offset)

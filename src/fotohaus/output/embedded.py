@@ -1,0 +1,135 @@
+"""Reads the recipe back out of an output file."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from fotohaus.errors import ReadError
+from fotohaus.output.xmp import MAX_PACKET, NO_RECIPE, XmpError, recipe_text
+from fotohaus.raw.tiff import Source, Tiff, TiffError
+from fotohaus.recipe import Recipe
+
+MAX_TOML = 1 << 16
+_MAX_PARTS = 100_000  # segments of a JPEG, chunks of a PNG
+_JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_PNG_XMP = b"XML:com.adobe.xmp\0"
+
+
+def read_recipe(path: str | os.PathLike[str]) -> Recipe:
+    """The recipe inside a photo that fotohaus wrote (JPEG, TIFF, PNG, EXR, DNG), or in a TOML file.
+
+    The kind of file is told from its first bytes. Raises ReadError for a file that is missing or unreadable, holds no
+    recipe, or holds one with a mistake in it; the reason names the field.
+    """
+    path = Path(path)
+    try:
+        with Source(path=path) as source:
+            text = _text(source)
+    except OSError as error:
+        raise ReadError(path, (error.strerror or str(error)).lower()) from None
+    except (TiffError, XmpError) as error:
+        raise ReadError(path, str(error)) from None
+    try:
+        return Recipe.from_toml(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        # The name of an unknown field is the file's choice.
+        field = "".join(c if c.isprintable() else "?" for c in ".".join(map(str, first["loc"])))[:60]
+        raise ReadError(path, f"recipe: {field or 'recipe'}: {first['msg']}") from None
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise ReadError(path, f"is not a recipe: {reason}") from None
+
+
+def _text(source: Source) -> str:
+    head = bytes(source.read(0, min(8, source.size)))
+    if head.startswith(b"\xff\xd8"):
+        return recipe_text(_jpeg(source))
+    if head == b"\x89PNG\r\n\x1a\n":
+        return recipe_text(_png(source))
+    if head.startswith(b"\x76\x2f\x31\x01"):
+        return recipe_text(_exr(source))
+    if head[:4] in (b"II*\0", b"MM\0*"):
+        return recipe_text(_tiff(source))
+    if not head:
+        raise XmpError("is empty")
+    if source.size > MAX_TOML:
+        raise XmpError("holds no recipe: it is none of JPEG, TIFF, PNG, EXR, DNG, and too large for a TOML file")
+    try:
+        return bytes(source.read(0, source.size)).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise XmpError("holds no recipe: it is none of JPEG, TIFF, PNG, EXR, DNG, TOML") from None
+
+
+def _packet(source: Source, offset: int, size: int) -> bytes:
+    if size > MAX_PACKET:
+        raise XmpError("its XMP is unreasonably large")
+    return bytes(source.read(offset, size))
+
+
+def _jpeg(source: Source) -> bytes:
+    offset = 2
+    for _ in range(_MAX_PARTS):
+        marker, size = struct.unpack(">HH", source.read(offset, 4))
+        if marker == 0xFFDA or marker < 0xFFC0 or size < 2:
+            raise XmpError(NO_RECIPE)
+        if marker == 0xFFE1 and size - 2 > len(_JPEG_XMP):
+            data = _packet(source, offset + 4, size - 2)
+            if data.startswith(_JPEG_XMP):
+                return data[len(_JPEG_XMP) :]
+        offset += 2 + size
+    raise XmpError(NO_RECIPE)
+
+
+def _tiff(source: Source) -> bytes:
+    tiff = Tiff(source)
+    entry = tiff.ifd(tiff.first).entries.get(700)
+    if entry is None:
+        raise XmpError(NO_RECIPE)
+    return _packet(source, entry.offset, entry.nbytes)
+
+
+def _png(source: Source) -> bytes:
+    offset = 8
+    for _ in range(_MAX_PARTS):
+        size, kind = struct.unpack(">I4s", source.read(offset, 8))
+        if kind == b"IEND":
+            raise XmpError(NO_RECIPE)
+        if kind == b"iTXt" and source.read(offset + 8, min(size, len(_PNG_XMP))) == _PNG_XMP:
+            data = _packet(source, offset + 8, size)[len(_PNG_XMP) :]
+            # Two bytes say whether and how it is compressed; a language and a translated keyword follow.
+            text = data[2:].split(b"\0", 2)[-1]
+            return _inflate(text) if data[:1] == b"\1" else text
+        offset += 12 + size
+    raise XmpError(NO_RECIPE)
+
+
+def _inflate(data: bytes) -> bytes:
+    try:
+        text = zlib.decompressobj().decompress(data, MAX_PACKET + 1)
+    except zlib.error:
+        raise XmpError("its XMP is damaged") from None
+    if len(text) > MAX_PACKET:
+        raise XmpError("its XMP is unreasonably large")
+    return text
+
+
+def _exr(source: Source) -> bytes:
+    head = bytes(source.read(8, min(source.size - 8, 2 * MAX_PACKET)))
+    offset = 0
+    while head[offset : offset + 1] not in (b"\0", b""):
+        name_end = head.find(b"\0", offset)
+        type_end = head.find(b"\0", name_end + 1)
+        if name_end < 0 or type_end < 0:
+            break
+        size = int.from_bytes(head[type_end + 1 : type_end + 5], "little")
+        value = head[type_end + 5 : type_end + 5 + size]
+        if head[offset:name_end] == b"xmp":
+            return value
+        offset = type_end + 5 + size
+    raise XmpError(NO_RECIPE)

@@ -1,0 +1,89 @@
+"""Writes a noun to a file; the extension says what kind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from fotohaus.develop.scene import Scene
+from fotohaus.errors import WriteError
+from fotohaus.output.atomic import check_target, replacing, save
+from fotohaus.output.exr import write_exr
+from fotohaus.output.jpeg import encode_jpeg
+from fotohaus.output.png import encode_png
+from fotohaus.output.tiff import encode_tiff
+from fotohaus.output.xmp import packet
+from fotohaus.raw.dng import encode_dng
+from fotohaus.raw.exif import SRGB, UNCALIBRATED, encode_exif
+from fotohaus.raw.image import RawImage
+from fotohaus.recipe import Recipe
+from fotohaus.render.picture import Picture
+from fotohaus.report import Report
+
+Noun = Picture | Scene | RawImage
+
+HOLDS: dict[str, type[Noun]] = {
+    **dict.fromkeys((".jpg", ".jpeg", ".tif", ".tiff", ".png"), Picture),
+    ".exr": Scene,
+    ".dng": RawImage,
+}
+"""What each kind of file holds."""
+
+_NAMES: dict[type, str] = {Picture: "finished picture", Scene: "scene in linear light", RawImage: "raw image"}
+
+
+def write(
+    noun: Noun, path: str | os.PathLike[str], *, recipe: Recipe | None = None, report: Report | None = None
+) -> Path:
+    """Write a picture (.jpg, .tif, .png), a scene (.exr) or a raw image (.dng); returns the file's path.
+
+    The file carries the capture's facts, its colour space, and the recipe, from which `read_recipe` gets it back; a
+    picture's own recipe unless another is given. Serial numbers, owner and position never go into a file. It appears
+    under its name when it is whole: a failure, a full disk say, leaves nothing and what was there before.
+
+    Raises WriteError for an extension that is unknown or does not hold this noun, for a place that can't be written
+    to, and for an image that the format can't hold.
+    """
+    path = Path(path)
+    report = report or Report()
+    kind = path.suffix.lower()
+    holds = HOLDS.get(kind)
+    if holds is None:
+        raise WriteError(path, f"unknown kind of file {kind!r}: {', '.join(HOLDS)} can be written")
+    if not isinstance(noun, holds):
+        fitting = ", ".join(extension for extension, held in HOLDS.items() if isinstance(noun, held))
+        what = _NAMES.get(type(noun), type(noun).__name__)
+        raise WriteError(path, f"a {kind} file holds a {_NAMES[holds]}, not a {what}: use {fitting or 'another'}")
+    check_target(path)
+    with report.stage("write"):
+        try:
+            if isinstance(noun, Picture):
+                save(path, _encode_picture(noun, kind, recipe or noun.recipe))
+            elif isinstance(noun, Scene):
+                _check_pixels(noun.pixels.shape)
+                with replacing(path) as partial:
+                    write_exr(noun, partial, xmp=packet(recipe, noun.capture))
+            else:
+                save(path, [encode_dng(noun, xmp=packet(recipe, noun.capture))])
+        except WriteError as error:
+            raise WriteError(path, error.reason) from None
+        report.note(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
+    return path
+
+
+def _encode_picture(picture: Picture, kind: str, recipe: Recipe) -> list[bytes]:
+    _check_pixels(picture.pixels.shape)
+    xmp = packet(recipe, picture.capture)
+    if kind in (".tif", ".tiff"):
+        return encode_tiff(picture, xmp=xmp)
+    height, width = picture.pixels.shape[:2]
+    space = SRGB if picture.gamut == "srgb" else UNCALIBRATED
+    exif = encode_exif(picture.capture, width=width, height=height, color_space=space)
+    if kind == ".png":
+        return encode_png(picture, exif=exif, xmp=xmp)
+    return [encode_jpeg(picture, quality=recipe.quality, dither=recipe.enabled("dither"), exif=exif, xmp=xmp)]
+
+
+def _check_pixels(shape: tuple[int, ...]) -> None:
+    if len(shape) != 3 or shape[2] != 3 or 0 in shape:
+        raise WriteError(None, f"an image of shape {shape} is not (height, width, 3)")
