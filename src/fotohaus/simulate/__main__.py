@@ -13,14 +13,16 @@ from fotohaus.raw.image import CfaPattern
 from fotohaus.simulate import Burst, Mover, simulate_burst
 
 
-def write_burst(burst: Burst, folder: Path) -> list[Path]:
-    """Write the frames as `frame_000.dng` ... into `folder`, and truth.npz; returns the frames' paths."""
+def write_burst(burst: Burst, folder: Path, *, truth: bool = True) -> list[Path]:
+    """Write the frames as `frame_000.dng` ... into `folder`, and truth.npz if wanted; returns the frames' paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for index, frame in enumerate(burst):
         path = folder / f"frame_{index:03d}.dng"
         path.write_bytes(encode_dng(frame))
         paths.append(path)
+    if not truth:
+        return paths
     motions = [[m.dx, m.dy, m.degrees, *m.rolling, *m.blur] for m in burst.motions]
     np.savez(
         folder / "truth.npz",
@@ -51,6 +53,7 @@ def main(
     iso: Annotated[float, typer.Option(help="ISO, which sets the noise.")] = 1600,
     bits: Annotated[int, typer.Option(help="Bits per sample, 10 to 14.")] = 10,
     exposure: Annotated[float, typer.Option(help="Factor between the photo's white and the sensor's.")] = 0.5,
+    baseline_exposure: Annotated[float, typer.Option(help="EV that the files ask a developer to add.")] = 0.0,
     cfa: Annotated[str, typer.Option(help="RGGB, BGGR, GRBG or GBRG.")] = "RGGB",
     shake: Annotated[float, typer.Option(help="Standard deviation of the shifts in px.")] = 6.0,
     rotation: Annotated[float, typer.Option(help="Standard deviation of the turns in degrees.")] = 0.15,
@@ -62,6 +65,7 @@ def main(
     step: Annotated[float, typer.Option(help="How far it walks per frame in px.")] = 14.0,
     whole: Annotated[bool, typer.Option(help="Show the whole photo, scaled, instead of its centre.")] = False,
     oversample: Annotated[int, typer.Option(help="Resolution of the world in sensor resolutions: 1 or 2.")] = 2,
+    truth: Annotated[bool, typer.Option(help="Write truth.npz beside the frames.")] = True,
     seed: Annotated[int, typer.Option(help="The same seed gives the same burst.")] = 1,
 ) -> None:
     """Simulate a hand-held raw burst of a photo."""
@@ -75,6 +79,7 @@ def main(
             iso=iso,
             bits=bits,
             exposure=exposure,
+            baseline_exposure=baseline_exposure,
             cfa=cast(CfaPattern, cfa),
             shake=shake,
             rotation=rotation,
@@ -87,7 +92,7 @@ def main(
             oversample=oversample,
             seed=seed,
         )
-        for path in write_burst(burst, folder):
+        for path in write_burst(burst, folder, truth=truth):
             typer.echo(path)
     except (ValueError, OSError) as error:
         typer.echo(f"fotohaus.simulate: {error}", err=True)

@@ -212,6 +212,7 @@ def simulate_burst(
     noise: NoiseProfile | tuple[float, float] | None = None,
     bits: int = 10,
     exposure: float = 0.5,
+    baseline_exposure: float = 0.0,
     cfa: CfaPattern = "RGGB",
     shake: float = 6.0,
     rotation: float = 0.15,
@@ -233,6 +234,7 @@ def simulate_burst(
     size: (h, w) of the sensor in px, even numbers.
     noise: (S, O) or a profile; by default that of a phone at `iso` (`phone_noise`), variance = S x + O.
     exposure: linear factor between the photo's white and the sensor's white level; above 1 the highlights clip.
+    baseline_exposure: EV that the files ask a developer to add.
     shake, rotation: standard deviations of the frames' shifts (px) and turns (degrees). rolling, blur: those of the
         movement from the first row to the last, and during the exposure (px).
     shading: how many times darker the corners are; the frames then carry gain maps. hot: share of hot pixels.
@@ -277,6 +279,15 @@ def simulate_burst(
         focal_length_35mm=24,
         description=f"simulated from {name}" if name else None,
     )
-    sensor = Sensor(size=size, cfa=cfa, bits=bits, noise=noise, shading=shading, hot=hot, seed=seed)
+    sensor = Sensor(
+        size=size,
+        cfa=cfa,
+        bits=bits,
+        noise=noise,
+        baseline_exposure=baseline_exposure,
+        shading=shading,
+        hot=hot,
+        seed=seed,
+    )
     subjects = [_subject(mover, exposure, oversample) for mover in movers]
     return Burst(world, border, subjects, sensor, motions, reference, oversample, capture)

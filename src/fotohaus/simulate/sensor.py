@@ -36,14 +36,16 @@ class Sensor:
     """The camera behind the lens.
 
     size: (h, w) px, even. bits: 10 to 14; black level 1/16 of the range, white level its top. noise: variance of
-    the signal in units of the white level after black. shading: how many times darker the corners are than the
-    centre (1: not at all), a little different from colour to colour. hot: share of pixels with a fixed, strong offset.
+    the signal in units of the white level after black. baseline_exposure: EV that a developer should add. shading:
+    how many times darker the corners are than the centre (1: not at all), a little different from colour to colour.
+    hot: share of pixels with a fixed, strong offset.
     """
 
     size: tuple[int, int]
     cfa: CfaPattern
     bits: int
     noise: NoiseProfile
+    baseline_exposure: float
     shading: float
     hot: float
     seed: int
@@ -67,7 +69,10 @@ class Sensor:
     def color(self) -> ColorCalibration:
         """Colour calibration for the light that the world is taken to be under, D65."""
         return ColorCalibration(
-            color_matrix_1=CAMERA_FROM_SRGB @ np.linalg.inv(XYZ_FROM_SRGB), illuminant_1=21, as_shot_neutral=NEUTRAL
+            color_matrix_1=CAMERA_FROM_SRGB @ np.linalg.inv(XYZ_FROM_SRGB),
+            illuminant_1=21,
+            as_shot_neutral=NEUTRAL,
+            baseline_exposure=self.baseline_exposure,
         )
 
     @cached_property
