@@ -1,5 +1,6 @@
 """Room raw: files to RawImage, RawImage to DNG."""
 
+from fotohaus.raw.describe import describe
 from fotohaus.raw.image import (
     CaptureInfo,
     ColorCalibration,
@@ -20,6 +21,7 @@ __all__ = [
     "OtherOpcode",
     "RawImage",
     "Rectangle",
+    "describe",
     "expand_sources",
     "read",
     "read_raw",

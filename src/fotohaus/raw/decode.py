@@ -35,6 +35,9 @@ COMPRESSION_NAMES = {
 # expands at most 1032 times.
 _LEAST_BYTES = {LOSSLESS_JPEG: 1 / 8, DEFLATE: 1 / 1032, OLD_DEFLATE: 1 / 1032}
 
+# Deflate could expand a small file a thousand times. Beyond this size no photo does.
+_SMALL, _LIKELY_RATIO = 1 << 26, 100
+
 _threads = 0
 
 
@@ -152,6 +155,9 @@ def _checked(layout: Layout, source: Source) -> Layout:
     else:
         known = COMPRESSION_NAMES.get(layout.compression)
         raise TiffError(f"compression {layout.compression}{f' ({known})' if known else ''} is not supported yet")
+    needed = layout.width * layout.height * layout.samples * 2
+    if layout.compression in (DEFLATE, OLD_DEFLATE) and needed > max(_SMALL, _LIKELY_RATIO * sum(counts)):
+        raise TiffError(f"is damaged: {sum(counts)} bytes can't hold {layout.width} x {layout.height} pixels")
     if sum(counts) > source.size:
         raise TiffError(f"is damaged or cut short: the raw samples need {sum(counts)} bytes, has {source.size}")
     for offset, count in zip(layout.offsets, counts, strict=True):

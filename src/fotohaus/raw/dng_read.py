@@ -41,7 +41,7 @@ def read_dng(source: Source, path: str | os.PathLike[str] | None = None, report:
     active = active_area(image, layout.height, layout.width)
     table = levels.linearization_table(image)
     white = levels.white_level(image, layout.samples, layout.bits, table)
-    black, rest = levels.black_level(image, layout.samples, active.height, active.width)
+    black, uneven = levels.black_level(image, layout.samples, active.height, active.width)
     if (black >= white).any():
         raise TiffError(f"is damaged: white level {white.min():g} is not above black level {black.max():g}")
     opcodes = [
@@ -55,11 +55,11 @@ def read_dng(source: Source, path: str | os.PathLike[str] | None = None, report:
 
     mosaic = decode(image, layout)
     if table is not None:
-        mosaic = levels.linearize(mosaic, table)
+        levels.linearize(mosaic, table)
     if mosaic.shape[:2] != (active.height, active.width):
         mosaic = np.ascontiguousarray(mosaic[active.slices])
-    if rest is not None:
-        mosaic = levels.subtract(mosaic, rest)
+    if uneven is not None:
+        uneven.subtract(mosaic)
         report.note("black level of single rows, columns or pixels taken off the samples")
     if cfa is None:
         mosaic = mosaic[..., list(order)] if tuple(order) != (0, 1, 2) else mosaic
@@ -92,6 +92,11 @@ def _photometric(ifd: Ifd) -> int:
     return photometric if photometric in (tags.PHOTOMETRIC_CFA, tags.PHOTOMETRIC_LINEAR_RAW) else 0
 
 
+def is_linear(image: Ifd) -> bool:
+    """Whether a raw image is linear raw (demosaiced) rather than a mosaic."""
+    return _photometric(image) == tags.PHOTOMETRIC_LINEAR_RAW
+
+
 def raw_ifd(tiff: Tiff) -> Ifd:
     """The IFD of the main raw image: NewSubFileType 0 if one has it, the largest if several do.
 
@@ -111,7 +116,7 @@ def read_cfa(image: Ifd, samples: int) -> CfaPattern | None:
 
     Raises TiffError for other colour filter arrays.
     """
-    if _photometric(image) == tags.PHOTOMETRIC_LINEAR_RAW:
+    if is_linear(image):
         if samples != 3:
             raise TiffError(f"linear raw of {samples} samples per pixel is not supported")
         return None
@@ -144,10 +149,10 @@ def active_area(image: Ifd, height: int, width: int) -> Rectangle:
     """The part of the stored image that light reaches, clipped to it; TiffError if nothing is left."""
     top, left, bottom, right = ([*(image.integers(tags.ACTIVE_AREA) or []), 0, 0, 0, 0])[:4]
     if tags.ACTIVE_AREA not in image:
-        return Rectangle(0, 0, height, width)
+        top, left, bottom, right = 0, 0, height, width
     top, left, bottom, right = max(top, 0), max(left, 0), min(bottom, height), min(right, width)
     if bottom - top < 2 or right - left < 2:
-        raise TiffError("is damaged: the active area is empty")
+        raise TiffError(f"is damaged: the active area is {right - left} x {bottom - top}")
     return Rectangle(top, left, bottom - top, right - left)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from fotohaus.raw import tags
 from fotohaus.raw.image import Float32, UInt16
 from fotohaus.raw.tiff import Ifd, TiffError
+
+_ROWS = 64  # at a time: bounds the temporaries
 
 
 def linearization_table(ifd: Ifd) -> UInt16 | None:
@@ -20,11 +23,13 @@ def linearization_table(ifd: Ifd) -> UInt16 | None:
     return np.array(table[: 1 << 16], np.int64).clip(0, 65535).astype(np.uint16)
 
 
-def linearize(mosaic: UInt16, table: UInt16) -> UInt16:
-    """Stored samples looked up in the linearization table."""
+def linearize(samples: UInt16, table: UInt16) -> None:
+    """Look stored samples up in the linearization table, in place."""
     full = np.full(1 << 16, table[-1], np.uint16)
     full[: table.size] = table
-    return full[mosaic]
+    for top in range(0, samples.shape[0], _ROWS):
+        part = samples[top : top + _ROWS]
+        part[...] = full[part]
 
 
 def white_level(ifd: Ifd, samples: int, bits: int, table: UInt16 | None) -> Float32:
@@ -38,12 +43,34 @@ def white_level(ifd: Ifd, samples: int, bits: int, table: UInt16 | None) -> Floa
     return np.broadcast_to(values, samples).astype(np.float32)
 
 
-def black_level(ifd: Ifd, samples: int, height: int, width: int) -> tuple[Float32, NDArray[np.float64] | None]:
-    """The black level, and what single pixels have on top of it.
+@dataclass(frozen=True)
+class Unevenness:
+    """What single pixels of the active area have on top of the black level: the sum of three parts.
 
-    Returns black, (2, 2, samples) by position modulo 2 from the corner of the active area, and, where the file's black
-    level does not repeat after 2 x 2 or has deltas for rows or columns, what to subtract from the samples so that it
-    does: broadcastable to (height, width, samples), otherwise None. Raises TiffError for levels that are not numbers.
+    pattern : (rows, columns, samples), repeated over the image; vertical : (H,); horizontal : (W,).
+    """
+
+    pattern: NDArray[np.float64]
+    vertical: NDArray[np.float64]
+    horizontal: NDArray[np.float64]
+
+    def subtract(self, samples: UInt16) -> None:
+        """Take it off the samples of an active area, in place, rounded: wrong by half a DN at most."""
+        planes = samples.reshape(*samples.shape[:2], -1)
+        rows, columns = self.pattern.shape[:2]
+        across = np.tile(self.pattern, (1, -(-planes.shape[1] // columns), 1))[:, : planes.shape[1]]
+        for top in range(0, planes.shape[0], _ROWS):
+            part = planes[top : top + _ROWS]
+            y = np.arange(top, top + part.shape[0])
+            level = across[y % rows] + self.vertical[y, None, None] + self.horizontal[None, :, None]
+            part[...] = np.rint(part - level).clip(0, 65535)
+
+
+def black_level(ifd: Ifd, samples: int, height: int, width: int) -> tuple[Float32, Unevenness | None]:
+    """The black level, (2, 2, samples) by position modulo 2 from the corner of the active area.
+
+    With it comes, where the file's black level does not repeat after 2 x 2 or has deltas for rows or columns, what to
+    take off the samples so that it does. Raises TiffError for levels that are not numbers.
     """
     rows, columns = (ifd.integers(tags.BLACK_LEVEL_REPEAT_DIM) or [1, 1])[:2]
     if rows < 1 or columns < 1 or rows > height or columns > width:
@@ -67,9 +94,7 @@ def black_level(ifd: Ifd, samples: int, height: int, width: int) -> tuple[Float3
     if (black == mean).all() and not vertical.any() and not horizontal.any():
         return mean.astype(np.float32), None
     repeated = whole - np.tile(mean, (whole.shape[0] // 2, whole.shape[1] // 2, 1))
-    tiles = -(-height // whole.shape[0]), -(-width // whole.shape[1])
-    rest = np.tile(repeated, (*tiles, 1))[:height, :width] + vertical[:, None, None] + horizontal[None, :, None]
-    return mean.astype(np.float32), rest
+    return mean.astype(np.float32), Unevenness(repeated, vertical, horizontal)
 
 
 def _deltas(ifd: Ifd, tag: int, count: int) -> NDArray[np.float64]:
@@ -79,14 +104,3 @@ def _deltas(ifd: Ifd, tag: int, count: int) -> NDArray[np.float64]:
     if values.size != count or not np.isfinite(values).all() or abs(values).max() > 65535:
         raise TiffError("is damaged: black level deltas do not fit the image")
     return values
-
-
-def subtract(samples: UInt16, rest: NDArray[np.float64]) -> UInt16:
-    """Samples less a small level of their own, rounded: an error of at most half a DN, below the sensor's noise."""
-    out = np.empty_like(samples)
-    planes = samples.reshape(*samples.shape[:2], -1)
-    for top in range(0, samples.shape[0], 64):  # bounds the temporary
-        part = slice(top, top + 64)
-        level = planes[part] - rest[part]
-        out.reshape(planes.shape)[part] = np.rint(level).clip(0, 65535).astype(np.uint16)
-    return out

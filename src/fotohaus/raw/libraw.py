@@ -32,7 +32,7 @@ TIME_LIMIT = 120.0  # s
 _CHILD = Path(__file__).with_name("libraw_child.py")
 _MAX_HEADER = 1 << 20
 # LibRaw's flip is a sum of 1 (mirror), 2 (upside down) and 4 (swap rows and columns).
-_ORIENTATION = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
+ORIENTATION_OF_FLIP = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 
 
 @contextmanager
@@ -137,7 +137,7 @@ def read_libraw(path: str | os.PathLike[str], report: Report | None = None) -> R
         white=white,
         color=ColorCalibration(color_matrix_1=matrix, as_shot_neutral=_neutral(header["white_balance"])),
         crop=_crop(header),
-        orientation=_ORIENTATION.get(header["flip"], 1),
+        orientation=ORIENTATION_OF_FLIP.get(header["flip"], 1),
         capture=capture,
         path=os.fspath(path),
     )

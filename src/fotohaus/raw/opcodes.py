@@ -11,6 +11,7 @@ from fotohaus.raw.image import GainMap, Opcode, OtherOpcode, Rectangle
 from fotohaus.raw.tiff import TiffError
 
 GAIN_MAP = 9
+MAX_OPCODES = 4096
 
 OPCODE_NAMES = {
     1: "WarpRectilinear",
@@ -50,8 +51,10 @@ def parse_opcodes(data: bytes | bytearray) -> tuple[Opcode, ...]:
     if len(data) < 4:
         raise TiffError("is damaged: an opcode list is cut short")
     opcodes: list[Opcode] = []
-    at = 4
-    for _ in range(int.from_bytes(data[:4], "big")):
+    at, count = 4, int.from_bytes(data[:4], "big")
+    if count > MAX_OPCODES:
+        raise TiffError(f"is damaged: an opcode list claims {count} opcodes")
+    for _ in range(count):
         if at + _HEAD.size > len(data):
             raise TiffError("is damaged: an opcode list is cut short")
         number, version, flags, size = _HEAD.unpack_from(data, at)
@@ -61,7 +64,7 @@ def parse_opcodes(data: bytes | bytearray) -> tuple[Opcode, ...]:
         parameters = bytes(data[at : at + size])
         at += size
         if number == GAIN_MAP:
-            opcodes.append(_gain_map(parameters))
+            opcodes.append(replace(_gain_map(parameters), dng_version=version, flags=flags))
         else:
             opcodes.append(OtherOpcode(number, version, flags, parameters))
     return tuple(opcodes)

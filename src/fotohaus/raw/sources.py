@@ -122,9 +122,13 @@ def goes_to_libraw(source: Source, path: PathLike) -> bool:
         return False
     if head[:2] in (b"II", b"MM"):
         try:
-            return not is_dng(Tiff(source))
+            if is_dng(Tiff(source)):
+                return False
         except TiffError:
-            return True  # CRW begins like TIFF
+            pass  # CRW begins like TIFF and is not.
+        if suffix in (".tif", ".tiff"):
+            raise TiffError("is a TIFF image, not a raw file")
+        return True
     if suffix not in RAW_EXTENSIONS:
         raise TiffError("is not a raw file of a known kind")
     return True
@@ -143,14 +147,23 @@ def stream(paths: PathLike | Sequence[PathLike], report: Report | None = None) -
 
     Raises ReadError, when its turn comes, for one that can't be read.
     """
-    report = report or Report()
     files = expand_sources([paths] if isinstance(paths, (str, os.PathLike)) else paths)
     with ThreadPoolExecutor(1, "fotohaus-read") as pool:
-        following = pool.submit(read_raw, files[0], report)
+        following = pool.submit(_read_apart, files[0])
         for i in range(len(files)):
-            image = following.result()
-            report.progress(i + 1, len(files))
+            image, said = following.result()
             if i + 1 < len(files):
-                following = pool.submit(read_raw, files[i + 1], report)
+                following = pool.submit(_read_apart, files[i + 1])
+            else:
+                del following
+            if report is not None:
+                for warning in said.warnings:
+                    report.warn(warning)
             yield image
             del image
+
+
+def _read_apart(path: Path) -> tuple[RawImage, Report]:
+    """A raw image and what was said about it: a report is not for two threads."""
+    said = Report()
+    return read_raw(path, said), said

@@ -21,6 +21,7 @@ from fotohaus.raw import tags
 MAX_IFDS = 64
 MAX_ENTRIES = 4096
 MAX_VALUE_BYTES = 1 << 26
+MAX_VALUES = 1 << 20
 
 # Field type: (size in bytes, NumPy type of one component, components)
 _TYPES: dict[int, tuple[int, str, int]] = {
@@ -154,6 +155,8 @@ class Ifd:
         entry = self.entries.get(tag)
         if entry is None or not entry.count:
             return None
+        if entry.count > MAX_VALUES:
+            raise TiffError(f"is damaged: tag {tag} claims {entry.count} values")
         _, kind, components = _TYPES[entry.type]
         flat = np.frombuffer(self.raw(tag), self.tiff.order + kind)
         if components == 1:
