@@ -1,8 +1,7 @@
 """16-bit samples to 8 bits, with noise against banding.
 
-The noise is uniform over one output step less the mean of its four neighbours: the uniform part makes the mean of a
-region right whatever its level lies between two steps (Roberts 1962; Lipshitz et al. 1992), the difference moves its
-energy to high frequencies, where neither eyes nor JPEG see it. It comes from a hash of the position alone.
+The noise is triangular over two output steps, which makes the mean and the variance of the error the same at every
+level (Lipshitz, Wannamaker, Vanderkooy 1992, "Quantization and dither"). It comes from a hash of the position alone.
 """
 
 import halide as hl
@@ -10,9 +9,8 @@ import halide as hl
 from fotohaus.kernels.common import c, x, y
 
 
-def hashed(px, py):
-    """32 bits that look random, from a position (Wellons' lowbias32)."""
-    h = hl.u32(px) * hl.u32(0x9E3779B1) ^ hl.u32(py) * hl.u32(0x85EBCA77)
+def mixed(h):
+    """A 32-bit integer hash (Wellons' lowbias32)."""
     h = (h ^ (h >> 16)) * hl.u32(0x7FEB352D)
     h = (h ^ (h >> 15)) * hl.u32(0x846CA68B)
     return h ^ (h >> 16)
@@ -28,12 +26,14 @@ class Quantize:
 
     def generate(self):
         g = self
-        seed, uniform = hl.Func("seed"), hl.Func("uniform")
-        seed[x, y] = hashed(x, y)
-        uniform[x, y, c] = hl.i32((seed[x, y] >> hl.u32(8 * c)) & 0xFF)
+        first, second = hl.Func("first"), hl.Func("second")
+        first[x, y] = mixed(hl.u32(x) * hl.u32(0x9E3779B1) ^ hl.u32(y) * hl.u32(0x85EBCA77))
+        second[x, y] = mixed(first[x, y] + hl.u32(0x9E3779B9))
 
-        near = uniform[x - 1, y, c] + uniform[x + 1, y, c] + uniform[x, y - 1, c] + uniform[x, y + 1, c]
-        noise = (4 * uniform[x, y, c] - near) * 64 * g.dither  # 1/65536 of a step
+        def uniform(seed):
+            return hl.i32((seed[x, y] >> hl.u32(8 * c)) & 0xFF)
+
+        noise = (uniform(first) - uniform(second)) * 256 * g.dither  # 1/65536 of a step
 
         value = g.samples[x, y, c]
         exact = hl.i32((hl.u32(value) * hl.u32(65281)) >> 8)  # value / 257 in 1/65536 of a step
@@ -45,10 +45,10 @@ class Quantize:
             buffer.dim(0).set_stride(3)
             buffer.dim(2).set_stride(1)
             buffer.dim(2).set_bounds(0, 3)
-        g.out.reorder(c, x, y).bound(c, 0, 3).unroll(c)
+        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, 16, hl.TailStrategy.GuardWithIf)
         g.out.split(y, yo, y, 32, hl.TailStrategy.GuardWithIf).parallel(yo)
-        g.out.vectorize(x, 16, hl.TailStrategy.GuardWithIf)
-        seed.compute_at(g.out, y).store_at(g.out, yo).vectorize(x, 16)
+        for seed in (first, second):
+            seed.compute_at(g.out, y).vectorize(x, 16)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from fotohaus.errors import ReadError
 from fotohaus.output.xmp import MAX_PACKET, NO_RECIPE, XmpError, recipe_text
+from fotohaus.raw import tags
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 from fotohaus.recipe import Recipe
 
@@ -88,7 +89,7 @@ def _jpeg(source: Source) -> bytes:
 
 def _tiff(source: Source) -> bytes:
     tiff = Tiff(source)
-    entry = tiff.ifd(tiff.first).entries.get(700)
+    entry = tiff.ifd(tiff.first).entries.get(tags.XMP)
     if entry is None:
         raise XmpError(NO_RECIPE)
     return _packet(source, entry.offset, entry.nbytes)

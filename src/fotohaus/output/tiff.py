@@ -9,7 +9,8 @@ from fractions import Fraction
 import numpy as np
 
 from fotohaus.output import icc
-from fotohaus.raw.exif import add_capture
+from fotohaus.raw import tags
+from fotohaus.raw.exif import SRGB, UNCALIBRATED, add_capture
 from fotohaus.raw.tiff_write import Directory, Type, encode
 from fotohaus.render.picture import Picture
 
@@ -25,25 +26,25 @@ def encode_tiff(picture: Picture, *, xmp: bytes) -> list[bytes]:
     height, width = picture.pixels.shape[:2]
     rows = min(height, max(1, _STRIP // (6 * width)))
     root = Directory()
-    root.set(254, Type.LONG, 0)
-    root.set(256, Type.LONG, width)
-    root.set(257, Type.LONG, height)
-    root.set(258, Type.SHORT, [16, 16, 16])
-    root.set(259, Type.SHORT, 8)
-    root.set(262, Type.SHORT, 2)
-    root.set(274, Type.SHORT, 1)
-    root.set(277, Type.SHORT, 3)
-    root.set(278, Type.LONG, rows)
-    root.set(282, Type.RATIONAL, Fraction(72))
-    root.set(283, Type.RATIONAL, Fraction(72))
-    root.set(284, Type.SHORT, 1)
-    root.set(296, Type.SHORT, 2)
-    root.set(317, Type.SHORT, 2)
-    root.set(700, Type.BYTE, xmp)
-    root.set(34675, Type.UNDEFINED, icc.profile(picture.gamut))
+    root.set(tags.NEW_SUBFILE_TYPE, Type.LONG, 0)
+    root.set(tags.IMAGE_WIDTH, Type.LONG, width)
+    root.set(tags.IMAGE_LENGTH, Type.LONG, height)
+    root.set(tags.BITS_PER_SAMPLE, Type.SHORT, [16, 16, 16])
+    root.set(tags.COMPRESSION, Type.SHORT, 8)
+    root.set(tags.PHOTOMETRIC, Type.SHORT, 2)
+    root.set(tags.ORIENTATION, Type.SHORT, 1)
+    root.set(tags.SAMPLES_PER_PIXEL, Type.SHORT, 3)
+    root.set(tags.ROWS_PER_STRIP, Type.LONG, rows)
+    root.set(tags.X_RESOLUTION, Type.RATIONAL, Fraction(72))
+    root.set(tags.Y_RESOLUTION, Type.RATIONAL, Fraction(72))
+    root.set(tags.PLANAR_CONFIGURATION, Type.SHORT, 1)
+    root.set(tags.RESOLUTION_UNIT, Type.SHORT, 2)
+    root.set(tags.PREDICTOR, Type.SHORT, 2)
+    root.set(tags.XMP, Type.BYTE, xmp)
+    root.set(tags.ICC_PROFILE, Type.UNDEFINED, icc.profile(picture.gamut))
     exif = add_capture(root, picture.capture)
-    exif.set(40960, Type.UNDEFINED, b"0100")
-    exif.set(40961, Type.SHORT, 1 if picture.gamut == "srgb" else 0xFFFF)
+    exif.set(tags.FLASHPIX_VERSION, Type.UNDEFINED, b"0100")
+    exif.set(tags.COLOR_SPACE, Type.SHORT, SRGB if picture.gamut == "srgb" else UNCALIBRATED)
     root.strips(_strips(picture, rows))
     return encode(root)
 

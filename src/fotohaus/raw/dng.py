@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.errors import WriteError
+from fotohaus.raw import tags
 from fotohaus.raw.exif import add_capture, software
-from fotohaus.raw.image import PLANES, ColorCalibration, GainMap, Opcode, RawImage
+from fotohaus.raw.image import PLANES, ColorCalibration, GainMap, NoiseProfile, Opcode, RawImage
+from fotohaus.raw.opcodes import GAIN_MAP
 from fotohaus.raw.tiff_write import Directory, Type, encode
 
-_GAIN_MAP = 9
-_DNG_1_3 = 0x01030000
 _OPTIONAL = 1
 _TILE = 512
 
@@ -49,35 +49,41 @@ def _encode(raw: RawImage, xmp: bytes | None, preview: NDArray[np.uint8] | None)
     image = root
     if preview is not None:
         _preview(root, preview)
-        image = root.below(330, Directory())
-    root.set(274, Type.SHORT, raw.orientation)
+        image = root.below(tags.SUB_IFDS, Directory())
+    root.set(tags.ORIENTATION, Type.SHORT, raw.orientation)
     _identity(root, raw)
     _color(root, raw.color)
     add_capture(root, raw.capture)
-    if raw.noise is not None:
-        pairs = zip(raw.noise.scale, raw.noise.offset, strict=True)
-        root.set(51041, Type.DOUBLE, [value for pair in pairs for value in pair])
+    _noise(root, raw.noise)
     if xmp is not None:
-        root.set(700, Type.BYTE, xmp)
+        root.set(tags.XMP, Type.BYTE, xmp)
     _image(image, raw)
     return encode(root)
 
 
 def _identity(root: Directory, raw: RawImage) -> None:
-    root.set(50706, Type.BYTE, bytes([1, 4, 0, 0]))
+    root.set(tags.DNG_VERSION, Type.BYTE, bytes([1, 4, 0, 0]))
     # A reader must be as new as the newest opcode that it may not skip.
     needed = max([0x01010000, *(_opcode_head(o)[1] for o in _opcodes(raw) if not _opcode_head(o)[2] & _OPTIONAL)])
-    root.set(50707, Type.BYTE, struct.pack(">I", needed))
+    root.set(tags.DNG_BACKWARD_VERSION, Type.BYTE, struct.pack(">I", needed))
     capture = raw.capture
     make, model = capture.make or "", capture.model or ""
     known = model if model.lower().startswith(make.lower()) else f"{make} {model}"
-    root.text(50708, capture.unique_model)
-    if 50708 not in root:
-        root.text(50708, known)
-    if 50708 not in root:
-        root.text(50708, "Unknown camera")
+    root.text(tags.UNIQUE_CAMERA_MODEL, capture.unique_model)
+    if tags.UNIQUE_CAMERA_MODEL not in root:
+        root.text(tags.UNIQUE_CAMERA_MODEL, known)
+    if tags.UNIQUE_CAMERA_MODEL not in root:
+        root.text(tags.UNIQUE_CAMERA_MODEL, "Unknown camera")
     if len(capture.sources) == 1:
-        root.text(50827, os.path.basename(capture.sources[0]))
+        root.text(tags.ORIGINAL_RAW_FILE_NAME, os.path.basename(capture.sources[0]))
+
+
+def _noise(root: Directory, noise: NoiseProfile | None) -> None:
+    """NoiseProfile, unless it is none that the specification allows: scales above 0, offsets from 0 on."""
+    if noise is None or not np.isfinite([*noise.scale, *noise.offset]).all() or min(noise.scale) <= 0:
+        return
+    pairs = zip(noise.scale, noise.offset, strict=True)
+    root.set(tags.NOISE_PROFILE, Type.DOUBLE, [v for scale, offset in pairs for v in (scale, max(0.0, offset))])
 
 
 def _color(root: Directory, color: ColorCalibration) -> None:
@@ -85,21 +91,21 @@ def _color(root: Directory, color: ColorCalibration) -> None:
         if values is not None:
             root.set(tag, Type.SRATIONAL, np.asarray(values, float).ravel().tolist())
 
-    matrix(50721, color.color_matrix_1)
-    root.set(50778, Type.SHORT, color.illuminant_1)
+    matrix(tags.COLOR_MATRIX_1, color.color_matrix_1)
+    root.set(tags.CALIBRATION_ILLUMINANT_1, Type.SHORT, color.illuminant_1)
     if color.color_matrix_2 is not None and color.illuminant_2 is not None:
-        matrix(50722, color.color_matrix_2)
-        root.set(50779, Type.SHORT, color.illuminant_2)
-        matrix(50724, color.calibration_2 if np.any(color.calibration_2 != np.eye(3)) else None)
-        matrix(50965, color.forward_matrix_2)
-    matrix(50723, color.calibration_1 if np.any(color.calibration_1 != np.eye(3)) else None)
-    matrix(50964, color.forward_matrix_1)
-    root.set(50727, Type.RATIONAL, color.analog_balance)
+        matrix(tags.COLOR_MATRIX_2, color.color_matrix_2)
+        root.set(tags.CALIBRATION_ILLUMINANT_2, Type.SHORT, color.illuminant_2)
+        matrix(tags.CAMERA_CALIBRATION_2, color.calibration_2 if np.any(color.calibration_2 != np.eye(3)) else None)
+        matrix(tags.FORWARD_MATRIX_2, color.forward_matrix_2)
+    matrix(tags.CAMERA_CALIBRATION_1, color.calibration_1 if np.any(color.calibration_1 != np.eye(3)) else None)
+    matrix(tags.FORWARD_MATRIX_1, color.forward_matrix_1)
+    root.set(tags.ANALOG_BALANCE, Type.RATIONAL, color.analog_balance)
     if color.as_shot_neutral is not None:
-        root.set(50728, Type.RATIONAL, color.as_shot_neutral)
+        root.set(tags.AS_SHOT_NEUTRAL, Type.RATIONAL, color.as_shot_neutral)
     elif color.as_shot_white_xy is not None:
-        root.set(50729, Type.RATIONAL, color.as_shot_white_xy)
-    root.set(50730, Type.SRATIONAL, color.baseline_exposure)
+        root.set(tags.AS_SHOT_WHITE_XY, Type.RATIONAL, color.as_shot_white_xy)
+    root.set(tags.BASELINE_EXPOSURE, Type.SRATIONAL, color.baseline_exposure)
 
 
 def _image(image: Directory, raw: RawImage) -> None:
@@ -108,31 +114,36 @@ def _image(image: Directory, raw: RawImage) -> None:
     expected = (height, width) if raw.cfa else (height, width, 3)
     if raw.mosaic.dtype != np.uint16 or raw.mosaic.shape != expected or 0 in expected:
         raise ValueError(f"samples are {raw.mosaic.dtype} {raw.mosaic.shape}, not uint16 {expected}")
-    image.set(254, Type.LONG, 0)
-    image.set(256, Type.LONG, width)
-    image.set(257, Type.LONG, height)
-    image.set(258, Type.SHORT, [16] * samples)
-    image.set(259, Type.SHORT, 7)
-    image.set(262, Type.SHORT, 32803 if raw.cfa else 34892)
-    image.set(277, Type.SHORT, samples)
-    image.set(284, Type.SHORT, 1)
+    image.set(tags.NEW_SUBFILE_TYPE, Type.LONG, 0)
+    image.set(tags.IMAGE_WIDTH, Type.LONG, width)
+    image.set(tags.IMAGE_LENGTH, Type.LONG, height)
+    image.set(tags.BITS_PER_SAMPLE, Type.SHORT, [16] * samples)
+    image.set(tags.COMPRESSION, Type.SHORT, 7)
+    image.set(tags.PHOTOMETRIC, Type.SHORT, tags.PHOTOMETRIC_CFA if raw.cfa else tags.PHOTOMETRIC_LINEAR_RAW)
+    image.set(tags.SAMPLES_PER_PIXEL, Type.SHORT, samples)
+    image.set(tags.PLANAR_CONFIGURATION, Type.SHORT, 1)
     if raw.cfa:
-        image.set(33421, Type.SHORT, (2, 2))
-        image.set(33422, Type.BYTE, bytes(PLANES.index(letter) for letter in raw.cfa))
-        image.set(50710, Type.BYTE, bytes([0, 1, 2]))
-        image.set(50711, Type.SHORT, 1)
+        image.set(tags.CFA_REPEAT_PATTERN_DIM, Type.SHORT, (2, 2))
+        image.set(tags.CFA_PATTERN, Type.BYTE, bytes(PLANES.index(letter) for letter in raw.cfa))
+        image.set(tags.CFA_PLANE_COLOR, Type.BYTE, bytes([0, 1, 2]))
+        image.set(tags.CFA_LAYOUT, Type.SHORT, 1)
     _levels(image, raw)
-    image.set(50718, Type.RATIONAL, (Fraction(1), Fraction(1)))
-    image.set(50719, Type.LONG, (raw.crop.left, raw.crop.top))
-    image.set(50720, Type.LONG, (raw.crop.width, raw.crop.height))
-    image.set(50780, Type.RATIONAL, Fraction(1))
-    image.set(50829, Type.LONG, (0, 0, height, width))
-    for tag, opcodes in ((51008, raw.opcodes_1), (51009, raw.opcodes_2), (51022, raw.opcodes_3)):
+    image.set(tags.DEFAULT_SCALE, Type.RATIONAL, (Fraction(1), Fraction(1)))
+    image.set(tags.DEFAULT_CROP_ORIGIN, Type.LONG, (raw.crop.left, raw.crop.top))
+    image.set(tags.DEFAULT_CROP_SIZE, Type.LONG, (raw.crop.width, raw.crop.height))
+    image.set(tags.BEST_QUALITY_SCALE, Type.RATIONAL, Fraction(1))
+    image.set(tags.ACTIVE_AREA, Type.LONG, (0, 0, height, width))
+    lists = (
+        (tags.OPCODE_LIST_1, raw.opcodes_1),
+        (tags.OPCODE_LIST_2, raw.opcodes_2),
+        (tags.OPCODE_LIST_3, raw.opcodes_3),
+    )
+    for tag, opcodes in lists:
         if opcodes:
             image.set(tag, Type.UNDEFINED, encode_opcodes(opcodes))
     tile_height, tile_width = _tile_side(height), _tile_side(width)
-    image.set(322, Type.LONG, tile_width)
-    image.set(323, Type.LONG, tile_height)
+    image.set(tags.TILE_WIDTH, Type.LONG, tile_width)
+    image.set(tags.TILE_LENGTH, Type.LONG, tile_height)
     image.tiles(_tiles(raw.mosaic, tile_height, tile_width))
 
 
@@ -141,11 +152,11 @@ def _levels(image: Directory, raw: RawImage) -> None:
     shape = (2, 2) if raw.cfa else (1, 3)
     if black.shape != shape or white.shape != shape or not (np.isfinite(white).all() and (white > black).all()):
         raise ValueError(f"black and white levels must be finite, {shape}, and white above black")
-    image.set(50713, Type.SHORT, shape if raw.cfa else (1, 1))
-    image.set(50714, Type.RATIONAL, np.maximum(black, 0).ravel().tolist())
+    image.set(tags.BLACK_LEVEL_REPEAT_DIM, Type.SHORT, shape if raw.cfa else (1, 1))
+    image.set(tags.BLACK_LEVEL, Type.RATIONAL, np.maximum(black, 0).ravel().tolist())
     # WhiteLevel is one whole number for the whole mosaic: the lowest, above which some position is clipped.
     whites = np.clip(np.round([white.min()] if raw.cfa else white.ravel()), 1, 65535)
-    image.set(50717, Type.LONG, [int(w) for w in whites])
+    image.set(tags.WHITE_LEVEL, Type.LONG, [int(w) for w in whites])
 
 
 def _tile_side(length: int) -> int:
@@ -181,22 +192,22 @@ def _preview(root: Directory, preview: NDArray[np.uint8]) -> None:
     if preview.dtype != np.uint8 or preview.ndim != 3 or preview.shape[2] != 3 or 0 in preview.shape:
         raise ValueError(f"the preview is {preview.dtype} {preview.shape}, not uint8 (h, w, 3)")
     height, width = preview.shape[:2]
-    root.set(254, Type.LONG, 1)
-    root.set(256, Type.LONG, width)
-    root.set(257, Type.LONG, height)
-    root.set(258, Type.SHORT, [8, 8, 8])
-    root.set(259, Type.SHORT, 7)
-    root.set(262, Type.SHORT, 6)
-    root.set(277, Type.SHORT, 3)
-    root.set(278, Type.LONG, height)
-    root.set(284, Type.SHORT, 1)
-    root.set(530, Type.SHORT, (2, 2))
-    root.set(531, Type.SHORT, 1)
-    root.set(532, Type.RATIONAL, [Fraction(n) for n in (0, 255, 128, 255, 128, 255)])
+    root.set(tags.NEW_SUBFILE_TYPE, Type.LONG, 1)
+    root.set(tags.IMAGE_WIDTH, Type.LONG, width)
+    root.set(tags.IMAGE_LENGTH, Type.LONG, height)
+    root.set(tags.BITS_PER_SAMPLE, Type.SHORT, [8, 8, 8])
+    root.set(tags.COMPRESSION, Type.SHORT, 7)
+    root.set(tags.PHOTOMETRIC, Type.SHORT, 6)
+    root.set(tags.SAMPLES_PER_PIXEL, Type.SHORT, 3)
+    root.set(tags.ROWS_PER_STRIP, Type.LONG, height)
+    root.set(tags.PLANAR_CONFIGURATION, Type.SHORT, 1)
+    root.set(tags.YCBCR_SUBSAMPLING, Type.SHORT, (2, 2))
+    root.set(tags.YCBCR_POSITIONING, Type.SHORT, 1)
+    root.set(tags.REFERENCE_BLACK_WHITE, Type.RATIONAL, [Fraction(n) for n in (0, 255, 128, 255, 128, 255)])
     name, _, number = software().partition(" ")
-    root.text(50966, name)
-    root.text(50967, number)
-    root.set(50970, Type.LONG, 2)  # PreviewColorSpace: sRGB
+    root.text(tags.PREVIEW_APPLICATION_NAME, name)
+    root.text(tags.PREVIEW_APPLICATION_VERSION, number)
+    root.set(tags.PREVIEW_COLOR_SPACE, Type.LONG, 2)  # sRGB
     root.strips([bytes(jpeg8_encode(np.ascontiguousarray(preview), level=85, subsampling="420"))])
 
 
@@ -207,7 +218,7 @@ def _opcodes(raw: RawImage) -> Iterator[Opcode]:
 def _opcode_head(opcode: Opcode) -> tuple[int, int, int]:
     """Id, DNG version and flags."""
     if isinstance(opcode, GainMap):
-        return _GAIN_MAP, _DNG_1_3, _OPTIONAL
+        return GAIN_MAP, opcode.dng_version, opcode.flags
     return opcode.opcode_id, opcode.dng_version, opcode.flags
 
 

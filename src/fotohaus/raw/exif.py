@@ -10,6 +10,7 @@ import re
 from datetime import datetime
 from fractions import Fraction
 
+from fotohaus.raw import tags
 from fotohaus.raw.image import CaptureInfo
 from fotohaus.raw.tiff_write import Directory, Type, encode, rational
 
@@ -17,7 +18,8 @@ SRGB = 1
 UNCALIBRATED = 0xFFFF
 """EXIF ColorSpace: any other space, said by the ICC profile."""
 
-_EXIF_IFD, _GPS_IFD = 34665, 34853
+_LONGEST_TEXT = 1000
+"""Characters of a text: an EXIF block must fit into one segment of a JPEG, whatever a raw file says."""
 
 
 def software() -> str:
@@ -46,17 +48,17 @@ def encode_exif(
     private : also write serial number, owner and position.
     """
     root = Directory()
-    root.set(274, Type.SHORT, orientation)
-    root.set(282, Type.RATIONAL, Fraction(72))
-    root.set(283, Type.RATIONAL, Fraction(72))
-    root.set(296, Type.SHORT, 2)
-    root.set(531, Type.SHORT, 1)  # YCbCrPositioning: centred, as JPEG encoders have it
+    root.set(tags.ORIENTATION, Type.SHORT, orientation)
+    root.set(tags.X_RESOLUTION, Type.RATIONAL, Fraction(72))
+    root.set(tags.Y_RESOLUTION, Type.RATIONAL, Fraction(72))
+    root.set(tags.RESOLUTION_UNIT, Type.SHORT, 2)
+    root.set(tags.YCBCR_POSITIONING, Type.SHORT, 1)  # centred, as JPEG encoders have it
     exif = add_capture(root, capture, software=software, private=private)
-    exif.set(37121, Type.UNDEFINED, bytes([1, 2, 3, 0]))  # ComponentsConfiguration: Y Cb Cr
-    exif.set(40960, Type.UNDEFINED, b"0100")  # FlashpixVersion
-    exif.set(40961, Type.SHORT, color_space)
-    exif.set(40962, Type.LONG, width)
-    exif.set(40963, Type.LONG, height)
+    exif.set(tags.COMPONENTS_CONFIGURATION, Type.UNDEFINED, bytes([1, 2, 3, 0]))  # Y Cb Cr
+    exif.set(tags.FLASHPIX_VERSION, Type.UNDEFINED, b"0100")
+    exif.set(tags.COLOR_SPACE, Type.SHORT, color_space)
+    exif.set(tags.PIXEL_X_DIMENSION, Type.LONG, width)
+    exif.set(tags.PIXEL_Y_DIMENSION, Type.LONG, height)
     return b"".join(encode(root))
 
 
@@ -64,34 +66,38 @@ def add_capture(
     root: Directory, capture: CaptureInfo, *, software: str | None = None, private: bool = False
 ) -> Directory:
     """Put the capture's facts into a file's first directory and an EXIF directory below it, which is returned."""
-    root.text(270, capture.description)
-    root.text(271, capture.make)
-    root.text(272, capture.model)
-    root.text(305, software or _software())
-    root.text(315, capture.artist)
-    root.text(33432, capture.copyright)
-    exif = root.below(_EXIF_IFD, Directory())
-    exif.set(36864, Type.UNDEFINED, b"0232")
+    _text(root, tags.IMAGE_DESCRIPTION, capture.description)
+    _text(root, tags.MAKE, capture.make)
+    _text(root, tags.MODEL, capture.model)
+    _text(root, tags.SOFTWARE, software or _software())
+    _text(root, tags.ARTIST, capture.artist)
+    _text(root, tags.COPYRIGHT, capture.copyright)
+    exif = root.below(tags.EXIF_IFD, Directory())
+    exif.set(tags.EXIF_VERSION, Type.UNDEFINED, b"0232")
     _exposure(exif, capture)
     _time(exif, capture)
-    _ratio(exif, 37386, capture.focal_length)
+    _ratio(exif, tags.FOCAL_LENGTH, capture.focal_length)
     if capture.focal_length_35mm and 0.5 <= capture.focal_length_35mm < 65535.5:
-        exif.set(41989, Type.SHORT, round(capture.focal_length_35mm))
-    exif.text(42035, capture.lens_make)
-    exif.text(42036, capture.lens_model)
+        exif.set(tags.FOCAL_LENGTH_35MM, Type.SHORT, round(capture.focal_length_35mm))
+    _text(exif, tags.LENS_MAKE, capture.lens_make)
+    _text(exif, tags.LENS_MODEL, capture.lens_model)
     if capture.frames > 1:
         frames = min(capture.frames, 0xFFFF)
-        exif.set(42080, Type.SHORT, 3)  # CompositeImage: made of frames captured together
-        exif.set(42081, Type.SHORT, (frames, frames))  # SourceImageNumberOfCompositeImage: captured, used
+        exif.set(tags.COMPOSITE_IMAGE, Type.SHORT, 3)  # made of frames captured together
+        exif.set(tags.SOURCE_IMAGE_NUMBER, Type.SHORT, (frames, frames))  # captured, used
     if private:
-        exif.text(42032, capture.owner)
-        exif.text(42033, capture.serial)
+        _text(exif, tags.CAMERA_OWNER_NAME, capture.owner)
+        _text(exif, tags.BODY_SERIAL_NUMBER, capture.serial)
         if capture.position:
-            root.below(_GPS_IFD, _gps(*capture.position))
+            root.below(tags.GPS_IFD, _gps(*capture.position))
     return exif
 
 
 _software = software
+
+
+def _text(directory: Directory, tag: int, text: str | None) -> None:
+    directory.text(tag, text and text[:_LONGEST_TEXT])
 
 
 def _ratio(directory: Directory, tag: int, value: float | None) -> None:
@@ -101,21 +107,21 @@ def _ratio(directory: Directory, tag: int, value: float | None) -> None:
 
 
 def _exposure(exif: Directory, capture: CaptureInfo) -> None:
-    _ratio(exif, 33434, capture.exposure_time)
-    _ratio(exif, 33437, capture.f_number)
-    _short(exif, 34850, capture.exposure_program)
+    _ratio(exif, tags.EXPOSURE_TIME, capture.exposure_time)
+    _ratio(exif, tags.F_NUMBER, capture.f_number)
+    _short(exif, tags.EXPOSURE_PROGRAM, capture.exposure_program)
     if capture.iso and capture.iso > 0:
-        exif.set(34855, Type.SHORT, min(capture.iso, 0xFFFF))
+        exif.set(tags.ISO, Type.SHORT, min(capture.iso, 0xFFFF))
         if capture.iso < 0xFFFF:
-            exif.set(34864, Type.SHORT, 0)  # SensitivityType: which of the ISO 12232 kinds is not known
-        else:  # what a SHORT can't hold goes into RecommendedExposureIndex
-            exif.set(34864, Type.SHORT, 2)
-            exif.set(34866, Type.LONG, min(capture.iso, 0xFFFFFFFF))
+            exif.set(tags.SENSITIVITY_TYPE, Type.SHORT, 0)  # which kind of ISO 12232 is not known
+        else:  # EXIF 2.32, 4.6.5: what a SHORT can't hold goes into another tag
+            exif.set(tags.SENSITIVITY_TYPE, Type.SHORT, 2)
+            exif.set(tags.RECOMMENDED_EXPOSURE_INDEX, Type.LONG, min(capture.iso, 0xFFFFFFFF))
     bias = capture.exposure_bias
     if bias is not None and math.isfinite(bias) and abs(bias) < 100:
-        exif.set(37380, Type.SRATIONAL, rational(bias, signed=True))
-    _short(exif, 37383, capture.metering)
-    _short(exif, 37385, capture.flash)
+        exif.set(tags.EXPOSURE_BIAS, Type.SRATIONAL, rational(bias, signed=True))
+    _short(exif, tags.METERING_MODE, capture.metering)
+    _short(exif, tags.FLASH, capture.flash)
 
 
 def _short(directory: Directory, tag: int, value: int | None) -> None:
@@ -132,23 +138,26 @@ def date_text(t: datetime) -> str:
 def _time(exif: Directory, capture: CaptureInfo) -> None:
     if capture.taken is None:
         return
-    for tag in (36867, 36868):  # DateTimeOriginal, DateTimeDigitized
+    for tag in (tags.DATE_TIME_ORIGINAL, tags.DATE_TIME_DIGITIZED):
         exif.text(tag, date_text(capture.taken))
     if capture.utc_offset and re.fullmatch(r"[+-]\d\d:\d\d", capture.utc_offset):
-        for tag in (36881, 36882):
+        for tag in (tags.OFFSET_TIME_ORIGINAL, tags.OFFSET_TIME_DIGITIZED):
             exif.text(tag, capture.utc_offset)
     if capture.subsecond and re.fullmatch(r"\d{1,9}", capture.subsecond.strip()):
-        for tag in (37521, 37522):
+        for tag in (tags.SUBSEC_TIME_ORIGINAL, tags.SUBSEC_TIME_DIGITIZED):
             exif.text(tag, capture.subsecond)
 
 
 def _gps(latitude: float, longitude: float) -> Directory:
     gps = Directory()
-    gps.set(0, Type.BYTE, bytes([2, 3, 0, 0]))
-    for tag, value, sides in ((1, latitude, "NS"), (3, longitude, "EW")):
-        gps.text(tag, sides[value < 0])
+    gps.set(tags.GPS_VERSION, Type.BYTE, bytes([2, 3, 0, 0]))
+    for side, tag, value, sides in (
+        (tags.GPS_LATITUDE_REF, tags.GPS_LATITUDE, latitude, "NS"),
+        (tags.GPS_LONGITUDE_REF, tags.GPS_LONGITUDE, longitude, "EW"),
+    ):
+        gps.text(side, sides[value < 0])
         micro = round(abs(value) * 3600 * 10_000)
         degrees, rest = divmod(micro, 3600 * 10_000)
         minutes, seconds = divmod(rest, 60 * 10_000)
-        gps.set(tag + 1, Type.RATIONAL, (Fraction(degrees), Fraction(minutes), Fraction(seconds, 10_000)))
+        gps.set(tag, Type.RATIONAL, (Fraction(degrees), Fraction(minutes), Fraction(seconds, 10_000)))
     return gps

@@ -86,6 +86,8 @@ class GainMap:
     spacing_v: float
     spacing_h: float
     gains: Float32
+    dng_version: int = 0x01030000
+    flags: int = 1  # bit 0: a reader that does not know the opcode may skip it
 
 
 @dataclass(frozen=True)

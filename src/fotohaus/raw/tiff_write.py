@@ -13,6 +13,7 @@ from enum import IntEnum
 from fractions import Fraction
 
 from fotohaus.errors import WriteError
+from fotohaus.raw import tags
 
 Value = int | float | Fraction
 
@@ -105,11 +106,11 @@ class Directory:
 
     def strips(self, segments: Sequence[bytes]) -> None:
         """The image's data as strips (StripOffsets, StripByteCounts)."""
-        self._attach(273, 279, segments)
+        self._attach(tags.STRIP_OFFSETS, tags.STRIP_BYTE_COUNTS, segments)
 
     def tiles(self, segments: Sequence[bytes]) -> None:
         """The image's data as tiles (TileOffsets, TileByteCounts)."""
-        self._attach(324, 325, segments)
+        self._attach(tags.TILE_OFFSETS, tags.TILE_BYTE_COUNTS, segments)
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._values or tag in self._children
