@@ -254,7 +254,7 @@ def decode_lossless_jpeg(
     frame = lossless_jpeg_frame(data)
     if frame[0] * frame[1] * frame[2] != rows * columns:
         raise TiffError(f"is damaged: a lossless JPEG of {frame[1]} x {frame[0]} x {frame[2]} for {columns} x {rows}")
-    shape = frame if frame[2] > 1 else frame[:2]
+    shape = frame[:3] if frame[2] > 1 else frame[:2]
     direct = place is not None and place.shape == (rows, columns) and place.flags.c_contiguous and frame[3] > 8
     colors = "RGB" if frame[2] == 3 else None
     try:

@@ -1,0 +1,198 @@
+"""A maker of small DNG files, written apart from the code under test."""
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+
+BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, FLOAT, DOUBLE = 1, 2, 3, 4, 5, 7, 10, 11, 12
+FORMATS = {1: "B", 2: "B", 3: "H", 4: "I", 5: "I", 6: "b", 7: "B", 8: "h", 9: "i", 10: "i", 11: "f", 12: "d", 16: "Q"}
+
+MATRIX = (0.8, -0.2, -0.1, -0.4, 1.2, 0.2, -0.1, 0.2, 0.6)
+
+
+def rational(*values: float, below: int = 10_000) -> list[int]:
+    return [part for v in values for part in (round(v * below), below)]
+
+
+class Tiff:
+    """Bytes of a TIFF, written from the leaves up."""
+
+    def __init__(self, order: str = "<", big: bool = False) -> None:
+        self.order, self.big = order, big
+        self.out = bytearray(16 if big else 8)
+
+    def add(self, data: bytes) -> int:
+        self.out += bytes(-len(self.out) % 8)
+        self.out += data
+        return len(self.out) - len(data)
+
+    def ifd(self, fields: dict[int, tuple[int, Any]], following: int = 0) -> int:
+        size = 8 if self.big else 4
+        rows = []
+        for tag, (kind, values) in sorted(fields.items()):
+            if isinstance(values, str):
+                values = values.encode() + b"\0"
+            values = [values] if isinstance(values, (int, float)) else list(values)
+            data = struct.pack(f"{self.order}{len(values)}{FORMATS[kind]}", *values)
+            count = len(values) // (2 if kind in (5, 10) else 1)
+            if len(data) > size:
+                data = struct.pack(self.order + ("Q" if self.big else "I"), self.add(data))
+            head = struct.pack(self.order + ("HHQ" if self.big else "HHI"), tag, kind, count)
+            rows.append(head + data.ljust(size, b"\0"))
+        counted = struct.pack(self.order + ("Q" if self.big else "H"), len(rows))
+        return self.add(counted + b"".join(rows) + struct.pack(self.order + ("Q" if self.big else "I"), following))
+
+    def finish(self, first: int) -> bytes:
+        mark = b"II" if self.order == "<" else b"MM"
+        head = struct.pack(self.order + ("HHHQ" if self.big else "HI"), *((43, 8, 0) if self.big else (42,)), first)
+        self.out[: len(mark + head)] = mark + head
+        return bytes(self.out)
+
+
+def pack(samples: np.ndarray, bits: int, order: str) -> bytes:
+    """Rows of samples as TIFF packs them: 8 and 16 bits plainly, others from the highest bit on, rows whole bytes."""
+    if bits in (8, 16):
+        return samples.astype(f"{order}u{bits // 8}").tobytes()
+    shifts = np.arange(bits - 1, -1, -1)
+    ones = (samples[..., None].astype(np.uint32) >> shifts & 1).reshape(samples.shape[0], -1)
+    return np.packbits(ones.astype(np.uint8), axis=1).tobytes()
+
+
+def lossless(samples: np.ndarray, shape: str) -> bytes:
+    """A lossless JPEG of rows x columns samples, its frame as pairs, as rows, as double rows, or as RGB."""
+    rows, columns = samples.shape
+    frame = {
+        "pairs": (rows, columns // 2, 2),
+        "rows": (rows, columns),
+        "double": (rows // 2, columns * 2),
+        "rgb": (rows, columns // 3, 3),
+    }[shape]
+    data = np.ascontiguousarray(samples.reshape(frame).astype(np.uint16))
+    return bytes(imagecodecs.jpeg8_encode(data, lossless=True, predictor=1, bitspersample=16))
+
+
+def segments(flat: np.ndarray, rows: int, columns: int, tiled: bool) -> list[np.ndarray]:
+    height, width = flat.shape
+    if tiled:
+        flat = np.pad(flat, ((0, -height % rows), (0, -width % columns)), mode="edge")
+    return [
+        flat[y : y + rows, x : x + columns]
+        for y in range(0, flat.shape[0], rows)
+        for x in range(0, flat.shape[1], columns)
+    ]
+
+
+def make_dng(
+    samples: np.ndarray,
+    *,
+    cfa: str = "RGGB",
+    order: str = "<",
+    big: bool = False,
+    bits: int = 16,
+    compression: int = 1,
+    frame: str = "rows",
+    predictor: int = 1,
+    tile: tuple[int, int] | None = None,
+    rows_per_strip: int | None = None,
+    sub_ifd: bool = False,
+    main: dict[int, tuple[int, Any] | None] | None = None,
+    raw: dict[int, tuple[int, Any] | None] | None = None,
+    exif: dict[int, tuple[int, Any]] | None = None,
+    gps: dict[int, tuple[int, Any]] | None = None,
+) -> bytes:
+    """A DNG of (H, W) mosaic or (H, W, 3) linear samples.
+
+    main, raw : fields of the first and the raw image's IFD on top of the usual ones; None leaves one out.
+    """
+    tiff = Tiff(order, big)
+    height, width = samples.shape[:2]
+    planes = 1 if samples.ndim == 2 else samples.shape[2]
+    rows, columns = tile or (rows_per_strip or height, width)
+    stored = []
+    for part in segments(samples.reshape(height, -1), rows, columns * planes, tile is not None):
+        if compression == 7:
+            data = lossless(part, frame)
+        elif compression == 8:
+            if predictor == 2:
+                pixels = part.reshape(part.shape[0], -1, planes).astype(f"u{bits // 8}")
+                pixels = np.diff(pixels, axis=1, prepend=np.zeros_like(pixels[:, :1]))
+                part = pixels.reshape(part.shape)
+            data = bytes(imagecodecs.zlib_encode(pack(part, bits, order)))
+        else:
+            data = pack(part, bits, order)
+        stored.append((tiff.add(data), len(data)))
+    pixels: dict[int, tuple[int, Any] | None] = {
+        254: (LONG, 0),
+        256: (LONG, width),
+        257: (LONG, height),
+        258: (SHORT, [bits] * planes),
+        259: (SHORT, compression),
+        262: (SHORT, 32803 if planes == 1 else 34892),
+        277: (SHORT, planes),
+        284: (SHORT, 1),
+        317: (SHORT, predictor),
+        (324 if tile else 273): (LONG, [offset for offset, _ in stored]),
+        (325 if tile else 279): (LONG, [count for _, count in stored]),
+    }
+    if tile:
+        pixels |= {322: (SHORT, columns), 323: (SHORT, rows)}
+    else:
+        pixels |= {278: (LONG, rows)}
+    if planes == 1:
+        pixels |= {33421: (SHORT, [2, 2]), 33422: (BYTE, ["RGB".index(c) for c in cfa])}
+    pixels |= {50717: (LONG, [(1 << bits) - 1] * planes)}
+    pixels |= raw or {}
+    first: dict[int, tuple[int, Any] | None] = {
+        271: (ASCII, "Barnes"),
+        272: (ASCII, "Testcam 1"),
+        274: (SHORT, 1),
+        50706: (BYTE, [1, 4, 0, 0]),
+        50708: (ASCII, "Barnes Testcam 1"),
+        50721: (SRATIONAL, rational(*MATRIX)),
+        50728: (RATIONAL, rational(0.5, 1, 0.625)),
+        50778: (SHORT, 21),
+    }
+    first |= main or {}
+    if exif:
+        first[34665] = (LONG, tiff.ifd(exif))
+    if gps:
+        first[34853] = (LONG, tiff.ifd(gps))
+    if sub_ifd:
+        below = tiff.ifd({k: v for k, v in pixels.items() if v is not None})
+        # A preview in front, as cameras have.
+        preview = tiff.add(bytes(8 * 8 * 3))
+        first |= {254: (LONG, 1), 256: (LONG, 8), 257: (LONG, 8), 258: (SHORT, [8, 8, 8]), 259: (SHORT, 1)}
+        first |= {262: (SHORT, 2), 273: (LONG, preview), 277: (SHORT, 3), 278: (LONG, 8), 279: (LONG, 192)}
+        first[330] = (LONG, below)
+    else:
+        first = pixels | first
+    return tiff.finish(tiff.ifd({k: v for k, v in first.items() if v is not None}))
+
+
+@pytest.fixture(scope="session")
+def dng() -> Callable[..., bytes]:
+    """The maker of DNG files: see `make_dng`."""
+    return make_dng
+
+
+@pytest.fixture(scope="session")
+def tiff_maker() -> type[Tiff]:
+    """The maker of bare TIFF structures."""
+    return Tiff
+
+
+@pytest.fixture(scope="session")
+def samples() -> Callable[..., np.ndarray]:
+    """Smooth samples with noise: samples((height, width), bits)."""
+
+    def make(shape: tuple[int, ...], bits: int = 16, seed: int = 0) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        walk = np.cumsum(rng.normal(0, 1, shape), axis=1)
+        walk = (walk - walk.min()) / (walk.max() - walk.min())
+        return np.round(walk * ((1 << bits) - 1)).astype(np.uint16)
+
+    return make
