@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from fotohaus.report import Report
 
 
-def develop(raw: RawImage, off: Collection[str] = (), report: Report | None = None) -> Scene:
-    """Develop a raw image to linear light; see `fotohaus.develop.develop.develop`."""
+def develop(raw: RawImage, *, off: Collection[str] = (), report: Report | None = None) -> Scene:
+    """Develop a raw image to linear light; see `fotohaus.develop.pipeline.develop`."""
     # `import fotohaus` brings this verb, so its machinery is imported when it is first used.
-    from fotohaus.develop.develop import develop as run
+    from fotohaus.develop.pipeline import develop as run
 
-    return run(raw, off, report)
+    return run(raw, off=off, report=report)

@@ -1,25 +1,44 @@
-"""Sensor values to linear light: black level, white level, lens-shading gains."""
+"""Sensor values to white-balanced linear light: black level, white level, lens-shading gains, white balance."""
 
 import halide as hl
 
 from fotohaus.kernels.common import x, y
+from fotohaus.kernels.common_raw import Gains, any_view
 
 
 @hl.generator(name="linearize")
 class Linearize:
-    """linear = (mosaic - black) * scale, black and scale per position of the 2x2 CFA."""
+    """linear = (mosaic - black) * scale * gain; black, scale and gain per position of the 2x2 CFA.
+
+    `gains[column, row, 2 * (y & 1) + (x & 1)]`.
+    """
 
     mosaic = hl.InputBuffer(hl.UInt(16), 2)
     black = hl.InputBuffer(hl.Float(32), 2)
     scale = hl.InputBuffer(hl.Float(32), 2)
+    gains = hl.InputBuffer(hl.Float(32), 3)
+    origin_x = hl.InputScalar(hl.Float(32))
+    origin_y = hl.InputScalar(hl.Float(32))
+    step_x = hl.InputScalar(hl.Float(32))
+    step_y = hl.InputScalar(hl.Float(32))
     linear = hl.OutputBuffer(hl.Float(32), 2)
 
     def generate(self):
         g = self
-        g.linear[x, y] = (hl.f32(g.mosaic[x, y]) - g.black[x & 1, y & 1]) * g.scale[x & 1, y & 1]
+        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), 4)
+        levels = (hl.f32(g.mosaic[x, y]) - g.black[x & 1, y & 1]) * g.scale[x & 1, y & 1]
+        g.linear[x, y] = levels * gains.sample(2 * (y & 1) + (x & 1))
 
-        yo = hl.Var("yo")
-        g.linear.split(y, yo, y, 64, hl.TailStrategy.GuardWithIf).parallel(yo).vectorize(x, 16)
+        stride = any_view(g.mosaic).dim(0).stride()
+        yo, xo = hl.Var("yo"), hl.Var("xo")
+        g.linear.split(y, yo, y, 64, hl.TailStrategy.GuardWithIf).parallel(yo)
+        for view in (stride == 1, stride == -1):
+            for even in (gains.flat, hl.Expr(True)):
+                g.linear.specialize(view & even).vectorize(x, 16, hl.TailStrategy.GuardWithIf)
+        # A transposed view: blocks keep the cache lines of its columns.
+        g.linear.split(x, xo, x, 64, hl.TailStrategy.GuardWithIf).reorder(x, y, xo, yo)
+        g.linear.vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+        gains.row.compute_at(g.linear, y)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,147 @@
+"""RawImage to Scene: levels, lens shading, highlights, demosaic, colour, crop and orientation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fotohaus import kernels
+from fotohaus.develop.color import REC2020_TO_XYZ, CameraColor, camera_to_rec2020
+from fotohaus.develop.demosaic import MARGIN, demosaic
+from fotohaus.develop.geometry import Upright, cfa_of, upright
+from fotohaus.develop.highlights import CLIPPED, reconstruct_highlights, saturation_levels
+from fotohaus.develop.linearize import linearize
+from fotohaus.develop.scene import Scene
+from fotohaus.develop.shading import Shading, shading_of
+from fotohaus.errors import ReadError
+from fotohaus.raw.image import CfaPattern, NoiseProfile, OtherOpcode, RawImage
+from fotohaus.report import Report
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+_EXPOSURE_LIMIT = 8.0  # EV; a baseline exposure beyond is a mistake of the file
+
+
+def develop(raw: RawImage, *, off: Collection[str] = (), report: Report | None = None) -> Scene:
+    """Develop a raw image to linear light.
+
+    off : stages to leave out: "opcodes" (gain maps), "highlights".
+
+    Raises ReadError for an image whose colour data can't be used or whose samples are no Bayer mosaic.
+    """
+    report = report or Report()
+    with report.stage("color"):
+        try:
+            color = camera_to_rec2020(raw.color, report)
+        except (ValueError, np.linalg.LinAlgError) as error:
+            raise ReadError(raw.path, str(error)) from error
+        gains = ", ".join(f"{m:.3f}" for m in color.multipliers)
+        report.note(f"white at {color.temperature:.0f} K, gains {gains}")
+        matrix = color.matrix * _baseline(raw, report)
+    if raw.cfa is not None and min(raw.mosaic.shape[:2]) < 2:
+        raise ReadError(raw.path, "is too small for a Bayer mosaic")
+    view = upright(raw, MARGIN if raw.cfa else 0)
+    with report.stage("shading"):
+        shading = Shading(np.ones((1, 1, 4 if raw.cfa else 3), np.float32))
+        if "opcodes" not in off:
+            shading = shading_of(raw, view, report)
+            _note_other_opcodes(raw, report)
+    if raw.cfa is None:
+        pixels = _develop_linear_raw(raw, view, color, matrix, shading, "highlights" not in off, report)
+    else:
+        pixels = _develop_mosaic(raw, raw.cfa, view, color, matrix, shading, "highlights" not in off, report)
+    noise = None if raw.noise is None else luminance_noise(raw.noise, color.multipliers, matrix)
+    return Scene(pixels, noise, color.white_xy, raw.capture)
+
+
+def _develop_mosaic(
+    raw: RawImage,
+    pattern: CfaPattern,
+    view: Upright,
+    color: CameraColor,
+    matrix: Float64,
+    shading: Shading,
+    highlights: bool,
+    report: Report,
+) -> Float32:
+    cfa = cfa_of(view, pattern)
+    black, white = (view.at_positions(level).astype(np.float64) for level in (raw.black, raw.white))
+    balance = np.array([color.multipliers["RGB".index(name)] for name in cfa]).reshape(2, 2)
+    scale = balance / np.maximum(white - black, 1.0)
+    with report.stage("linearize"):
+        linear = linearize(view.samples, black.astype(np.float32), scale.astype(np.float32), shading)
+    if highlights:
+        with report.stage("highlights"):
+            saturation = view.at_positions(saturation_levels(raw, report))
+            lowest = (CLIPPED * (saturation - black) + black).min()
+            if view.samples.max() >= lowest:
+                clip = ((saturation - black) * scale).astype(np.float32)
+                linear = reconstruct_highlights(linear, cfa, clip, shading, report)
+    with report.stage("demosaic"):
+        return demosaic(linear, cfa, matrix=matrix, crop=view.crop)
+
+
+def _develop_linear_raw(
+    raw: RawImage,
+    view: Upright,
+    color: CameraColor,
+    matrix: Float64,
+    shading: Shading,
+    highlights: bool,
+    report: Report,
+) -> Float32:
+    with report.stage("linearize"):
+        black, white = raw.black[0].astype(np.float64), raw.white[0].astype(np.float64)
+        scale = color.multipliers / np.maximum(white - black, 1.0)
+        clip = np.full(3, np.inf)
+        if highlights:
+            clip = (saturation_levels(raw, report)[0] - black) * scale
+        height, width = view.samples.shape[:2]
+        rgb = kernels.empty((height, width, 3))
+        kernels.call(
+            "develop_linear_raw",
+            mosaic=view.samples,
+            black=black.astype(np.float32),
+            scale=scale.astype(np.float32),
+            clip=clip.astype(np.float32),
+            offset=np.zeros(3, np.float32),
+            matrix=np.ascontiguousarray(matrix, np.float32),
+            rgb=rgb,
+            **shading.arguments,
+        )
+    return rgb
+
+
+def _baseline(raw: RawImage, report: Report) -> float:
+    """Factor that the file asks for on top of its white level."""
+    exposure = raw.color.baseline_exposure
+    if not np.isfinite(exposure) or abs(exposure) > _EXPOSURE_LIMIT:
+        report.note(f"baseline exposure {exposure} EV ignored")
+        return 1.0
+    if exposure:
+        report.note(f"baseline exposure {exposure:+.2f} EV")
+    return float(2.0**exposure)
+
+
+def _note_other_opcodes(raw: RawImage, report: Report) -> None:
+    others = (*raw.opcodes_1, *raw.opcodes_2, *raw.opcodes_3)
+    ids = sorted({opcode.opcode_id for opcode in others if isinstance(opcode, OtherOpcode)})
+    if ids:
+        report.note(f"opcodes not applied: {', '.join(map(str, ids))}")
+
+
+def luminance_noise(noise: NoiseProfile, multipliers: Float64, matrix: Float64) -> tuple[float, float]:
+    """(scale, offset) of the luminance noise of a scene: variance = scale * Y + offset.
+
+    Each channel's variance grows with the square of its white balance gain and of its share in luminance; channels are
+    taken as independent, the colour as neutral, the lens-shading gain as 1, and the demosaic as if it measured every
+    channel at every pixel. matrix : white-balanced camera to linear Rec. 2020, with the baseline exposure in it.
+    """
+    share = REC2020_TO_XYZ[1] @ matrix
+    exposure = float(share.sum())
+    scale = float(np.sum(share**2 * multipliers * np.array(noise.scale))) / exposure
+    offset = float(np.sum(share**2 * multipliers**2 * np.array(noise.offset)))
+    return scale, offset

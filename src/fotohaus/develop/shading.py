@@ -1,0 +1,143 @@
+"""Lens shading: the GainMap opcodes of an image as one grid of gains (DNG 1.7.1, chapter 7, GainMap)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fotohaus import kernels
+from fotohaus.develop.geometry import Upright
+from fotohaus.raw.image import GainMap, RawImage
+from fotohaus.report import Report
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+
+def _ones() -> Float32:
+    return np.ones((1, 1, 4), np.float32)
+
+
+@dataclass(frozen=True)
+class Shading:
+    """Gains on a grid over an array of samples, interpolated bilinearly; outside, the border's gains hold.
+
+    grid : (points_y, points_x, n), n = 4 positions of the CFA at 2 * (y & 1) + (x & 1), or n = 3 planes.
+    origin, step : (x, y); sample x lies at grid column step[0] * x + origin[0], sample y likewise.
+    """
+
+    grid: Float32 = field(default_factory=_ones)
+    origin: tuple[float, float] = (0.0, 0.0)
+    step: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def arguments(self) -> dict[str, object]:
+        """The gains as arguments of a kernel."""
+        return {
+            "gains": kernels.planar(self.grid, np.float32),
+            "origin_x": self.origin[0],
+            "origin_y": self.origin[1],
+            "step_x": self.step[0],
+            "step_y": self.step[1],
+        }
+
+    def sample(self, ys: NDArray[Any], xs: NDArray[Any]) -> Float32:
+        """Gains at rows `ys` and columns `xs`: (len(ys), len(xs), n)."""
+        (origin_x, origin_y), (step_x, step_y) = self.origin, self.step
+        return _bilinear(self.grid, ys * step_y + origin_y, xs * step_x + origin_x).astype(np.float32)
+
+
+def _bilinear(grid: NDArray[Any], ys: NDArray[Any], xs: NDArray[Any]) -> Float64:
+    """The grid at fractional rows `ys` and columns `xs`, its border's values outside: (len(ys), len(xs), n)."""
+
+    def along(values: NDArray[Any], axis: int, places: NDArray[Any]) -> NDArray[Any]:
+        last = values.shape[axis] - 1
+        place = np.clip(places, 0, last)
+        low = place.astype(np.intp)
+        part = np.expand_dims(place - low, (1, 2) if axis == 0 else (0, 2))
+        return np.asarray(values.take(low, axis) * (1 - part) + values.take(np.minimum(low + 1, last), axis) * part)
+
+    return along(along(grid.astype(np.float64), 0, ys), 1, xs)
+
+
+def _positions(gain_map: GainMap, height: int, width: int, cfa: bool) -> list[int] | None:
+    """What of the last axis of the combined grid a map multiplies; None if it is not the whole image."""
+    area = gain_map.area
+    pitches = gain_map.row_pitch, gain_map.col_pitch
+    reach_v, reach_h = area.top + area.height + pitches[0] - 1, area.left + area.width + pitches[1] - 1
+    if area.top >= pitches[0] or area.left >= pitches[1] or reach_v < height or reach_h < width:
+        return None
+    if not cfa:
+        return list(range(gain_map.plane, min(3, gain_map.plane + gain_map.planes))) if pitches == (1, 1) else None
+    if not set(pitches) <= {1, 2}:
+        return None
+    rows = [area.top & 1] if pitches[0] == 2 else [0, 1]
+    columns = [area.left & 1] if pitches[1] == 2 else [0, 1]
+    return [2 * row + column for row in rows for column in columns] if gain_map.plane == 0 else []
+
+
+def combine_gain_maps(
+    maps: Sequence[GainMap], height: int, width: int, cfa: bool, report: Report | None = None
+) -> Shading:
+    """All gain maps of a (height, width) image as one grid, in the sensor's coordinates.
+
+    Maps with one common grid (as phones write them) are taken as they are; others are sampled on the finest grid of
+    them. A map over a part of the image only is left out and the report says so.
+    """
+    report = report or Report()
+    applied = []
+    for gain_map in maps:
+        positions = _positions(gain_map, height, width, cfa)
+        if positions is None:
+            report.warn("a gain map over a part of the image is not applied")
+        elif positions:
+            applied.append((gain_map, positions))
+    if not applied:
+        return Shading(np.ones((1, 1, 4 if cfa else 3), np.float32))
+    first = applied[0][0]
+
+    layouts = {
+        (m.origin_v, m.origin_h, m.spacing_v, m.spacing_h, m.gains.shape[0], m.gains.shape[1]) for m, _ in applied
+    }
+    if len(layouts) == 1:
+        origin, spacing = (first.origin_v, first.origin_h), (first.spacing_v, first.spacing_h)
+        points = first.gains.shape[:2]
+    else:
+        points = (max(m.gains.shape[0] for m, _ in applied), max(m.gains.shape[1] for m, _ in applied))
+        origin, spacing = (0.0, 0.0), (1 / max(1, points[0] - 1), 1 / max(1, points[1] - 1))
+    grid = np.ones((*points, 4 if cfa else 3))
+    for gain_map, positions in applied:
+        gains = gain_map.gains.astype(np.float64)
+        if len(layouts) > 1:
+            at_v, at_h = (np.linspace(0, 1, n) if n > 1 else np.zeros(1) for n in points)
+            own_v = (at_v - gain_map.origin_v) / (gain_map.spacing_v or 1)
+            own_h = (at_h - gain_map.origin_h) / (gain_map.spacing_h or 1)
+            gains = _bilinear(gains, own_v, own_h)
+        for i, position in enumerate(positions):
+            grid[..., position] *= gains[..., 0 if cfa else min(i, gains.shape[2] - 1)]
+    report.note(f"{len(applied)} gain maps, up to {grid.max():.2f}x")
+    # Sample centres lie half a sample inside; a grid of one row or column has no spacing to speak of.
+    step_v, step_h = (1 / (s * n) if s > 0 else 0.0 for s, n in zip(spacing, (height, width), strict=True))
+    origin_v, origin_h = (-o / s if s > 0 else 0.0 for o, s in zip(origin, spacing, strict=True))
+    return Shading(grid.astype(np.float32), (origin_h + 0.5 * step_h, origin_v + 0.5 * step_v), (step_h, step_v))
+
+
+def shading_of(raw: RawImage, view: Upright, report: Report | None = None) -> Shading:
+    """The image's gain maps as they lie over an upright view of it."""
+    height, width = raw.mosaic.shape[:2]
+    maps = [opcode for opcode in raw.opcodes_2 if isinstance(opcode, GainMap)]
+    sensor = combine_gain_maps(maps, height, width, raw.cfa is not None, report)
+    grid = sensor.grid
+    if raw.cfa is not None:
+        grid = grid[..., view.positions.ravel()]
+    axes = []
+    for axis, (start, step) in ((0, view.columns), (1, view.rows)):
+        axes.append((sensor.origin[axis] + start * sensor.step[axis], step * sensor.step[axis]))
+    if view.transposed:
+        grid, axes = grid.swapaxes(0, 1), axes[::-1]
+    (origin_x, step_x), (origin_y, step_y) = axes
+    return Shading(np.ascontiguousarray(grid), (origin_x, origin_y), (step_x, step_y))

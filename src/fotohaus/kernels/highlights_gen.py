@@ -1,0 +1,65 @@
+"""Clipped samples of a mosaic, rebuilt from the colours beside them."""
+
+import halide as hl
+
+from fotohaus.kernels.common import x, y
+from fotohaus.kernels.common_raw import CLIPPED, Gains, unclip
+
+
+@hl.generator(name="reconstruct_highlights")
+class ReconstructHighlights:
+    """Replaces samples at their clip level, which lens-shading gains make vary, by an estimate not below it.
+
+    `clip` and `offset` (of the sample's colour) are per position of the 2x2 CFA; gains as in `linearize`.
+    Green sites are those where x + y + green is even.
+    """
+
+    linear = hl.InputBuffer(hl.Float(32), 2)
+    clip = hl.InputBuffer(hl.Float(32), 2)
+    offset = hl.InputBuffer(hl.Float(32), 2)
+    gains = hl.InputBuffer(hl.Float(32), 3)
+    origin_x = hl.InputScalar(hl.Float(32))
+    origin_y = hl.InputScalar(hl.Float(32))
+    step_x = hl.InputScalar(hl.Float(32))
+    step_y = hl.InputScalar(hl.Float(32))
+    green = hl.InputScalar(hl.Int(32))
+    rebuilt = hl.OutputBuffer(hl.Float(32), 2)
+
+    def generate(self):
+        g = self
+        inside = [(0, g.linear.dim(0).extent()), (0, g.linear.dim(1).extent())]
+        mirrored = hl.BoundaryConditions.mirror_interior(g.linear, inside)
+        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), 4)
+        value, level, saturation = hl.Func("value"), hl.Func("level"), hl.Func("saturation")
+        value[x, y] = mirrored[x, y]
+        level[x, y] = g.clip[x & 1, y & 1] * gains.sample(2 * (y & 1) + (x & 1))
+        saturation[x, y] = value[x, y] / level[x, y]
+
+        def others(f):
+            """Means of the two other colours in 3x3 samples: of the row and the column at green, else green first."""
+            beside = hl.max(0.0, f[x - 1, y]) + hl.max(0.0, f[x + 1, y])
+            above = hl.max(0.0, f[x, y - 1]) + hl.max(0.0, f[x, y + 1])
+            corners = [hl.max(0.0, f[x + i, y + j]) for i in (-1, 1) for j in (-1, 1)]
+            diagonal = corners[0] + corners[1] + corners[2] + corners[3]
+            at_green = ((x + y + g.green) & 1) == 0
+            return (
+                hl.select(at_green, 0.5 * beside, 0.25 * (beside + above)),
+                hl.select(at_green, 0.5 * above, 0.25 * diagonal),
+            )
+
+        ceiling = hl.max(hl.max(level[x, y], level[x + 1, y]), hl.max(level[x, y + 1], level[x + 1, y + 1]))
+        estimate = unclip(*others(value), *others(saturation), g.offset[x & 1, y & 1], ceiling)
+        clipped = saturation[x, y] >= CLIPPED
+        g.rebuilt[x, y] = hl.select(clipped, hl.max(value[x, y], estimate), value[x, y])
+
+        yo, yi = hl.Var("yo"), hl.Var("yi")
+        strip = hl.min(64, g.rebuilt.output_buffer().dim(1).extent())
+        g.rebuilt.split(y, yo, yi, strip, hl.TailStrategy.ShiftInwards).parallel(yo)
+        g.rebuilt.vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+        gains.row.compute_at(level, y)
+        for f in (value, level, saturation):
+            f.store_at(g.rebuilt, yo).compute_at(g.rebuilt, yi).vectorize(x, 8)
+
+
+if __name__ == "__main__":
+    hl.main()

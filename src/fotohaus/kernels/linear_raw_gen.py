@@ -1,0 +1,58 @@
+"""Linear raw (three samples per pixel, already demosaiced) to RGB, in one pass."""
+
+import halide as hl
+
+from fotohaus.kernels.common import c, x, y
+from fotohaus.kernels.common_raw import CLIPPED, Gains, any_view, unclip
+
+
+@hl.generator(name="develop_linear_raw")
+class DevelopLinearRaw:
+    """Levels, gains, white balance, clipped samples and colour matrix; levels per plane.
+
+    A clipped sample is rebuilt from the pixel's other two. `matrix[i, o]` is the weight of plane i in channel o.
+    """
+
+    mosaic = hl.InputBuffer(hl.UInt(16), 3)
+    black = hl.InputBuffer(hl.Float(32), 1)
+    scale = hl.InputBuffer(hl.Float(32), 1)
+    clip = hl.InputBuffer(hl.Float(32), 1)
+    offset = hl.InputBuffer(hl.Float(32), 1)
+    matrix = hl.InputBuffer(hl.Float(32), 2)
+    gains = hl.InputBuffer(hl.Float(32), 3)
+    origin_x = hl.InputScalar(hl.Float(32))
+    origin_y = hl.InputScalar(hl.Float(32))
+    step_x = hl.InputScalar(hl.Float(32))
+    step_y = hl.InputScalar(hl.Float(32))
+    rgb = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), 3)
+        value, saturation, level, rebuilt = [], [], [], []
+        for i in range(3):
+            gain = gains.sample(i)
+            value.append((hl.f32(g.mosaic[x, y, i]) - g.black[i]) * g.scale[i] * gain)
+            level.append(g.clip[i] * gain)
+            saturation.append(value[i] / level[i])
+        ceiling = hl.max(level[0], hl.max(level[1], level[2]))
+        for i, (a, b) in enumerate(((1, 2), (0, 2), (0, 1))):
+            others = (hl.max(0.0, value[a]), hl.max(0.0, value[b]), saturation[a], saturation[b])
+            estimate = hl.max(value[i], unclip(*others, g.offset[i], ceiling))
+            rebuilt.append(hl.select(saturation[i] >= CLIPPED, estimate, value[i]))
+        pixel = hl.Func("pixel")
+        pixel[x, y] = tuple(rebuilt)
+        channels = [g.matrix[i, c] * pixel[x, y][i] for i in range(3)]
+        g.rgb[x, y, c] = channels[0] + channels[1] + channels[2]
+
+        any_view(g.mosaic)
+        yo, xo, xi = hl.Var("yo"), hl.Var("xo"), hl.Var("xi")
+        g.rgb.bound(c, 0, 3).split(y, yo, y, 64, hl.TailStrategy.GuardWithIf)
+        g.rgb.split(x, xo, xi, 64, hl.TailStrategy.GuardWithIf).reorder(xi, c, y, xo, yo)
+        g.rgb.vectorize(xi, 8, hl.TailStrategy.GuardWithIf).unroll(c).parallel(yo)
+        pixel.compute_at(g.rgb, y).vectorize(x, 8)
+        gains.row.compute_at(g.rgb, y)
+
+
+if __name__ == "__main__":
+    hl.main()
