@@ -141,7 +141,8 @@ def _image(image: Directory, raw: RawImage) -> None:
     for tag, opcodes in lists:
         if opcodes:
             image.set(tag, Type.UNDEFINED, encode_opcodes(opcodes))
-    tile_height, tile_width = _tile_side(height), _tile_side(width)
+    # LibRaw does not skip the padding of a tile that is wider than the image, so there are always two in a row.
+    tile_height, tile_width = _tile_side(height), _tile_side(width, least=2)
     image.set(tags.TILE_WIDTH, Type.LONG, tile_width)
     image.set(tags.TILE_LENGTH, Type.LONG, tile_height)
     image.tiles(_tiles(raw.mosaic, tile_height, tile_width))
@@ -159,9 +160,9 @@ def _levels(image: Directory, raw: RawImage) -> None:
     image.set(tags.WHITE_LEVEL, Type.LONG, [int(w) for w in whites])
 
 
-def _tile_side(length: int) -> int:
-    """A side near 512 that wastes little padding; TIFF asks for multiples of 16."""
-    count = -(-length // _TILE)
+def _tile_side(length: int, least: int = 1) -> int:
+    """A side near 512 that wastes little padding, of at least so many tiles; TIFF asks for multiples of 16."""
+    count = max(least, -(-length // _TILE))
     return -(-length // (16 * count)) * 16
 
 

@@ -1,0 +1,268 @@
+"""DNG files, opened by Adobe's SDK, LibRaw, tifffile and our own reader: the same samples and facts everywhere."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import fields, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rawpy
+import tifffile
+
+from fotohaus.errors import WriteError
+from fotohaus.raw import read_raw
+from fotohaus.raw.dng import encode_dng, encode_opcodes
+from fotohaus.raw.image import (
+    CFA_PATTERNS,
+    CaptureInfo,
+    CfaPattern,
+    ColorCalibration,
+    GainMap,
+    NoiseProfile,
+    OtherOpcode,
+    RawImage,
+    Rectangle,
+)
+
+SDK = """
+import sys, dngpy, numpy as np
+image = dngpy.Dng(sys.argv[1])
+np.save(sys.argv[2], image.raw_pixels)
+"""
+
+MATRIX_1 = np.array([[1.8331, -0.8166, -0.2478], [0.1391, 0.8961, -0.0367], [0.0822, 0.1058, 0.6541]])
+MATRIX_2 = np.array([[1.0344, -0.421, -0.062], [-0.2315, 1.0625, 0.1948], [0.0093, 0.1058, 0.5541]])
+FORWARD = np.array([[0.6, 0.25, 0.1142], [0.25, 0.7, 0.05], [0.02, 0.1, 0.7049]])
+
+
+def gain_map(top: int, left: int, height: int, width: int) -> GainMap:
+    gains = np.linspace(1, 2.5, 5 * 7, dtype=np.float32).reshape(5, 7, 1)
+    return GainMap(Rectangle(top, left, height - top, width - left), 2, 2, 0, 1, 0.0, 0.0, 0.25, 1 / 6, gains)
+
+
+def make(height: int = 300, width: int = 420, cfa: CfaPattern | None = "RGGB", **changes: object) -> RawImage:
+    rng = np.random.default_rng(height + width)
+    shape = (height, width) if cfa else (height, width, 3)
+    ramp = np.linspace(300, 15000, width).reshape(1, -1, *[1] * (len(shape) - 2))
+    mosaic = (ramp + rng.normal(0, 60, shape)).clip(0, 16383).astype(np.uint16)
+    levels = (2, 2) if cfa else (1, 3)
+    raw = RawImage(
+        mosaic=mosaic,
+        cfa=cfa,
+        black=np.array([256, 256.5, 255.25, 256] if cfa else [256] * 3, np.float32).reshape(levels),
+        white=np.full(levels, 16383, np.float32),
+        color=ColorCalibration(
+            MATRIX_1,
+            17,
+            MATRIX_2,
+            21,
+            FORWARD,
+            FORWARD,
+            as_shot_neutral=(0.522449, 1.0, 0.571429),
+            baseline_exposure=-0.5,
+        ),
+        crop=Rectangle(6, 8, height - 12, width - 16),
+        noise=NoiseProfile((1.5e-4, 1.6e-4, 1.7e-4), (4e-8, 5e-8, 6e-8)),
+        capture=CaptureInfo(
+            make="Barnes",
+            model="Testcam 1",
+            unique_model="Barnes Testcam 1",
+            taken=datetime(2026, 1, 2, 3, 4, 5),
+            exposure_time=1 / 455,
+            f_number=1.9,
+            iso=1600,
+            frames=8,
+            sources=("a.dng", "b.dng"),
+            serial="SERIAL-4711",
+            owner="Jane Private",
+            position=(48.858, -2.2945),
+        ),
+    )
+    return replace(raw, **changes)  # type: ignore[arg-type]
+
+
+def adobe(path: Path, tmp_path: Path) -> tuple[np.ndarray, list[str]]:
+    """The samples as Adobe's SDK reads them, and what it complains about."""
+    pytest.importorskip("dngpy")
+    out = tmp_path / "sdk.npy"
+    done = subprocess.run([sys.executable, "-c", SDK, path, out], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return np.load(out), [line for line in (done.stdout + done.stderr).splitlines() if "***" in line]
+
+
+def save(tmp_path: Path, data: bytes) -> Path:
+    path = tmp_path / "out.dng"
+    path.write_bytes(data)
+    return path
+
+
+def same(ours: np.ndarray, theirs: np.ndarray) -> None:
+    assert ours.shape == theirs.shape
+    assert not (ours != theirs).any()
+
+
+def variants() -> dict[str, RawImage]:
+    height, width = 300, 420
+    maps = tuple(gain_map(y, x, height, width) for y in (0, 1) for x in (0, 1))
+    # FixVignetteRadial: five coefficients and the centre.
+    vignette = OtherOpcode(3, 0x01030000, 1, np.array([0.1, 0, 0, 0, 0, 0.5, 0.5], ">f8").tobytes())
+    return {
+        **{cfa: make(cfa=cfa) for cfa in CFA_PATTERNS},
+        "linear": make(cfa=None),
+        "odd size": make(517, 1043),
+        "smaller than a tile": make(40, 50),
+        "one row of tiles": make(64, 1300),
+        "opcodes": make(height, width, opcodes_2=maps, opcodes_3=(vignette,)),
+        "sixteen bits": make(mosaic=np.random.default_rng(0).integers(0, 65536, (300, 420)).astype(np.uint16)),
+        "bare": make(capture=CaptureInfo(), noise=None, color=ColorCalibration(MATRIX_1)),
+        "mirrored": make(orientation=2),
+        "silent noise": make(noise=NoiseProfile((0, 0, 0), (0, 0, 0))),
+    }
+
+
+@pytest.mark.parametrize("name", variants())
+def test_adobe_reads_every_sample_and_finds_nothing_wrong(tmp_path: Path, name: str) -> None:
+    raw = variants()[name]
+    samples, complaints = adobe(save(tmp_path, encode_dng(raw)), tmp_path)
+    # A camera that does not say what white was is allowed to.
+    assert [c for c in complaints if name != "bare" or "AsShotNeutral" not in c] == []
+    same(samples.reshape(raw.mosaic.shape), raw.mosaic)
+
+
+@pytest.mark.parametrize("name", variants())
+def test_libraw_and_tifffile_read_every_sample(tmp_path: Path, name: str) -> None:
+    raw = variants()[name]
+    data = encode_dng(raw)
+    with rawpy.imread(io.BytesIO(data)) as image:
+        same(image.raw_image[..., :3] if raw.cfa is None else image.raw_image, raw.mosaic)
+        if raw.cfa:
+            letters = "".join(image.color_desc.decode()[i] for i in image.raw_pattern.ravel())
+            assert letters == raw.cfa
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        same(file.pages[0].asarray(), raw.mosaic)
+
+
+@pytest.mark.parametrize("name", [n for n in variants() if n != "silent noise"])
+def test_our_own_reader_gives_the_same_raw_image(tmp_path: Path, name: str) -> None:
+    raw = variants()[name]
+    again = read_raw(save(tmp_path, encode_dng(raw)))
+    assert np.array_equal(again.mosaic, raw.mosaic)
+    assert (again.cfa, again.crop, again.orientation) == (raw.cfa, raw.crop, raw.orientation)
+    assert np.array_equal(again.black, raw.black)
+    assert np.array_equal(again.white, raw.white)
+    if raw.noise:
+        assert again.noise is not None
+        assert (again.noise.scale, again.noise.offset) == (raw.noise.scale, raw.noise.offset)
+    for field in fields(ColorCalibration):
+        ours, theirs = getattr(raw.color, field.name), getattr(again.color, field.name)
+        assert (ours is None) == (theirs is None), field.name
+        assert ours is None or np.allclose(ours, theirs, atol=1e-6), field.name
+    for name_of in ("opcodes_1", "opcodes_2", "opcodes_3"):
+        assert encode_opcodes(getattr(again, name_of)) == encode_opcodes(getattr(raw, name_of))
+    if raw.capture.make:
+        assert again.capture.exposure_time == pytest.approx(1 / 455)
+        assert (again.capture.taken, again.capture.iso) == (raw.capture.taken, 1600)
+
+
+def test_opcode_bytes_of_a_real_file_come_back_exactly(shared: Path) -> None:
+    path = shared / "raw" / "gopro_hero6_mural.dng"
+    with tifffile.TiffFile(path) as file:
+        stored = file.pages[0].tags[51009].value
+    assert encode_opcodes(read_raw(path).opcodes_2) == stored
+
+
+@pytest.mark.parametrize("name", ["gopro_hero6_mural", "gopro_fusion_front", "canon_colorchecker"])
+def test_real_files_go_through_unharmed(shared: Path, tmp_path: Path, name: str) -> None:
+    raw = read_raw(shared / "raw" / f"{name}.dng")
+    samples, complaints = adobe(save(tmp_path, encode_dng(raw)), tmp_path)
+    assert np.array_equal(samples.reshape(raw.mosaic.shape), raw.mosaic)
+    # These cameras have no pixels beyond the crop, which the SDK mentions for the cameras' own files, too.
+    assert [c for c in complaints if "Too little padding" not in c] == []
+
+
+def test_a_preview_comes_first_and_the_raw_stays_whole(tmp_path: Path) -> None:
+    raw = make()
+    y, x = np.mgrid[:64, :96]
+    preview = np.stack([x * 2, y * 3, 128 + 0 * x], axis=-1).astype(np.uint8)
+    data = encode_dng(raw, preview=preview)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        first = file.pages[0]
+        assert np.abs(first.asarray().astype(int) - preview).mean() < 3
+        same(first.pages[0].asarray(), raw.mosaic)
+    samples, complaints = adobe(save(tmp_path, data), tmp_path)
+    assert complaints == []
+    assert np.array_equal(samples[..., 0], raw.mosaic)
+    assert np.array_equal(read_raw(tmp_path / "out.dng").mosaic, raw.mosaic)
+    with rawpy.imread(io.BytesIO(data)) as image:
+        same(image.raw_image, raw.mosaic)
+
+
+def test_exiftool_finds_nothing_wrong(tmp_path: Path) -> None:
+    program = shutil.which("exiftool")
+    if program is None:
+        pytest.skip("exiftool is not installed")
+    preview = np.zeros((64, 96, 3), np.uint8)
+    for data in (encode_dng(make()), encode_dng(make(cfa=None)), encode_dng(make(), preview=preview, xmp=b"<x/>")):
+        path = save(tmp_path, data)
+        command = [program, "-j", "-validate", "-warning", "-a", path]
+        told = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)[0]
+        assert told["Validate"] == "OK", told
+
+
+@pytest.mark.parametrize("cfa", ["RGGB", None])
+def test_darktable_opens_it(tmp_path: Path, cfa: CfaPattern | None) -> None:
+    program = shutil.which("darktable-cli")
+    if program is None:
+        pytest.skip("darktable-cli is not installed")
+    path, out = save(tmp_path, encode_dng(make(cfa=cfa))), tmp_path / "out.jpg"
+    core = ["--core", "--configdir", tmp_path / "config", "--library", ":memory:"]
+    done = subprocess.run([program, path, out, *core], capture_output=True, text=True, check=False, timeout=60)
+    assert out.exists(), done.stdout + done.stderr
+
+
+def test_a_reader_must_be_new_enough_for_what_it_may_not_skip() -> None:
+    def needed(raw: RawImage) -> bytes:
+        with tifffile.TiffFile(io.BytesIO(encode_dng(raw))) as file:
+            return bytes(file.pages[0].tags[50707].value)
+
+    must = OtherOpcode(1, 0x01030000, 0, bytes(8))
+    assert needed(make()) == bytes([1, 1, 0, 0])
+    assert needed(make(opcodes_3=(must,))) == bytes([1, 3, 0, 0])
+    assert needed(make(opcodes_3=(replace(must, flags=1),))) == bytes([1, 1, 0, 0])
+
+
+def test_nothing_private_goes_in() -> None:
+    data = encode_dng(make())
+    for secret in (b"SERIAL-4711", b"Jane Private"):
+        assert secret not in data
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        assert 34853 not in file.pages[0].tags
+
+
+def test_the_same_raw_image_makes_the_same_bytes() -> None:
+    assert encode_dng(make(600, 900)) == encode_dng(make(600, 900))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"color": ColorCalibration(np.full((3, 3), np.nan))},
+        {"color": ColorCalibration(MATRIX_1, as_shot_neutral=(np.inf, 1.0, 1.0))},
+        {"white": np.full((2, 2), 100, np.float32)},
+        {"white": np.full((2, 2), np.nan, np.float32)},
+        {"mosaic": np.zeros((0, 10), np.uint16)},
+        {"mosaic": np.zeros((300, 420), np.float32)},
+        {"mosaic": np.zeros((300, 420, 3), np.uint16)},
+        {"crop": Rectangle(-5, 0, 10, 10)},
+        {"orientation": 100_000},
+    ],
+)
+def test_what_dng_cannot_hold_is_refused_in_one_line(changes: dict[str, object]) -> None:
+    with pytest.raises(WriteError, match="not expressible as DNG") as caught:
+        encode_dng(make(**changes))  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
