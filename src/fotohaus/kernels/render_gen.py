@@ -45,10 +45,15 @@ def lerp(a, b, t):
     return a + t * (b - a)
 
 
-def about_first(matrix, row, v, pivot):
+def difference(a, b):
+    """a - b; exactly 0 where they are equal, which the compiler can't spread over the sum that it goes into."""
+    return hl.select(a == b, f32(0), a - b)
+
+
+def about(matrix, row, v, pivot):
     """Row of a matrix whose rows sum to 1, as pivot + differences: exactly neutral for a neutral input."""
-    others = [i for i in range(3) if i != pivot]
-    return v[pivot] + matrix[0, row] * (v[others[0]] - v[pivot]) + matrix[1, row] * (v[others[1]] - v[pivot])
+    first, second = (difference(v[i], v[pivot]) for i in range(3) if i != pivot)
+    return v[pivot] + matrix[0, row] * first + matrix[1, row] * second
 
 
 @hl.generator(name="render")
@@ -120,8 +125,8 @@ class Render:
 
         # Tone: a straight line in Oklab from the colour, scaled, to the neutral of the same norm.
         rgb = [exposed(x, y, i) for i in range(3)]
-        lms = [cube_root(about_first(g.to_lms, row, rgb, 1)) for row in range(3)]
-        dm, ds = lms[1] - lms[0], lms[2] - lms[0]
+        lms = [cube_root(about(g.to_lms, row, rgb, 1)) for row in range(3)]
+        dm, ds = difference(lms[1], lms[0]), difference(lms[2], lms[0])
         scale, keep = look_up(n, 1), look_up(n, 2)
         colour = scale * keep
         a = colour * (g.to_lab[0, 1] * dm + g.to_lab[1, 1] * ds)
@@ -160,7 +165,7 @@ class Render:
         pixel = hl.Func("pixel")
         encoded = []
         for row in range(3):
-            v = hl.clamp(about_first(g.to_display, row, cubes, 0), 0, 1)
+            v = hl.clamp(about(g.to_display, row, cubes, 0), 0, 1)
             i, t = table_position(v, ENCODE_LOW, 0, ENCODE_STEPS)
             curved = lerp(g.encode[i], g.encode[i + 1], t)
             encoded.append(hl.u16(hl.select(v <= f32(0.0031308), f32(12.92) * v, curved) * 65535 + 0.5))

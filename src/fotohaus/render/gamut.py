@@ -18,12 +18,18 @@ Float64 = NDArray[np.float64]
 
 KNEE = 0.8
 """Share of the boundary's chroma up to which colours stay as they are."""
-HUES, LIGHTS = 256, 192
+CUSP = 0.03
+"""Standard deviation, in lightness, by which the boundary's cusp is rounded off."""
+HUES, LIGHTS = 256, 128
 
 
 @functools.cache
 def boundary(gamut: Gamut) -> NDArray[np.float32]:
-    """Largest in-gamut Oklab chroma, (HUES + 1, LIGHTS + 1): rows by `hue_turn` / 4, columns by lightness 0..1."""
+    """Largest Oklab chroma to use, (HUES + 1, LIGHTS + 1): rows by `hue_turn` / 4, columns by lightness 0..1.
+
+    That of the gamut, except around the cusp, which is rounded off: at the gamut's own corner, a colour that gets brighter
+    would turn from gaining chroma to losing it at once, which shows as a bright ridge in a gradient.
+    """
     turn = np.linspace(0, 4, HUES + 1)
     b = np.where(turn < 2, turn - 1, 3 - turn)
     a = np.where(turn < 2, 1 - np.abs(b), np.abs(b) - 1)
@@ -31,12 +37,17 @@ def boundary(gamut: Gamut) -> NDArray[np.float32]:
     light = np.linspace(0, 1, LIGHTS + 1)[:, None] * np.array([1.0, 0, 0])
     low = np.zeros((HUES + 1, LIGHTS + 1))
     high = np.full_like(low, 0.5)
-    for _ in range(18):
+    for _ in range(16):
         chroma = (low + high) / 2
         rgb = from_oklab(light + chroma[..., None] * direction, gamut)
         inside = ((rgb >= 0) & (rgb <= 1)).all(axis=-1)
         low, high = np.where(inside, chroma, low), np.where(inside, high, chroma)
-    return low.astype(np.float32)
+    reach = int(4 * CUSP * LIGHTS)
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (CUSP * LIGHTS)) ** 2)
+    # Odd about both ends, where the chroma is 0, so that the ends stay as they are.
+    wide = np.concatenate([-low[:, reach:0:-1], low, -low[:, -2 : -reach - 2 : -1]], axis=1)
+    smooth = sum(w * wide[:, i : i + LIGHTS + 1] for i, w in enumerate(taps / taps.sum()))
+    return np.asarray(np.minimum(low, smooth), np.float32)
 
 
 def hue_turn(a: ArrayLike, b: ArrayLike) -> Float64:

@@ -19,6 +19,7 @@ from fotohaus.report import Report
 
 Float32 = NDArray[np.float32]
 
+VECTOR = 8
 # The grids of the kernel's tables (kernels/render_gen.py): entries per octave, and the octaves that they span.
 CURVE_STEPS, CURVE_LOW, CURVE_HIGH = 64, -16, 8
 ENCODE_STEPS, ENCODE_LOW = 128, -9
@@ -83,6 +84,11 @@ def render(scene: Scene, recipe: Recipe | None = None, *, report: Report | None 
         curve = filmic_curve(white) if recipe.enabled("tone") else None
         strength = recipe.sharpen * sharpening.GAIN if recipe.enabled("sharpen") else 0.0
         report.note(f"white at {np.log2(white / 0.18):+.1f} EV over mid-grey" if curve else "no tone curve")
+        width = pixels.shape[1]
+        # The kernel works on eight pixels at a time; the edge's repetition is what it sees beyond the edge anyway.
+        narrow = max(0, VECTOR - width)
+        if narrow:
+            pixels = np.pad(pixels, ((0, 0), (0, narrow), (0, 0)), mode="edge")
         out = np.empty(pixels.shape, np.uint16)
         kernels.call(
             "render",
@@ -96,4 +102,6 @@ def render(scene: Scene, recipe: Recipe | None = None, *, report: Report | None 
             coring=sharpening.CORING,
             picture=out,
         )
+    if narrow:
+        out = np.ascontiguousarray(out[:, :width])
     return Picture(out, gamut=recipe.gamut, recipe=recipe, capture=scene.capture)
