@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fotohaus import kernels
 from fotohaus.develop.shading import Shading
-from fotohaus.raw.image import CfaPattern, RawImage
+from fotohaus.raw.image import PLANES, CfaPattern, RawImage
 from fotohaus.report import Report
 
 Float32 = NDArray[np.float32]
@@ -15,59 +15,78 @@ Float32 = NDArray[np.float32]
 CLIPPED = 0.985
 """Samples from this fraction of the saturation level on count as clipped; the kernels hold the same number."""
 
-_LOWEST = 0.85  # of the white level: a peak of the histogram below this is no saturation
-_SAMPLES = 1 << 20  # per channel, for the histogram
+LOWEST = 0.85
+"""Nothing below this fraction of the white level is taken for saturation."""
+
+_BIN, _BINS = 1 / 2000, 340  # of the white level: the histogram that is searched, up to 1.02
+_SAMPLES = 1 << 19  # per channel, for the histogram
 _BLOCKS = 1 << 18  # CFA tiles looked at to measure the borders of clipped areas
-_FEWEST = 32  # border tiles needed to say something about their colour
+_FEWEST = 64  # samples needed to say something
 
 
-def saturation_levels(raw: RawImage, report: Report | None = None) -> Float32:
+def saturation_levels(raw: RawImage, multipliers: ArrayLike, report: Report | None = None) -> Float32:
     """The level in DN at which each channel really saturates, in the shape of `raw.white`.
 
-    Files may state a white level that the sensor never reaches. Saturation then shows as a spike of the histogram with
-    nearly nothing above it: such a spike, at 85 % of the white level or higher, is taken for the level.
+    Files may state a white level that the sensor never reaches. Saturation then shows in two ways, both at 85 % of the
+    white level or higher: as a spike of a channel's histogram with little above it; or, in the channel with the lowest
+    white balance gain, as one value wherever both other colours are brighter than it can be.
     """
     report = report or Report()
+    multipliers = np.asarray(multipliers, np.float64)
     levels = np.array(raw.white, np.float32)
-    found = []
-    for place in np.ndindex(*levels.shape):
-        if raw.cfa is None:
-            if place[0]:
-                continue
-            samples = raw.mosaic[..., place[1]]
-        else:
-            samples = raw.mosaic[place[0] :: 2, place[1] :: 2]
+    planes: list[tuple[tuple[int, int], int, NDArray[np.float32]]] = []
+    for place in np.ndindex(2, 2) if raw.cfa else ((0, 0), (0, 1), (0, 2)):
+        channel = PLANES.index(raw.cfa[2 * place[0] + place[1]]) if raw.cfa else place[1]
+        samples = raw.mosaic[place[0] :: 2, place[1] :: 2] if raw.cfa else raw.mosaic[..., place[1]]
         stride = max(1, round((samples.size / _SAMPLES) ** 0.5))
-        level = _spike(samples[::stride, ::stride], float(raw.black[place]), float(raw.white[place]))
-        if level is not None and level < CLIPPED * (raw.white[place] - raw.black[place]) + raw.black[place]:
-            levels[place] = level
-            found.append(level)
-    if found:
-        names = ", ".join(f"{level:.0f}" for level in sorted(set(found)))
+        span = float(raw.white[place] - raw.black[place])
+        planes.append((place, channel, (samples[::stride, ::stride] - raw.black[place]) / np.float32(span)))
+    rows, columns = (min(plane.shape[axis] for *_, plane in planes) for axis in (0, 1))
+    planes = [(place, channel, plane[:rows, :columns]) for place, channel, plane in planes]
+    outshone = np.ones((rows, columns), bool)
+    first = int(multipliers.argmin())
+    for _, channel, plane in planes:
+        if channel != first:
+            outshone &= plane * np.float32(multipliers[channel] / multipliers[first]) > 1.12
+    for place, channel, plane in planes:
+        level = _spike(plane)
+        if level is None and channel == first:
+            level = _plateau(plane[outshone])
+        if level is not None and level < CLIPPED:
+            levels[place] = raw.black[place] + level * (raw.white[place] - raw.black[place])
+    if (levels < raw.white).any():
+        names = ", ".join(f"{level:.0f}" for level in sorted(set(levels[levels < raw.white].tolist())))
         report.note(f"saturates at {names}, below the file's white level {float(raw.white.max()):.0f}")
     return levels
 
 
-def _spike(samples: NDArray[np.uint16], black: float, white: float) -> float | None:
-    """Level of the histogram's saturation spike, or None."""
-    lowest = int(black + _LOWEST * (white - black))
-    high = samples[samples >= lowest].astype(np.intp)
-    if high.size < max(64, samples.size // 20000):
+def _spike(samples: Float32) -> float | None:
+    """Where the histogram has a saturation spike, as a fraction of the white level; or None."""
+    counts = np.histogram(samples, _BINS, (LOWEST, LOWEST + _BINS * _BIN))[0]
+    if counts.sum() < _FEWEST:
         return None
-    counts = np.bincount(high - lowest)
-    width = max(1, int(0.004 * (white - black)))
-    near = np.convolve(counts, np.ones(width), "same")
-    peak = int(near.argmax())
-    # The spike's own level: the most frequent one in the densest stretch.
-    first = max(0, peak - width)
-    peak = first + int(counts[first : peak + width + 1].argmax())
-    spike = counts[max(0, peak - width) : peak + width + 1].sum()
-    above, below = counts[peak + width + 1 :].sum(), counts[max(0, peak - 5 * width) : max(0, peak - width)].sum()
-    # The noise of a bright surface has as much above its peak as below; clipping cuts it off.
-    over = counts[peak + max(1, width // 2) + 1 : peak + width + 1].sum()
-    if above > 0.05 * spike or over > 0.2 * spike or below > spike or spike < max(64, samples.size // 20000):
+    # 0.2 % to either side of the peak, and what lies beyond.
+    near = int(0.002 / _BIN)
+    peak = int(np.convolve(counts, np.ones(2 * near + 1), "same").argmax())
+    first = max(0, peak - near)
+    peak = first + int(counts[first : peak + near + 1].argmax())
+    spike = int(counts[max(0, peak - 2 * near) : peak + 2 * near + 1].sum())
+    shoulder = int(counts[peak + near + 1 : peak + 2 * near + 1].sum())
+    above, below = (
+        int(counts[peak + 2 * near + 1 :].sum()),
+        int(counts[max(0, peak - 10 * near) : peak - 2 * near].sum()),
+    )
+    # The noise of a bright surface falls off slowly to both sides; the spike of clipping is narrower than any noise.
+    sharp = shoulder < 0.16 * spike and above < 0.3 * spike and below < spike
+    return LOWEST + (peak + 0.5) * _BIN if sharp and spike >= max(_FEWEST, samples.size // 5000) else None
+
+
+def _plateau(samples: Float32) -> float | None:
+    """The one value of samples that should be brighter than it, as a fraction of the white level; or None."""
+    if samples.size < _FEWEST:
         return None
-    return float(lowest + peak)
+    low, middle, high = np.percentile(samples, (10, 50, 90))
+    return float(middle) if middle > LOWEST and high - low < 0.03 else None
 
 
 def clipped_border_offset(linear: Float32, cfa: CfaPattern, clip: Float32, shading: Shading) -> Float32:
@@ -86,7 +105,7 @@ def clipped_border_offset(linear: Float32, cfa: CfaPattern, clip: Float32, shadi
         saturation = value / (clip[i, j] * shading.sample(rows + i, columns + j)[..., position])
         clipped |= saturation >= CLIPPED
         bright &= saturation > 0.1
-        values["RGB".index(name)] += np.maximum(value, 0) * (0.5 if name == "G" else 1.0)
+        values[PLANES.index(name)] += np.maximum(value, 0) * (0.5 if name == "G" else 1.0)
     return _border_offset(values, clipped, bright)
 
 
@@ -125,7 +144,7 @@ def reconstruct_highlights(
         "reconstruct_highlights",
         linear=linear,
         clip=np.ascontiguousarray(clip, np.float32),
-        offset=np.array([offset["RGB".index(name)] for name in cfa], np.float32).reshape(2, 2),
+        offset=np.array([offset[PLANES.index(name)] for name in cfa], np.float32).reshape(2, 2),
         green=cfa.index("G") & 1,
         rebuilt=rebuilt,
         **shading.arguments,

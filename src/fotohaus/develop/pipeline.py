@@ -11,12 +11,12 @@ from fotohaus import kernels
 from fotohaus.develop.color import REC2020_TO_XYZ, CameraColor, camera_to_rec2020
 from fotohaus.develop.demosaic import MARGIN, demosaic
 from fotohaus.develop.geometry import Upright, cfa_of, upright
-from fotohaus.develop.highlights import CLIPPED, reconstruct_highlights, saturation_levels
+from fotohaus.develop.highlights import CLIPPED, LOWEST, reconstruct_highlights, saturation_levels
 from fotohaus.develop.linearize import linearize
 from fotohaus.develop.scene import Scene
 from fotohaus.develop.shading import Shading, shading_of
 from fotohaus.errors import ReadError
-from fotohaus.raw.image import CfaPattern, NoiseProfile, OtherOpcode, RawImage
+from fotohaus.raw.image import PLANES, CfaPattern, NoiseProfile, OtherOpcode, RawImage
 from fotohaus.report import Report
 
 Float32 = NDArray[np.float32]
@@ -69,13 +69,13 @@ def _develop_mosaic(
 ) -> Float32:
     cfa = cfa_of(view, pattern)
     black, white = (view.at_positions(level).astype(np.float64) for level in (raw.black, raw.white))
-    balance = np.array([color.multipliers["RGB".index(name)] for name in cfa]).reshape(2, 2)
+    balance = np.array([color.multipliers[PLANES.index(name)] for name in cfa]).reshape(2, 2)
     scale = balance / np.maximum(white - black, 1.0)
     with report.stage("linearize"):
         linear = linearize(view.samples, black.astype(np.float32), scale.astype(np.float32), shading)
-    if highlights:
+    if highlights and view.samples.max() >= (black + LOWEST * (white - black)).min():
         with report.stage("highlights"):
-            saturation = view.at_positions(saturation_levels(raw, report))
+            saturation = view.at_positions(saturation_levels(raw, color.multipliers, report))
             lowest = (CLIPPED * (saturation - black) + black).min()
             if view.samples.max() >= lowest:
                 clip = ((saturation - black) * scale).astype(np.float32)
@@ -98,7 +98,7 @@ def _develop_linear_raw(
         scale = color.multipliers / np.maximum(white - black, 1.0)
         clip = np.full(3, np.inf)
         if highlights:
-            clip = (saturation_levels(raw, report)[0] - black) * scale
+            clip = (saturation_levels(raw, color.multipliers, report)[0] - black) * scale
         height, width = view.samples.shape[:2]
         rgb = kernels.empty((height, width, 3))
         kernels.call(
