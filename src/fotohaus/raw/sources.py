@@ -67,9 +67,10 @@ def expand_sources(sources: Sequence[PathLike]) -> list[Path]:
                 raise ReadError(path, "no such file or folder")
         except OSError as error:
             raise ReadError(path, _reason(error)) from None
-        except ValueError:
-            raise ReadError(path, "is not a file name") from None
-    return list({os.path.realpath(f): f for f in reversed(files)}.values())[::-1]
+    once: dict[str, Path] = {}
+    for file in files:
+        once.setdefault(os.path.realpath(file), file)
+    return list(once.values())
 
 
 def _reason(error: OSError) -> str:

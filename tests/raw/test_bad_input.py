@@ -1,0 +1,225 @@
+"""Bad input is normal input: one line naming file and reason, in bounded time and memory."""
+
+import resource
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fotohaus.errors import ReadError
+from fotohaus.raw import RawImage, read_raw
+from fotohaus.raw.tiff import Source
+
+Maker = Callable[..., Any]
+
+
+def reason(path: Path) -> str:
+    with pytest.raises(ReadError) as error:
+        read_raw(path)
+    text = str(error.value)
+    assert str(path) in text
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("a.dng", b"", "is empty"),
+        ("a.dng", b"just text, long enough to be read", "not a TIFF or DNG"),
+        ("a.nef", b"just text, long enough to be read", "LibRaw"),
+        ("a.txt", b"just text, long enough to be read", "not a raw file"),
+        ("a.dng", b"\xff\xd8\xff\xe0\0\x10JFIF", "is a JPEG"),
+        ("a.png", b"\x89PNG\r\n\x1a\n", "is a PNG"),
+        ("a.heic", b"\0\0\0\x18ftypheic", "is a HEIF"),
+        ("a.tif", b"II*\0\x08\0\0\0\0\0\0\0\0\0", "is a TIFF"),
+    ],
+)
+def test_files_of_another_kind(tmp_path: Path, name: str, data: bytes, words: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert words in reason(tmp_path / name)
+
+
+def test_missing_folder_and_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no such file" in reason(tmp_path / "no.dng")
+    assert "is a folder" in reason(tmp_path)
+
+    # Root may read everything, so that permission bits prove nothing here.
+    def deny(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "a.dng").write_bytes(b"II*\0")
+    monkeypatch.setattr("builtins.open", deny)
+    assert "no permission" in reason(tmp_path / "a.dng")
+
+
+def test_a_disk_that_fails_while_reading(
+    dng: Maker, samples: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.dng").write_bytes(dng(samples((8, 8))))
+
+    def fail(*_: Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Source, "read_into", fail)
+    assert "input/output error" in reason(tmp_path / "a.dng")
+
+
+def test_too_little_memory(dng: Maker, samples: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.dng").write_bytes(dng(samples((8, 8))))
+
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("fotohaus.raw.dng_read.decode", fail)
+    assert "too large" in reason(tmp_path / "a.dng")
+
+
+@pytest.mark.parametrize("compression", [1, 7, 8])
+@pytest.mark.parametrize("sub_ifd", [False, True])
+def test_truncated_anywhere(dng: Maker, samples: Maker, tmp_path: Path, compression: int, sub_ifd: bool) -> None:
+    # The IFDs are at the end, so that every shorter file is damaged.
+    data = dng(samples((16, 24)), compression=compression, tile=(16, 16), sub_ifd=sub_ifd, exif={34855: (3, 100)})
+    path = tmp_path / "a.dng"
+    for length in range(0, len(data) - 4, 13):
+        path.write_bytes(data[:length])
+        assert reason(path)
+
+
+@pytest.mark.parametrize("name", ["canon_colorchecker.dng", "gopro_hero6_mural.dng"])
+def test_real_files_truncated(shared: Path, tmp_path: Path, name: str) -> None:
+    # Here the samples are at the end.
+    path = tmp_path / name
+    whole = (shared / "raw" / name).read_bytes()
+    rng = np.random.default_rng(1)
+    for length in [2, 8, 100, 600, 1500, len(whole) - 1, *rng.integers(0, len(whole), 20).tolist()]:
+        path.write_bytes(whole[:length])
+        reason(path)
+
+
+def _mutants(rng: np.random.Generator, data: bytes, count: int, samples_end: int) -> list[bytes]:
+    """Copies of a file with flipped bytes, extreme numbers, swaps and cuts, mostly where its structure is."""
+    extremes = [0, 1, 2, 255, 256, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1, len(data), len(data) - 1, len(data) // 2]
+    mutants = []
+    for _ in range(count):
+        copy = bytearray(data)
+        for _ in range(rng.integers(1, 6)):
+            low = 0 if rng.random() < 0.15 else samples_end
+            at = int(rng.integers(low, len(copy) - 8))
+            kind = rng.integers(0, 6)
+            if kind == 0:
+                copy[at] ^= 1 << int(rng.integers(0, 8))
+            elif kind == 1:
+                copy[at] = int(rng.integers(0, 256))
+            elif kind == 2:
+                copy[at : at + 4] = extremes[rng.integers(0, len(extremes))].to_bytes(4, "little")
+            elif kind == 3:
+                copy[at : at + 2] = (extremes[rng.integers(0, len(extremes))] & 65535).to_bytes(2, "little")
+            elif kind == 4:
+                other = int(rng.integers(samples_end, len(copy) - 12))
+                copy[at : at + 12], copy[other : other + 12] = copy[other : other + 12], copy[at : at + 12]
+            elif rng.random() < 0.3:
+                del copy[int(rng.integers(len(copy) // 2, len(copy))) :]
+                copy += bytes(max(0, samples_end + 64 - len(copy)))
+        mutants.append(bytes(copy))
+    return mutants
+
+
+def test_mutants_give_an_image_or_a_reason(dng: Maker, samples: Maker, tmp_path: Path) -> None:
+    """Under a limit on memory, in another process, so that a crash or a memory bomb is seen as what it is."""
+    rng = np.random.default_rng(20261122)
+    gains = np.ones((3, 4), ">f4").tobytes()
+    import struct
+
+    gain_map = struct.pack(">10I4dI", 0, 0, 40, 48, 0, 1, 2, 2, 3, 4, 0.5, 1 / 3, 0, 0, 1) + gains
+    opcodes = struct.pack(">I", 1) + struct.pack(">4I", 9, 0x01030000, 0, len(gain_map)) + gain_map
+    choices: list[dict[str, Any]] = [
+        {},
+        {"bits": 12, "rows_per_strip": 10},
+        {"compression": 7, "frame": "pairs", "tile": (16, 16), "sub_ifd": True},
+        {"compression": 8, "predictor": 2, "rows_per_strip": 10},
+        {"big": True, "compression": 7},
+    ]
+    for number, choice in enumerate(choices):
+        bits = choice.get("bits", 16)
+        made = {
+            "main": {50722: (10, [7, 10, 0, 1, 0, 1, 0, 1, 9, 10, 0, 1, 0, 1, 0, 1, 8, 10]), 50779: (3, 17)},
+            "raw": {
+                50713: (3, [2, 2]),
+                50714: (5, [64, 1, 65, 1, 64, 1, 66, 1]),
+                50829: (4, [2, 2, 38, 46]),
+                50719: (5, [1, 1, 1, 1]),
+                50720: (4, [40, 30]),
+                51009: (7, opcodes),
+                51041: (12, [1e-4, 1e-8]),
+                50712: (3, list(range(0, 1 << bits, 16))),
+            },
+            "exif": {34855: (3, 100), 33434: (5, [1, 100]), 36867: (2, "2026:01:01 00:00:00")},
+            "gps": {1: (2, "N"), 2: (5, [1, 1, 2, 1, 3, 1]), 3: (2, "W"), 4: (5, [1, 1, 2, 1, 3, 1])},
+        }
+        data = dng(samples((40, 48), bits, seed=number), **choice, **made)
+        structure = data.index(b"Barnes") - 1200 if number == 2 else len(data) - 1800
+        for i, mutant in enumerate(_mutants(rng, data, 160, max(64, structure))):
+            (tmp_path / f"{number}_{i:03d}.dng").write_bytes(mutant)
+    script = textwrap.dedent(
+        """
+        import json, resource, sys, time
+        from pathlib import Path
+        from fotohaus.errors import ReadError
+        from fotohaus.raw import describe, read_raw
+        resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+        counts = {"image": 0, "reason": 0, "slowest": 0.0}
+        for path in sorted(Path(sys.argv[1]).glob("*.dng")):
+            print(path.name, file=sys.stderr, flush=True)
+            begin = time.perf_counter()
+            for action in (read_raw, describe):
+                try:
+                    image = action(path)
+                except ReadError as error:
+                    assert str(path) in str(error) and "\\n" not in str(error)
+                    image = None
+                if action is read_raw:
+                    counts["reason" if image is None else "image"] += 1
+            counts["slowest"] = max(counts["slowest"], time.perf_counter() - begin)
+        counts["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps(counts))
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    import json
+
+    counts = json.loads(done.stdout)
+    # Both happen often, or the mutations are too mild or too wild to tell anything.
+    assert counts["image"] > 100, counts
+    assert counts["reason"] > 100, counts
+    assert counts["slowest"] < 5, counts
+    assert counts["peak_mb"] < 400, counts
+
+
+def test_no_claim_of_size_is_believed(dng: Maker, samples: Maker, tmp_path: Path) -> None:
+    path = tmp_path / "a.dng"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for side in (20_000, 60_000, 10**9, 2**32 - 1):
+        for compression in (1, 7, 8):
+            raw = {256: (4, side), 257: (4, side), 278: (4, side)}
+            path.write_bytes(dng(samples((16, 16)), compression=compression, raw=raw))
+            reason(path)
+            for tag in (50714, 50712, 51009, 273, 33422):
+                data = bytearray(dng(samples((16, 16)), compression=compression, raw={tag: (7, bytes(16))}))
+                at = data.index(tag.to_bytes(2, "little") + b"\x07\0\x10\0\0\0")
+                data[at + 4 : at + 8] = side.to_bytes(4, "little")
+                path.write_bytes(data)
+                reason(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10  # KiB
+
+
+def test_the_test_can_fail(dng: Maker, samples: Maker, tmp_path: Path) -> None:
+    path = tmp_path / "a.dng"
+    path.write_bytes(dng(samples((16, 16))))
+    assert isinstance(read_raw(path), RawImage)

@@ -1,0 +1,146 @@
+"""Other raws go through LibRaw in a child process that may die without harm.
+
+No raw file of another kind is at hand, so LibRaw is given DNGs, which both readers read.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fotohaus.raw import libraw
+from fotohaus.raw.dng_read import read_dng
+from fotohaus.raw.image import CFA_PATTERNS, RawImage, Rectangle
+from fotohaus.raw.libraw import libraw_cfa, libraw_header, read_libraw
+from fotohaus.raw.tiff import Source, TiffError
+from fotohaus.report import Report
+
+Maker = Callable[..., Any]
+
+
+def ours(path: Path) -> RawImage:
+    with Source(path=path) as source:
+        return read_dng(source, path)
+
+
+def same(path: Path) -> None:
+    expected, found = ours(path), read_libraw(path)
+    assert found.cfa == expected.cfa
+    np.testing.assert_array_equal(found.mosaic, expected.mosaic)
+    np.testing.assert_array_equal(found.black, expected.black)
+    np.testing.assert_array_equal(found.white, expected.white)
+    assert found.crop == expected.crop
+    assert found.orientation == expected.orientation
+    neutral, wanted = found.color.as_shot_neutral, expected.color.as_shot_neutral
+    assert neutral is not None
+    assert wanted is not None
+    np.testing.assert_allclose(neutral, np.array(wanted) / max(wanted), rtol=1e-4)
+    assert found.capture.model == expected.capture.model
+    assert found.path == str(path)
+
+
+@pytest.mark.parametrize("name", ["raw/canon_colorchecker.dng", "raw/gopro_hero6_mural.dng", "burst/m94/N000.dng"])
+def test_both_readers_agree_on_real_files(shared: Path, name: str) -> None:
+    same(shared / name)
+
+
+@pytest.mark.parametrize("cfa", CFA_PATTERNS)
+def test_both_readers_agree_on_phases_and_margins(dng: Maker, samples: Maker, tmp_path: Path, cfa: str) -> None:
+    path = tmp_path / "a.dng"
+    path.write_bytes(
+        dng(
+            samples((70, 90), 14),
+            cfa=cfa,
+            main={274: (3, 1 + CFA_PATTERNS.index(cfa) * 2)},
+            raw={50829: (4, [4, 6, 66, 88]), 50713: (3, [2, 2]), 50714: (3, [60, 61, 62, 63]), 50717: (4, 16000)},
+        )
+    )
+    same(path)
+
+
+def test_both_readers_agree_on_odd_margins(dng: Maker, samples: Maker, tmp_path: Path) -> None:
+    # LibRaw leaves out a row and a column so that its margins are even.
+    path = tmp_path / "a.dng"
+    path.write_bytes(dng(samples((70, 90), 14), raw={50829: (4, [3, 5, 65, 87]), 50717: (4, 16000)}))
+    expected, found = ours(path), read_libraw(path)
+    assert (expected.cfa, found.cfa) == ("RGGB", "BGGR")
+    height, width = found.mosaic.shape
+    np.testing.assert_array_equal(found.mosaic, expected.mosaic[1 : 1 + height, 1 : 1 + width])
+
+
+def test_a_sub_process_that_crashes_or_hangs_is_an_error(
+    dng: Maker, samples: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, child = tmp_path / "a.nef", tmp_path / "child.py"
+    path.write_bytes(dng(samples((16, 16))))
+    monkeypatch.setattr(libraw, "_CHILD", child)
+    for script, reason in (
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "signal 11"),
+        ("import sys; sys.exit(3)", "exit 3"),
+        ("import sys; sys.stdout.write('x' * 8)", "LibRaw failed"),
+        ("import sys; sys.stdout.write('x')", "LibRaw failed"),
+    ):
+        child.write_text(script)
+        with pytest.raises(TiffError, match=reason):
+            read_libraw(path)
+    monkeypatch.setattr(libraw, "TIME_LIMIT", 0.3)
+    child.write_text("import time; time.sleep(60)")
+    begin = time.monotonic()
+    with pytest.raises(TiffError, match="did not finish"):
+        read_libraw(path)
+    assert time.monotonic() - begin < 10
+
+
+def test_the_child_can_not_take_all_memory(dng: Maker, samples: Maker, tmp_path: Path) -> None:
+    path = tmp_path / "a.nef"
+    path.write_bytes(dng(samples((16, 16)), raw={256: (4, 60000), 257: (4, 60000), 278: (4, 60000)}))
+    with pytest.raises(TiffError):
+        read_libraw(path)
+
+
+def test_what_is_no_raw_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.nef"
+    path.write_bytes(b"II*\0" + os.urandom(5000))
+    with pytest.raises(TiffError, match="LibRaw"):
+        read_libraw(path)
+
+
+def test_a_camera_that_libraw_does_not_know_is_said(shared: Path) -> None:
+    report = Report()
+    read_libraw(shared / "burst" / "m94" / "N000.dng", report)
+    assert "no color matrix" in report.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ({"flat": True, "pattern": [[0] * 6] * 6, "colors": "RGBG"}, "X-Trans"),
+        ({"flat": True, "pattern": None, "colors": "RGBG"}, "no mosaic"),
+        ({"flat": False, "pattern": [[0, 1], [3, 2]], "colors": "RGBG"}, "no mosaic"),
+        ({"flat": True, "pattern": [[0, 1], [3, 2]], "colors": "GMCY"}, "not a Bayer"),
+        ({"flat": True, "pattern": [[0, 1], [3, 2]], "colors": "RGBE"}, "not a Bayer"),
+    ],
+)
+def test_other_sensors_are_refused(header: dict[str, Any], reason: str) -> None:
+    with pytest.raises(TiffError, match=reason):
+        libraw_cfa(header)
+
+
+def test_crops_are_taken_relative_to_the_visible_mosaic() -> None:
+    header = {"size": [100, 200], "margin": [10, 20], "crop": [14, 28, 80, 160]}
+    assert libraw._crop(header) == Rectangle(4, 8, 80, 160)
+    for crop in ([0, 0, 0, 0], [5, 28, 80, 160], [14, 28, 97, 160], [14, 28, 80, 193]):
+        assert libraw._crop(header | {"crop": crop}) == Rectangle(0, 0, 100, 200)
+
+
+def test_the_header_comes_without_the_mosaic(dng: Maker, samples: Maker, tmp_path: Path) -> None:
+    path = tmp_path / "a.dng"
+    path.write_bytes(dng(samples((64, 80))))
+    header, capture, mosaic = libraw_header(path)
+    assert header["size"] == [64, 80]
+    assert capture.make == "Barnes"
+    assert mosaic is None
