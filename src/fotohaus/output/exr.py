@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,15 @@ def write_exr(scene: Scene, path: Path, *, xmp: bytes) -> None:
     try:
         OpenEXR.File(header, channels).write(str(path))
     except (RuntimeError, ValueError) as error:
-        raise OSError(f"OpenEXR: {error}") from None
+        raise _system_error(str(error)) from None
+
+
+def _system_error(message: str) -> OSError:
+    """What the system said, out of what OpenEXR says: its message ends with the system's own words."""
+    for code in errno.errorcode:
+        if message.rstrip(".").endswith(os.strerror(code)):
+            return OSError(code, os.strerror(code))
+    return OSError(f"OpenEXR can't write it: {message.splitlines()[-1]}")
 
 
 def _half(plane: NDArray[np.float32]) -> NDArray[np.float16]:

@@ -1,0 +1,204 @@
+"""A file is whole or not there, whatever goes wrong while it is written."""
+
+import builtins
+import errno
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fotohaus.develop.scene import Scene
+from fotohaus.errors import WriteError
+from fotohaus.output import atomic, write
+from fotohaus.output.atomic import save
+from fotohaus.raw.image import RawImage
+from fotohaus.render.picture import Picture
+
+NAMES = ["p.jpg", "p.tif", "p.png", "p.exr", "p.dng"]
+
+
+@pytest.fixture(params=NAMES)
+def job(request: pytest.FixtureRequest, picture: Picture, scene: Scene, raw: RawImage) -> tuple[object, str]:
+    return {"exr": scene, "dng": raw}.get(request.param[-3:], picture), request.param
+
+
+def test_what_was_there_is_replaced_or_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "f"
+    save(path, [b"old"])
+    save(path, [b"new ", b"", b"bytes"])
+    assert path.read_bytes() == b"new bytes"
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(WriteError, match=r"f: the disk is full$"):
+        save(path, [b"newer"])
+    assert path.read_bytes() == b"new bytes"
+    assert os.listdir(tmp_path) == ["f"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no umask")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_permissions_follow_the_umask(tmp_path: Path, umask: int, mode: int) -> None:
+    old = os.umask(umask)
+    try:
+        save(tmp_path / "f", [b"x"])
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == mode
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder" / "file")
+    save(tmp_path / "link", [b"x"])
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "folder" / "file").read_bytes() == b"x"
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, job: tuple[Picture, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    noun, name = job
+    opened = builtins.open
+
+    class Full:
+        """A file on a disk that has room for a hundred bytes."""
+
+        def __init__(self, *arguments: object, **options: object) -> None:
+            self.file = opened(*arguments, **options)
+            self.room = 100
+
+        def __enter__(self) -> "Full":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.file.close()
+
+        def write(self, data: memoryview) -> int:
+            if not self.room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            count = self.file.write(data[: self.room])
+            self.room -= count
+            return count
+
+    if name == "p.exr":
+        import OpenEXR
+
+        def refuse(self: object, path: str) -> None:
+            Path(path).write_bytes(b"half")
+            raise RuntimeError(f'Failed to write pixel data to image file "{path}". No space left on device.')
+
+        monkeypatch.setattr(OpenEXR.File, "write", refuse)
+    else:
+        monkeypatch.setattr(atomic, "open", Full, raising=False)
+    with pytest.raises(WriteError, match=f"{name}: the disk is full$"):
+        write(noun, tmp_path / name)
+    assert os.listdir(tmp_path) == []
+
+
+LIMITED = """
+import resource, sys
+import numpy as np
+from fotohaus import kernels
+from fotohaus.develop.scene import Scene
+from fotohaus.errors import WriteError
+from fotohaus.output import write
+from fotohaus.render.picture import Picture
+noise = np.random.default_rng(0)
+scene = Scene(kernels.planar(noise.random((400, 400, 3), dtype=np.float32)))
+picture = Picture(noise.integers(0, 65536, (400, 400, 3)).astype(np.uint16))
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+for name in sys.argv[1:]:
+    try:
+        write(scene if name.endswith("exr") else picture, name)
+    except WriteError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_FSIZE")
+def test_a_file_that_the_system_refuses_to_grow_leaves_nothing(tmp_path: Path) -> None:
+    names = [n for n in NAMES if n != "p.dng"]
+    command = [sys.executable, "-c", LIMITED, *names]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == names
+    assert all(line.endswith(": larger than the system allows") for line in lines), lines
+    assert os.listdir(tmp_path) == []
+
+
+def test_places_that_cannot_be_written_to(tmp_path: Path, job: tuple[Picture, str]) -> None:
+    noun, name = job
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / f"folder{name[1:]}").mkdir()
+    for place, why in (
+        (f"missing/{name}", "the folder .* does not exist"),
+        (f"file/{name}", "not"),
+        (f"folder{name[1:]}", "is a folder"),
+        ("n" * 300 + name[1:], "the name is too long"),
+        (f"nul\0{name}", "null"),
+    ):
+        with pytest.raises(WriteError, match=why) as caught:
+            write(noun, tmp_path / place)
+        assert "\n" not in str(caught.value)
+    if sys.platform == "linux":
+        (tmp_path / f"full{name[1:]}").symlink_to("/dev/full")
+        with pytest.raises(WriteError, match="is not a regular file"):
+            write(noun, tmp_path / f"full{name[1:]}")
+    assert not [n for n in os.listdir(tmp_path) if n.endswith(".tmp")]
+
+
+def test_a_read_only_folder(tmp_path: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: object, *_: object) -> int:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(WriteError, match=r"p\.jpg: the file system is read-only$"):
+        write(picture, tmp_path / "p.jpg")
+
+
+def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
+    def pieces() -> list[bytes]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), atomic.replacing(tmp_path / "f"):
+        pieces()
+    assert os.listdir(tmp_path) == []
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from fotohaus.output.atomic import replacing
+with replacing(Path(sys.argv[1])) as partial:
+    partial.write_bytes(b"half of it")
+    print("half", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_kill_in_the_middle_leaves_nothing_under_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"what was there")
+    with subprocess.Popen([sys.executable, "-c", SLOW, path], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"half\n"
+        process.kill()
+        process.wait()
+    assert path.read_bytes() == b"what was there"
+
+
+def test_two_writers_of_one_file_leave_one_whole_file(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    contents = [np.full(200_000, i, np.uint8).tobytes() for i in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda c: save(tmp_path / "f", [c]), contents))
+    assert (tmp_path / "f").read_bytes() in contents
+    assert os.listdir(tmp_path) == ["f"]
