@@ -177,6 +177,11 @@ def test_blur_smears_along_its_path():
         assert abs(ramp - abs(motion.blur[0]) * 0.9) <= 3
 
 
+def test_crop_leaves_a_margin():
+    crop = simulate_burst(flat(0.5), size=SIZE, frames=1, inset=8).frame(0).crop
+    assert (crop.top, crop.left, crop.height, crop.width) == (8, 8, SIZE[0] - 16, SIZE[1] - 16)
+
+
 def test_clipped_light_stays_at_the_white_level():
     frame = simulate_burst(flat(1.0), size=SIZE, frames=1, exposure=4.0).frame(0)
     assert (frame.mosaic == 1023).all()
@@ -209,6 +214,7 @@ def test_interpolation_is_true_to_place_and_detail(oversample):
         {"cfa": "RGBG"},
         {"oversample": 3},
         {"shading": 0.5},
+        {"inset": 48},
         {"photo": np.zeros((64, 64))},
     ],
 )

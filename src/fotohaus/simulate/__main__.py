@@ -65,6 +65,7 @@ def main(
     step: Annotated[float, typer.Option(help="How far it walks per frame in px.")] = 14.0,
     whole: Annotated[bool, typer.Option(help="Show the whole photo, scaled, instead of its centre.")] = False,
     oversample: Annotated[int, typer.Option(help="Resolution of the world in sensor resolutions: 1 or 2.")] = 2,
+    inset: Annotated[int, typer.Option(help="Px that the default crop leaves out on every side.")] = 0,
     truth: Annotated[bool, typer.Option(help="Write truth.npz beside the frames.")] = True,
     seed: Annotated[int, typer.Option(help="The same seed gives the same burst.")] = 1,
 ) -> None:
@@ -90,6 +91,7 @@ def main(
             movers=movers,
             whole=whole,
             oversample=oversample,
+            inset=inset,
             seed=seed,
         )
         for path in write_burst(burst, folder, truth=truth):

@@ -45,10 +45,11 @@ class Burst:
         motions: Sequence[Motion],
         reference: int,
         oversample: int,
+        inset: int,
         capture: CaptureInfo,
     ) -> None:
         self._world, self._border, self._subjects, self._oversample = world, border, subjects, oversample
-        self._capture = capture
+        self._inset, self._capture = inset, capture
         self.sensor = sensor
         self.motions = tuple(motions)
         self.reference = reference
@@ -100,14 +101,14 @@ class Burst:
         light = self._light(index, self.sensor.planes)
         self.sensor.shade(light)
         taken = datetime(2026, 1, 2, 18, 30) + index * timedelta(seconds=1 / 30)
-        h, w = self.size
+        (h, w), inset = self.size, self._inset
         return RawImage(
             mosaic=self.sensor.expose(light, index),
             cfa=self.sensor.cfa,
             black=np.full((2, 2), self.sensor.black, np.float32),
             white=np.full((2, 2), self.sensor.white, np.float32),
             color=self.sensor.color,
-            crop=Rectangle(0, 0, h, w),
+            crop=Rectangle(inset, inset, h - 2 * inset, w - 2 * inset),
             noise=self.noise,
             opcodes_2=self.sensor.gain_maps,
             capture=CaptureInfo(
@@ -224,6 +225,7 @@ def simulate_burst(
     reference: int = 0,
     whole: bool = False,
     oversample: int = 2,
+    inset: int = 0,
     seed: int = 1,
 ) -> Burst:
     """A hand-held burst of one scene, with its truth.
@@ -238,6 +240,7 @@ def simulate_burst(
     shake, rotation: standard deviations of the frames' shifts (px) and turns (degrees). rolling, blur: those of the
         movement from the first row to the last, and during the exposure (px).
     shading: how many times darker the corners are; the frames then carry gain maps. hot: share of hot pixels.
+    inset: px that the default crop leaves out on every side, as cameras do for a demosaic's sake.
     movers: subjects that walk in front of the world. reference: the frame that holds still.
 
     The same arguments give the same frames. Raises ValueError for arguments that make no camera, OSError for a photo
@@ -247,6 +250,8 @@ def simulate_burst(
         raise ValueError(f"need at least one frame, and a reference among them: {frames} frames, reference {reference}")
     if min(size) < 16 or size[0] % 2 or size[1] % 2:
         raise ValueError(f"size must be even and at least 16 px, got {size}")
+    if not 0 <= inset < min(size) // 2:
+        raise ValueError(f"inset must be at least 0 and leave an image, got {inset}")
     if not 10 <= bits <= 14:
         raise ValueError(f"bits must be 10 to 14, got {bits}")
     if cfa not in CFA_PATTERNS:
@@ -290,4 +295,4 @@ def simulate_burst(
         seed=seed,
     )
     subjects = [_subject(mover, exposure, oversample) for mover in movers]
-    return Burst(world, border, subjects, sensor, motions, reference, oversample, capture)
+    return Burst(world, border, subjects, sensor, motions, reference, oversample, inset, capture)
