@@ -28,6 +28,7 @@ def test_is_one_burst(frames):
     assert len(frames) == 8
     first = frames[0]
     assert first.mosaic.shape == (704, 1056)
+    assert (first.crop.height, first.crop.width) == (688, 1040)
     for frame in frames:
         assert frame.cfa == "RGGB"
         assert frame.mosaic.shape == first.mosaic.shape
