@@ -4,9 +4,6 @@ import halide as hl
 
 from fotohaus.kernels.common import x, y
 
-# Samples from this fraction of the saturation level on count as clipped.
-CLIPPED = 0.985
-
 
 class Gains:
     """Lens-shading gains on a grid, sampled at pixels (DNG 1.7.1, GainMap): bilinear, the border's value outside.
@@ -47,14 +44,32 @@ def any_view(buffer):
     return buffer
 
 
-def unclip(first, second, saturation_1, saturation_2, offset, ceiling):
-    """What a clipped sample was, from the other two colours: "inpaint opposed" (darktable 4.2) with a way to white.
+def bright_mean(values):
+    """Mean that leans to the brighter values (contraharmonic): at the edge of a clipped area, the area's own side."""
+    values = [hl.max(value, 1e-6) for value in values]
+    return sum((v * v for v in values[1:]), values[0] * values[0]) / sum(values[1:], values[0])
 
-    first, second : local means of the other colours; saturation_1, saturation_2 : the same as fractions of their clip
-    levels. offset : what this colour differs by where nothing is clipped. ceiling : the level at which all are clipped.
+
+def _smoothstep(value, low, high):
+    part = hl.clamp((value - low) / (high - low), 0.0, 1.0)
+    return part * part * (3.0 - 2.0 * part)
+
+
+def unclip(value, saturation, first, second, saturation_1, saturation_2, offset, ceiling):
+    """What a clipped sample was, from the other two colours: after "inpaint opposed" (darktable 4.2).
+
+    value : the sample; first, second : local means of the other colours; the saturations : each as a fraction of its
+    clip level. offset : what this colour differs by where nothing is clipped. ceiling : the highest clip level.
     """
-    middle = 0.25 * (first + second) + 0.5 * hl.sqrt(first * second)
-    # When both other colours clip too, nothing is known but that it is brighter than every clip level: white.
-    nearest = hl.clamp((hl.min(saturation_1, saturation_2) - 0.7) / 0.3, 0.0, 1.0)
-    known = 1.0 - nearest * nearest * (3.0 - 2.0 * nearest)
-    return ceiling + known * (middle + offset - ceiling)
+    low, high = hl.min(saturation_1, saturation_2), hl.max(saturation_1, saturation_2)
+    a, b = hl.sqrt(first), hl.sqrt(second)
+    # A colour that clips is only known to be at least as bright: the mean with it is a lower bound, the other one alone
+    # an estimate.
+    weight_1, weight_2 = (1.001 - _smoothstep(s, 0.95, 0.985) for s in (saturation_1, saturation_2))
+    middle = hl.max(0.5 * (a + b), (weight_1 * a + weight_2 * b) / (weight_1 + weight_2))
+    # As the other colours come near to clipping, less is known of the hue; when they clip too, it is white at least as
+    # bright as the highest clip level.
+    estimate = middle * middle + offset * (1.0 - _smoothstep(high, 0.7, 0.95))
+    estimate = estimate + _smoothstep(low, 0.95, 0.985) * (ceiling - estimate)
+    # Noise spreads clipped samples: no hard threshold.
+    return value + _smoothstep(saturation, 0.95, 0.985) * hl.max(0.0, estimate - value)

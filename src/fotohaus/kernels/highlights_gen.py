@@ -3,7 +3,7 @@
 import halide as hl
 
 from fotohaus.kernels.common import x, y
-from fotohaus.kernels.common_raw import CLIPPED, Gains, unclip
+from fotohaus.kernels.common_raw import Gains, bright_mean, unclip
 
 
 @hl.generator(name="reconstruct_highlights")
@@ -37,20 +37,17 @@ class ReconstructHighlights:
 
         def others(f):
             """Means of the two other colours in 3x3 samples: of the row and the column at green, else green first."""
-            beside = hl.max(0.0, f[x - 1, y]) + hl.max(0.0, f[x + 1, y])
-            above = hl.max(0.0, f[x, y - 1]) + hl.max(0.0, f[x, y + 1])
-            corners = [hl.max(0.0, f[x + i, y + j]) for i in (-1, 1) for j in (-1, 1)]
-            diagonal = corners[0] + corners[1] + corners[2] + corners[3]
+            beside, above = [f[x - 1, y], f[x + 1, y]], [f[x, y - 1], f[x, y + 1]]
+            corners = [f[x + i, y + j] for i in (-1, 1) for j in (-1, 1)]
             at_green = ((x + y + g.green) & 1) == 0
             return (
-                hl.select(at_green, 0.5 * beside, 0.25 * (beside + above)),
-                hl.select(at_green, 0.5 * above, 0.25 * diagonal),
+                hl.select(at_green, bright_mean(beside), bright_mean(beside + above)),
+                hl.select(at_green, bright_mean(above), bright_mean(corners)),
             )
 
         ceiling = hl.max(hl.max(level[x, y], level[x + 1, y]), hl.max(level[x, y + 1], level[x + 1, y + 1]))
-        estimate = unclip(*others(value), *others(saturation), g.offset[x & 1, y & 1], ceiling)
-        clipped = saturation[x, y] >= CLIPPED
-        g.rebuilt[x, y] = hl.select(clipped, hl.max(value[x, y], estimate), value[x, y])
+        here, offset = (value[x, y], saturation[x, y]), g.offset[x & 1, y & 1]
+        g.rebuilt[x, y] = unclip(*here, *others(value), *others(saturation), offset, ceiling)
 
         yo, yi = hl.Var("yo"), hl.Var("yi")
         strip = hl.min(64, g.rebuilt.output_buffer().dim(1).extent())
