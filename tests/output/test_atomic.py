@@ -153,7 +153,17 @@ def test_places_that_cannot_be_written_to(tmp_path: Path, job: tuple[Picture, st
     assert not [n for n in os.listdir(tmp_path) if n.endswith(".tmp")]
 
 
-def test_a_read_only_folder(tmp_path: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is read-only to root")
+def test_a_folder_without_permission(tmp_path: Path, picture: Picture) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(WriteError, match="can't be written to"):
+            write(picture, tmp_path / "p.jpg")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_read_only_file_system(tmp_path: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: object, *_: object) -> int:
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 

@@ -111,6 +111,14 @@ def test_a_jpeg_is_close_and_keeps_its_chroma(tmp_path: Path, picture: Picture, 
         assert image.info["dpi"] == (72, 72)
 
 
+def test_dither_can_be_left_out(tmp_path: Path) -> None:
+    flat = Picture(np.full((64, 64, 3), 100 * 257 + 128, np.uint16))
+    for off, plain in (((), False), (("dither",), True)):
+        path = write(flat, tmp_path / "p.jpg", recipe=Recipe(quality=100, off=off))
+        with Image.open(path) as image:
+            assert (len(np.unique(np.asarray(image))) == 1) == plain
+
+
 def segments(data: bytes) -> list[tuple[int, bytes]]:
     found, offset = [], 2
     while True:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import rawpy
 import tifffile
+from PIL import Image
 
 from fotohaus.errors import WriteError
 from fotohaus.raw import read_raw
@@ -215,14 +216,23 @@ def test_exiftool_finds_nothing_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cfa", ["RGGB", None])
-def test_darktable_opens_it(tmp_path: Path, cfa: CfaPattern | None) -> None:
-    program = shutil.which("darktable-cli")
-    if program is None:
-        pytest.skip("darktable-cli is not installed")
+@pytest.mark.parametrize("program", ["darktable-cli", "rawtherapee-cli"])
+def test_raw_developers_open_it(tmp_path: Path, program: str, cfa: CfaPattern | None) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
     path, out = save(tmp_path, encode_dng(make(cfa=cfa))), tmp_path / "out.jpg"
-    core = ["--core", "--configdir", tmp_path / "config", "--library", ":memory:"]
-    done = subprocess.run([program, path, out, *core], capture_output=True, text=True, check=False, timeout=60)
+    arguments = {
+        "darktable-cli": [path, out, "--core", "--configdir", tmp_path / "config", "--library", ":memory:"],
+        "rawtherapee-cli": ["-q", "-o", out, "-c", path],
+    }
+    command = [program, *map(str, arguments[program])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert out.exists(), done.stdout + done.stderr
+    with Image.open(out) as image:
+        assert image.width > 380
+        # The ramp of the mosaic, from left to right.
+        line = np.asarray(image.convert("L"), float).mean(axis=0)
+        assert line[-40:].mean() > line[:40].mean() + 50
 
 
 def test_a_reader_must_be_new_enough_for_what_it_may_not_skip() -> None:

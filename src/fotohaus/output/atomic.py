@@ -34,12 +34,14 @@ def reason(error: OSError) -> str:
 def check_target(path: Path) -> Path:
     """The file that will be written: `path` with symbolic links followed.
 
-    Raises WriteError for a missing folder, a folder, or a device.
+    Raises WriteError for a folder that is missing or can't be written to, and for what is no regular file.
     """
     try:
         target = Path(os.path.realpath(path))
         if not target.parent.is_dir():
             raise WriteError(path, f"the folder {target.parent} does not exist")
+        if not os.access(target.parent, os.W_OK | os.X_OK):
+            raise WriteError(path, f"the folder {target.parent} can't be written to")
         mode = os.stat(target).st_mode
     except FileNotFoundError:
         return target
