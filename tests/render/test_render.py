@@ -1,6 +1,5 @@
 """The whole of render: what must hold for every scene."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from fotohaus import kernels
 from fotohaus.develop.scene import Scene
-from fotohaus.render import Picture, color, filmic_curve, gamut, render, sharpening, tone
+from fotohaus.render import Picture, color, filmic_curve, gamut, render, tone
 from fotohaus.report import Report
 
 GAMUTS = ("srgb", "p3")
@@ -210,18 +209,6 @@ def test_notebook_shows_the_right_colours(space):
     assert shown.size == (1024, 146)
     direct = render(scene(pixels), gamut="srgb", **CAMERA).pixels[0, 0] / 257
     assert np.asarray(shown)[50, 50] == pytest.approx(direct, abs=1)
-
-
-def test_tables_of_kernel_and_caller_agree():
-    text = (sharpening.__file__, kernels.__file__)
-    source = open(text[1].replace("__init__.py", "render_gen.py")).read()
-    from fotohaus.render.render import __dict__ as ours  # noqa: F401
-
-    module = __import__("sys").modules["fotohaus.render.render"]
-    assert f"CURVE_STEPS = {module.CURVE_STEPS}" in source
-    assert f"CURVE_LOW, CURVE_HIGH = {module.CURVE_LOW}, {module.CURVE_HIGH}" in source
-    assert f"ENCODE_STEPS, ENCODE_LOW = {module.ENCODE_STEPS}, {module.ENCODE_LOW}" in source
-    assert math.log2(module.CURVE_STEPS).is_integer()
 
 
 def test_picture_default_is_a_picture():

@@ -4,10 +4,8 @@ import halide as hl
 from halide import f32
 
 from fotohaus.kernels.common import c, x, y
+from fotohaus.kernels.common_tables import CURVE_HIGH, CURVE_LOW, CURVE_STEPS, ENCODE_LOW, ENCODE_STEPS
 
-CURVE_STEPS = 64  # table entries per octave of the curve
-CURVE_LOW, CURVE_HIGH = -16, 8  # octaves that the curve's table spans
-ENCODE_STEPS, ENCODE_LOW = 128, -9
 LARGEST = 2.0**30
 
 

@@ -16,9 +16,9 @@ Float64 = NDArray[np.float64]
 
 SAMPLES = 65536
 BLACK = 2.0**-12  # linear luminance below which a pixel holds no information about exposure
-CLIPPED = (0.97, 1.03)  # linear luminance of clipped pixels: no detail that could be protected
-BROADLY_BRIGHT, NARROWLY_BRIGHT = 2.1, 2.7  # EV over mid-grey that the brightest 10 % and 3 % should keep to
-PROTECTION = 1.5  # EV that highlights may hold the exposure back
+BROADLY_BRIGHT, NARROWLY_BRIGHT = 2.6, 3.3  # EV over mid-grey that the brightest 10 % and 3 % should keep to
+PROTECTION, LARGEST_PROTECTION = 0.4, 0.9  # how strongly highlights hold the exposure back, and by how many EV at most
+RAW_WHITE = log2(1 / MID_GREY)  # EV over mid-grey
 FREE_PUSH, LARGEST_PUSH = 1.5, 3.5  # EV up to which a push is free, and what it tends to
 WHITE_RANGE = (2.0, 6.0)  # EV over mid-grey between which the white point is placed
 
@@ -85,32 +85,32 @@ def auto_exposure(pixels: NDArray[np.float32], capture: CaptureInfo | None = Non
     """Meter linear Rec. 2020 pixels (H, W, 3); 1.0 is the raw white level.
 
     The mid-tones (centre-weighted mean of log luminance between the 10 % and 90 % quantiles) are placed a little below
-    mid-grey, at it for a flat scene. Broad highlights may hold that back by up to 1.5 EV; lamps, the sun and what the
-    sensor clipped may not. A bright scene is darkened only as far as its highlights need. Dark scenes stay darker than
-    mid-grey: those whose lights stand far above the rest, and those that the camera's own exposure shows to be dark.
-    Large pushes tend to 3.5 EV. Black areas and non-finite values do not count.
+    mid-grey, at it for a flat scene. Broad highlights may hold that back by up to 0.9 EV; lamps and the sun may not;
+    what the sensor clipped counts as its white. A bright scene is darkened only as far as its highlights
+    need. Dark scenes stay darker than mid-grey: those whose lights stand far above the rest, and those that the
+    camera's own exposure shows to be dark. Large pushes tend to 3.5 EV. Black areas and non-finite values do not count.
     """
     luminance, weight = sample_luminance(pixels)
     lit = luminance > BLACK
     if not lit.any() or weight[lit].sum() < 0.01 * weight.sum():
         return Exposure(0.0, 0.0, "exposure as captured: the scene is black")
     level, weight = np.log2(luminance[lit] / MID_GREY), weight[lit]
-    p10, p50, p90, brightest = _quantiles(level, weight, (0.1, 0.5, 0.9, 0.998))
-    clipped = (luminance[lit] >= CLIPPED[0]) & (luminance[lit] <= CLIPPED[1])
-    middle = float(np.average(np.clip(level, p10, p90), weights=weight))
+    p10, p50, p90, p97, brightest = _quantiles(level, weight, (0.1, 0.5, 0.9, 0.97, 0.998))
+    # What lies beyond the raw white was guessed from its surroundings: it counts as white.
+    bright = min(p90, max(RAW_WHITE, p50))
+    middle = float(np.average(np.clip(level, p10, bright), weights=weight))
 
-    target = -0.5 * min((p90 - p10) / 2, 1)
-    lights = min(max((brightest - p50 - 3.5) / 3, 0), 1) * min(max(-1.0 - middle, 0), 1)
+    target = -0.5 * min((bright - p10) / 2, 1)
+    lights = min(max((brightest - p50 - 3.5) / 3, 0), 1) * min(max(-1.7 - middle, 0), 1)
     ev100 = light_value(capture) if capture else None
     night = min(max((5 - (ev100 + middle)) / 9, 0), 1) if ev100 is not None else 0.0
     wanted = target - max(1.2 * lights, 2.5 * night) - middle
 
-    room = np.inf
-    if not clipped.all():
-        broad, narrow = _quantiles(level[~clipped], weight[~clipped], (0.9, 0.97))
-        room = min(BROADLY_BRIGHT - broad, NARROWLY_BRIGHT - narrow)
+    room = min(BROADLY_BRIGHT - p90, NARROWLY_BRIGHT - p97)
     base = wanted if wanted > 0 else max(wanted, min(0.0, room))
-    ev = base - 0.85 * min(max(base - room, 0), PROTECTION)
+    room = min(BROADLY_BRIGHT - min(p90, RAW_WHITE), NARROWLY_BRIGHT - min(p97, RAW_WHITE))
+    held = min(PROTECTION * max(base - room, 0), LARGEST_PROTECTION)
+    ev = base - held
     if ev > FREE_PUSH:
         rest = LARGEST_PUSH - FREE_PUSH
         ev = FREE_PUSH + rest * (1 - exp(-(ev - FREE_PUSH) / rest))
@@ -120,8 +120,6 @@ def auto_exposure(pixels: NDArray[np.float32], capture: CaptureInfo | None = Non
         reasons.append("kept as night")
     elif lights > 0.1:
         reasons.append("kept dark around its lights")
-    if base > room:
+    if held > 0.05 or wanted < base < 0:
         reasons.append("held back by highlights")
-    if float(clipped.mean()) > 0.005:
-        reasons.append(f"{clipped.mean():.0%} clipped")
     return Exposure(float(ev), brightest, f"exposure {ev:+.2f} EV: {', '.join(reasons)}")

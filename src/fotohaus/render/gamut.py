@@ -27,8 +27,8 @@ HUES, LIGHTS = 256, 128
 def boundary(gamut: Gamut) -> NDArray[np.float32]:
     """Largest Oklab chroma to use, (HUES + 1, LIGHTS + 1): rows by `hue_turn` / 4, columns by lightness 0..1.
 
-    That of the gamut, except around the cusp, which is rounded off: at the gamut's own corner, a colour that gets brighter
-    would turn from gaining chroma to losing it at once, which shows as a bright ridge in a gradient.
+    That of the gamut, except around the cusp, which is rounded off: at the gamut's own corner, a colour that gets
+    brighter would turn from gaining chroma to losing it at once, which shows as a bright ridge in a gradient.
     """
     turn = np.linspace(0, 4, HUES + 1)
     b = np.where(turn < 2, turn - 1, 3 - turn)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fotohaus import kernels
 from fotohaus.develop.scene import Scene
+from fotohaus.kernels.common_tables import CURVE_HIGH, CURVE_LOW, CURVE_STEPS, ENCODE_LOW, ENCODE_STEPS
 from fotohaus.recipe import Recipe
 from fotohaus.render import color, gamut, sharpening
 from fotohaus.render.exposure import auto_exposure
@@ -20,9 +21,6 @@ from fotohaus.report import Report
 Float32 = NDArray[np.float32]
 
 VECTOR = 8
-# The grids of the kernel's tables (kernels/render_gen.py): entries per octave, and the octaves that they span.
-CURVE_STEPS, CURVE_LOW, CURVE_HIGH = 64, -16, 8
-ENCODE_STEPS, ENCODE_LOW = 128, -9
 
 
 def _grid(low: int, high: int, steps: int) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ GAIN = 2.4
 """Gain on detail at strength 1."""
 OVERSHOOT = 0.12
 """How far an edge may overshoot, as a share of its neighbourhood's range."""
-CORING = 1.6
+CORING = 2.2
 """Detail at which half of it counts as noise, in deviations of the noise."""
 UNKNOWN_NOISE = 0.004
 """Lightness noise that is assumed where none is known."""
@@ -48,7 +48,7 @@ def lightness_noise(
 def sharpen(lightness: ArrayLike, strength: float = 0.5, noise: ArrayLike = UNKNOWN_NOISE) -> Float64:
     """Sharpened lightness (H, W), cube root of display light; `noise` is its deviation, a number or (H, W).
 
-    detail = lightness - blur; it is weighted by detail^2 / (detail^2 + (1.6 noise)^2), and the result may pass the
+    detail = lightness - blur; it is weighted by detail^2 / (detail^2 + (2.2 noise)^2), and the result may pass the
     minimum and maximum of its 3x3 neighbourhood by no more than 12 % of their difference. Strength 0 changes nothing.
     """
     v = np.asarray(lightness, np.float64)
