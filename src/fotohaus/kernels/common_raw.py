@@ -50,26 +50,30 @@ def bright_mean(values):
     return sum((v * v for v in values[1:]), values[0] * values[0]) / sum(values[1:], values[0])
 
 
-def _smoothstep(value, low, high):
+def smoothstep(value, low, high):
+    """0 up to `low`, 1 from `high`, a smooth ramp between."""
     part = hl.clamp((value - low) / (high - low), 0.0, 1.0)
     return part * part * (3.0 - 2.0 * part)
 
 
-def unclip(value, saturation, first, second, saturation_1, saturation_2, offset, ceiling):
+def clipping(saturation):
+    """How far a sample counts as clipped; noise spreads clipped samples, so there is no hard threshold."""
+    return smoothstep(saturation, 0.95, 0.985)
+
+
+def unclip(first, second, saturation_1, saturation_2, offset, ceiling):
     """What a clipped sample was, from the other two colours: after "inpaint opposed" (darktable 4.2).
 
-    value : the sample; first, second : local means of the other colours; the saturations : each as a fraction of its
-    clip level. offset : what this colour differs by where nothing is clipped. ceiling : the highest clip level.
+    first, second : local means of the other colours; the saturations : each as a fraction of its clip level.
+    offset : what this colour differs by where nothing is clipped. ceiling : the highest clip level.
     """
     low, high = hl.min(saturation_1, saturation_2), hl.max(saturation_1, saturation_2)
     a, b = hl.sqrt(first), hl.sqrt(second)
     # A colour that clips is only known to be at least as bright: the mean with it is a lower bound, the other one alone
     # an estimate.
-    weight_1, weight_2 = (1.001 - _smoothstep(s, 0.95, 0.985) for s in (saturation_1, saturation_2))
+    weight_1, weight_2 = (1.001 - clipping(s) for s in (saturation_1, saturation_2))
     middle = hl.max(0.5 * (a + b), (weight_1 * a + weight_2 * b) / (weight_1 + weight_2))
     # As the other colours come near to clipping, less is known of the hue; when they clip too, it is white at least as
     # bright as the highest clip level.
-    estimate = middle * middle + offset * (1.0 - _smoothstep(high, 0.7, 0.95))
-    estimate = estimate + _smoothstep(low, 0.95, 0.985) * (ceiling - estimate)
-    # Noise spreads clipped samples: no hard threshold.
-    return value + _smoothstep(saturation, 0.95, 0.985) * hl.max(0.0, estimate - value)
+    estimate = middle * middle + offset * (1.0 - smoothstep(high, 0.7, 0.95))
+    return estimate + clipping(low) * (ceiling - estimate)

@@ -3,7 +3,7 @@
 import halide as hl
 
 from fotohaus.kernels.common import x, y
-from fotohaus.kernels.common_raw import Gains, bright_mean, unclip
+from fotohaus.kernels.common_raw import Gains, bright_mean, clipping, smoothstep, unclip
 
 
 @hl.generator(name="reconstruct_highlights")
@@ -46,8 +46,12 @@ class ReconstructHighlights:
             )
 
         ceiling = hl.max(hl.max(level[x, y], level[x + 1, y]), hl.max(level[x, y + 1], level[x + 1, y + 1]))
-        here, offset = (value[x, y], saturation[x, y]), g.offset[x & 1, y & 1]
-        g.rebuilt[x, y] = unclip(*here, *others(value), *others(saturation), offset, ceiling)
+        # Noise, and ringing of a lossy codec, leave single samples of a clipped area below the clip level.
+        around = [saturation[x + i, y + j] for i, j in ((-2, 0), (2, 0), (0, -2), (0, 2))]
+        brightest = hl.max(hl.max(around[0], around[1]), hl.max(around[2], around[3]))
+        clipped = hl.max(clipping(saturation[x, y]), clipping(brightest) * smoothstep(saturation[x, y], 0.8, 0.95))
+        estimate = unclip(*others(value), *others(saturation), g.offset[x & 1, y & 1], ceiling)
+        g.rebuilt[x, y] = value[x, y] + clipped * hl.max(0.0, estimate - value[x, y])
 
         yo, yi = hl.Var("yo"), hl.Var("yi")
         strip = hl.min(64, g.rebuilt.output_buffer().dim(1).extent())

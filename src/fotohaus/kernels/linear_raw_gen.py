@@ -3,7 +3,7 @@
 import halide as hl
 
 from fotohaus.kernels.common import c, x, y
-from fotohaus.kernels.common_raw import Gains, any_view, unclip
+from fotohaus.kernels.common_raw import Gains, any_view, clipping, unclip
 
 
 @hl.generator(name="develop_linear_raw")
@@ -38,7 +38,8 @@ class DevelopLinearRaw:
         ceiling = hl.max(level[0], hl.max(level[1], level[2]))
         for i, (a, b) in enumerate(((1, 2), (0, 2), (0, 1))):
             others = (hl.max(0.0, value[a]), hl.max(0.0, value[b]), saturation[a], saturation[b])
-            rebuilt.append(unclip(value[i], saturation[i], *others, g.offset[i], ceiling))
+            estimate = unclip(*others, g.offset[i], ceiling)
+            rebuilt.append(value[i] + clipping(saturation[i]) * hl.max(0.0, estimate - value[i]))
         pixel = hl.Func("pixel")
         pixel[x, y] = tuple(rebuilt)
         channels = [g.matrix[i, c] * pixel[x, y][i] for i in range(3)]
