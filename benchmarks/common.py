@@ -39,7 +39,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def _cell(value: object) -> str:
     if isinstance(value, float):
-        return f"{value:.3g}" if abs(value) < 10 else f"{value:.0f}"
+        size = abs(value)
+        return f"{value:.3g}" if size < 1 else f"{value:.{2 if size < 10 else 1 if size < 100 else 0}f}"
     return str(value)
 
 
@@ -93,7 +94,7 @@ def compare(commands: Mapping[str, Sequence[str] | None], runs: int = 3) -> list
         else:
             wall, cpu, memory = (median(getattr(t, what) for t in done[name]) for what in ("wall", "cpu", "memory"))
             first = first or wall
-            rows.append([name, wall, cpu, round(memory), f"{wall / first:.2f}"])
+            rows.append([name, wall, cpu, round(memory), wall / first])
     return rows
 
 
