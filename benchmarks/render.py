@@ -15,7 +15,9 @@ import numpy as np
 from common import DATA, table
 from fotohaus import kernels
 from fotohaus.develop.scene import Scene
-from fotohaus.render import auto_exposure, color, filmic_curve, gamut, render, tone
+from fotohaus.render import color, gamut, render, tone
+from fotohaus.render.exposure import auto_exposure
+from fotohaus.render.tone import filmic_curve
 
 SHAPE = 3000, 4000, 3
 WHITE = 0.18 * 2.0**4

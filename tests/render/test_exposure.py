@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fotohaus.raw.image import CaptureInfo
-from fotohaus.render import auto_exposure
+from fotohaus.render.exposure import auto_exposure
 
 rng = np.random.default_rng(7)
 TEXTURE = 2.0 ** rng.normal(0, 0.6, (240, 320, 1))

@@ -10,7 +10,9 @@ from hypothesis.extra import numpy as hnp
 
 from fotohaus import kernels
 from fotohaus.develop.scene import Scene
-from fotohaus.render import Picture, color, filmic_curve, gamut, render, tone
+from fotohaus.render import color, gamut, render, tone
+from fotohaus.render.picture import Picture
+from fotohaus.render.tone import filmic_curve
 from fotohaus.report import Report
 
 GAMUTS = ("srgb", "p3")

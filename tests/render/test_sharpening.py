@@ -5,7 +5,8 @@ import pytest
 
 from fotohaus import kernels
 from fotohaus.develop.scene import Scene
-from fotohaus.render import color, render, sharpen, sharpening
+from fotohaus.render import color, render, sharpening
+from fotohaus.render.sharpening import sharpen
 
 CAMERA = {"auto_exposure": False, "gamut": "srgb"}
 

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fotohaus.render import color, filmic_curve, gamut, map_gamut, tone_curve
+from fotohaus.render import color, gamut
+from fotohaus.render.gamut import map_gamut
+from fotohaus.render.tone import filmic_curve, tone_curve
 
 WHITES = 0.18 * 2.0 ** np.arange(1.5, 7, 0.5)
 

@@ -1,21 +1,19 @@
-"""From scene-referred light to a picture for a display: exposure, tone, sharpening, gamut."""
+"""Room render: Scene to Picture, display-referred."""
 
-from fotohaus.render.exposure import Exposure, auto_exposure
-from fotohaus.render.gamut import map_gamut
-from fotohaus.render.picture import Gamut, Picture
-from fotohaus.render.render import render
-from fotohaus.render.sharpening import sharpen
-from fotohaus.render.tone import FilmicCurve, filmic_curve, tone_curve
+from __future__ import annotations
 
-__all__ = [
-    "Exposure",
-    "FilmicCurve",
-    "Gamut",
-    "Picture",
-    "auto_exposure",
-    "filmic_curve",
-    "map_gamut",
-    "render",
-    "sharpen",
-    "tone_curve",
-]
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fotohaus.develop.scene import Scene
+    from fotohaus.recipe import Recipe
+    from fotohaus.render.picture import Picture
+    from fotohaus.report import Report
+
+
+def render(scene: Scene, recipe: Recipe | None = None, *, report: Report | None = None, **choices: Any) -> Picture:
+    """Render a scene for a display; see `fotohaus.render.render.render`."""
+    # `import fotohaus` brings this verb, so its machinery is imported when it is first used.
+    from fotohaus.render.render import render as run
+
+    return run(scene, recipe, report=report, **choices)
