@@ -25,13 +25,14 @@ def run(folder: Path) -> None:
     with as_file(files("fotohaus") / "sample") as sample:
         frames = expand_sources([sample])
         print(f"The sample: {len(frames)} raw frames, hand-held in dim light.\n")
+        # The same frame leads both, so that they show the same picture.
         _make(frames, folder / "photo.jpg", f"{len(frames)} frames merged")
         _make(frames[:1], folder / "one-frame.jpg", "one frame, to compare")
 
 
 def _make(frames: list[Path], out: Path, title: str) -> None:
     report = Report()
-    make_photo(frames, out, Recipe(), report)
+    make_photo(frames, out, Recipe(reference=1), report)
     print(f"{title}:")
     for record in report.stages:
         print(f"  {stage_line(record)}")

@@ -25,14 +25,13 @@ def merge_files(files: Sequence[PathLike], recipe: Recipe, report: Report) -> Ra
 
     Raises ReadError for a file that can't be read, MergeError for frames that don't belong together.
     """
-    with report.stage("merge"):
-        return merge(
-            stream(files, report),
-            method=recipe.merge,
-            reference=recipe.reference,
-            total=len(files),
-            report=report,
-        )
+    return merge(
+        stream(files, report),
+        method=recipe.merge,
+        reference=recipe.reference,
+        total=len(files),
+        report=report,
+    )
 
 
 def make_photo(sources: Sequence[PathLike], out: PathLike, recipe: Recipe, report: Report | None = None) -> Path:
@@ -54,8 +53,7 @@ def make_photo(sources: Sequence[PathLike], out: PathLike, recipe: Recipe, repor
     del raw
     if kind is Scene:
         return write(scene, path, recipe=recipe, report=report)
-    with report.stage("render"):
-        picture = render(scene, recipe, report=report)
+    picture = render(scene, recipe, report=report)
     del scene
     return write(picture, path, recipe=recipe, report=report)
 
