@@ -48,8 +48,7 @@ def make_photo(sources: Sequence[PathLike], out: PathLike, recipe: Recipe, repor
     kind = HOLDS[path.suffix.lower()]
     if kind is RawImage:
         return write(raw, path, recipe=recipe, report=report)
-    with report.stage("develop"):
-        scene = develop(raw, off=recipe.off, report=report)
+    scene = develop(raw, off=recipe.off, report=report)
     del raw
     if kind is Scene:
         return write(scene, path, recipe=recipe, report=report)
