@@ -1,9 +1,11 @@
 """Bad input is normal input: one line naming file and reason, in bounded time and memory."""
 
-import resource
+import json
+import struct
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,8 +136,6 @@ def test_mutants_give_an_image_or_a_reason(dng: Maker, samples: Maker, tmp_path:
     """Under a limit on memory, in another process, so that a crash or a memory bomb is seen as what it is."""
     rng = np.random.default_rng(20261122)
     gains = np.ones((3, 4), ">f4").tobytes()
-    import struct
-
     gain_map = struct.pack(">10I4dI", 0, 0, 40, 48, 0, 1, 2, 2, 3, 4, 0.5, 1 / 3, 0, 0, 1) + gains
     opcodes = struct.pack(">I", 1) + struct.pack(">4I", 9, 0x01030000, 0, len(gain_map)) + gain_map
     choices: list[dict[str, Any]] = [
@@ -192,8 +192,6 @@ def test_mutants_give_an_image_or_a_reason(dng: Maker, samples: Maker, tmp_path:
     )
     done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
-    import json
-
     counts = json.loads(done.stdout)
     # Both happen often, or the mutations are too mild or too wild to tell anything.
     assert counts["image"] > 100, counts
@@ -204,7 +202,7 @@ def test_mutants_give_an_image_or_a_reason(dng: Maker, samples: Maker, tmp_path:
 
 def test_no_claim_of_size_is_believed(dng: Maker, samples: Maker, tmp_path: Path) -> None:
     path = tmp_path / "a.dng"
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tracemalloc.start()
     for side in (20_000, 60_000, 10**9, 2**32 - 1):
         for compression in (1, 7, 8):
             raw = {256: (4, side), 257: (4, side), 278: (4, side)}
@@ -216,10 +214,12 @@ def test_no_claim_of_size_is_believed(dng: Maker, samples: Maker, tmp_path: Path
                 data[at + 4 : at + 8] = side.to_bytes(4, "little")
                 path.write_bytes(data)
                 reason(path)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10  # KiB
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 << 20
 
 
-def test_the_test_can_fail(dng: Maker, samples: Maker, tmp_path: Path) -> None:
+def test_the_undamaged_file_reads(dng: Maker, samples: Maker, tmp_path: Path) -> None:
     path = tmp_path / "a.dng"
     path.write_bytes(dng(samples((16, 16))))
     assert isinstance(read_raw(path), RawImage)

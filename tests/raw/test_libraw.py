@@ -130,6 +130,27 @@ def test_other_sensors_are_refused(header: dict[str, Any], reason: str) -> None:
         libraw_cfa(header)
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"white": 63}, "not above black level"),
+        ({"pixel_aspect": 2.0}, "not square"),
+        ({"pattern": None}, "no mosaic"),
+    ],
+)
+def test_headers_that_make_no_sense_are_refused(
+    dng: Maker, samples: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], reason: str
+) -> None:
+    path = tmp_path / "a.dng"
+    path.write_bytes(dng(samples((64, 80)), raw={50714: (3, 63)}))
+    header, capture, mosaic = libraw_header(path, "mosaic")
+    monkeypatch.setattr(libraw, "libraw_header", lambda *_: (header | changes, capture, mosaic))
+    with pytest.raises(TiffError, match=reason):
+        read_libraw(path)
+    monkeypatch.setattr(libraw, "libraw_header", lambda *_: (header | {"white_balance": [0.0] * 4}, capture, mosaic))
+    assert read_libraw(path).color.as_shot_neutral is None
+
+
 def test_crops_are_taken_relative_to_the_visible_mosaic() -> None:
     header = {"size": [100, 200], "margin": [10, 20], "crop": [14, 28, 80, 160]}
     assert libraw._crop(header) == Rectangle(4, 8, 80, 160)

@@ -1,5 +1,6 @@
 """Room raw: files to RawImage, RawImage to DNG."""
 
+from fotohaus.raw.decode import set_threads
 from fotohaus.raw.describe import describe
 from fotohaus.raw.image import (
     CaptureInfo,
@@ -25,5 +26,6 @@ __all__ = [
     "expand_sources",
     "read",
     "read_raw",
+    "set_threads",
     "stream",
 ]

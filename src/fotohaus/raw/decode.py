@@ -104,6 +104,10 @@ def read_layout(ifd: Ifd) -> Layout:
         raise TiffError("samples in separate planes are not supported")
     if ifd.integer(tags.FILL_ORDER, 1) != 1:
         raise TiffError("reversed bit order is not supported")
+    for tag in (tags.SUB_TILE_BLOCK_SIZE, tags.ROW_INTERLEAVE_FACTOR, tags.COLUMN_INTERLEAVE_FACTOR):
+        # GoPro writes 0 for 1.
+        if max(ifd.integers(tag) or [1]) > 1:
+            raise TiffError("samples in interleaved or blocked order are not supported yet")
 
     tiled = tags.TILE_WIDTH in ifd
     if tiled:
@@ -219,7 +223,7 @@ def _unpack(data: bytes | bytearray, rows: int, columns: int, bits: int, order: 
         return np.frombuffer(data, f"{order}u{bits // 8}").reshape(rows, columns).astype(np.uint16)
     import imagecodecs
 
-    samples: NDArray[np.uint16] = imagecodecs.packints_decode(bytes(data), np.dtype(np.uint16), bits, runlen=columns)
+    samples: NDArray[np.uint16] = imagecodecs.packints_decode(data, np.dtype(np.uint16), bits, runlen=columns)
     return samples.reshape(rows, columns)
 
 
@@ -259,7 +263,7 @@ def decode_lossless_jpeg(
     colors = "RGB" if frame[2] == 3 else None
     try:
         samples: NDArray[np.uint16] = imagecodecs.jpeg8_decode(
-            bytes(data),
+            data,
             colorspace=colors,
             outcolorspace=colors,
             out=place.reshape(shape) if place is not None and direct else None,

@@ -16,6 +16,7 @@ from fotohaus.raw.tiff import Ifd, Source, Tiff, TiffError
 from fotohaus.report import Report
 
 _ENHANCED = 16
+_NEWEST = (1, 7)
 
 
 def is_dng(tiff: Tiff) -> bool:
@@ -31,7 +32,13 @@ def read_dng(source: Source, path: str | os.PathLike[str] | None = None, report:
     report = report or Report()
     tiff = Tiff(source)
     main, image = tiff.ifd(tiff.first), raw_ifd(tiff)
+    needed = main.integers(tags.DNG_BACKWARD_VERSION) or [1, 0]
+    if tuple(needed[:2]) > _NEWEST:
+        raise TiffError(f"needs a reader of DNG {'.'.join(map(str, needed[:2]))}; this one knows 1.7")
     layout = read_layout(image)
+    scale = image.floats(tags.DEFAULT_SCALE, 2)
+    if scale is not None and not abs(scale[0] - scale[1]) <= 0.01 * abs(scale[1]):
+        raise TiffError("pixels that are not square are not supported yet")
     cfa = read_cfa(image, layout.samples)
     order = plane_order(main, image)
     color_ifd = image if tags.COLOR_MATRIX_1 in image else main

@@ -39,7 +39,8 @@ ORIENTATION_OF_FLIP = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 def _child(path: str | os.PathLike[str], wanted: str) -> Iterator[IO[bytes]]:
     """The child's output; TiffError if it crashes or takes too long."""
     command = [sys.executable, "-P", os.fspath(_CHILD), os.path.abspath(path), wanted]
-    single = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1"}
+    # Threads that have nothing to do would count against the limit on memory.
+    single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

@@ -10,7 +10,6 @@ import os
 import stat
 import struct
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, Self
 
 import numpy as np
@@ -191,15 +190,6 @@ class Ifd:
         """The first value of a field if it is finite, else None."""
         values = self.values(tag)
         return None if values is None or not np.isfinite(values[0]) else float(values[0])
-
-    def fraction(self, tag: int) -> Fraction | None:
-        """The first value of a RATIONAL or SRATIONAL field, exactly; None if it is something else or x/0."""
-        entry = self.entries.get(tag)
-        if entry is None or entry.type not in (5, 10) or not entry.count:
-            return None
-        kind = "I" if entry.type == 5 else "i"
-        above, below = struct.unpack(f"{self.tiff.order}2{kind}", self.tiff.source.read(entry.offset, 8))
-        return Fraction(above, below) if below else None
 
     def text(self, tag: int) -> str | None:
         """A field as text without trailing blanks and NULs; None if absent, empty or longer than 64 KiB."""
