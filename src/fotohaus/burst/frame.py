@@ -1,0 +1,129 @@
+"""A raw frame as the burst kernels want it: padded, with R at even columns of even rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fotohaus.raw.image import Float32, NoiseProfile, RawImage, UInt16
+
+PAD = 16
+"""Pixels before the first quad and after the last."""
+
+BLOCK = 128
+"""Quads of which every working array is a multiple: what one task of the warp and the merge makes."""
+
+SITE_COLORS = (0, 1, 1, 2)
+"""Colour of plane p, at column p % 2 and row p // 2 of a quad."""
+
+_MIRRORED = 8  # px beyond the border that hold samples of the same colour
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a burst.
+
+    padded : (H, W) uint16; the mosaic begins at [top, left], quad 0 at [PAD, PAD]. An even mosaic of another phase has
+        one quad more than halves, whose missing samples are mirrored.
+    black, scale, clip : (2, 2) float32 by position in the quad; light = (sample - black) * scale, 1 = white level.
+    noise_scale, noise_offset : (4,) float32 by plane.
+    balance : (3,) float32 that makes the colours of a neutral equal.
+    """
+
+    raw: RawImage
+    padded: UInt16
+    top: int
+    left: int
+    black: Float32
+    scale: Float32
+    clip: Float32
+    noise_scale: Float32
+    noise_offset: Float32
+    balance: Float32
+
+    @property
+    def quads(self) -> tuple[int, int]:
+        """(rows, columns) of quads, the incomplete ones included."""
+        return quad_size(self.raw)
+
+    @property
+    def bounds(self) -> tuple[int, int, int, int]:
+        """First and last row, first and last column of the mosaic in `padded`."""
+        h, w = self.raw.mosaic.shape
+        return self.top, self.top + h - 1, self.left, self.left + w - 1
+
+
+def _phase(raw: RawImage) -> tuple[int, int]:
+    """Row and column of R in the mosaic's first quad."""
+    row, column = divmod((raw.cfa or "RGGB").index("R"), 2)
+    return row, column
+
+
+def quad_size(raw: RawImage) -> tuple[int, int]:
+    """(rows, columns) of quads that cover the mosaic."""
+    row, column = _phase(raw)
+    h, w = raw.mosaic.shape[:2]
+    return -(-(h + row) // 2), -(-(w + column) // 2)
+
+
+def block_size(raw: RawImage) -> tuple[int, int]:
+    """(rows, columns) of the quads rounded up to whole blocks."""
+    rows, columns = quad_size(raw)
+    return -(-rows // BLOCK) * BLOCK, -(-columns // BLOCK) * BLOCK
+
+
+def padded_like(raw: RawImage) -> UInt16:
+    """A fresh buffer for `make_frame`; it may be used for one frame after another of the same size."""
+    rows, columns = block_size(raw)
+    return np.zeros((2 * rows + 2 * PAD, 2 * columns + 2 * PAD), np.uint16)
+
+
+def make_frame(raw: RawImage, noise: NoiseProfile, padded: UInt16, exposure: float = 1.0) -> Frame:
+    """Put a raw image into `padded`; its light is multiplied by `exposure`."""
+    row, column = _phase(raw)
+    top, left = PAD + row, PAD + column
+    h, w = raw.mosaic.shape
+    padded[top : top + h, left : left + w] = raw.mosaic
+    _mirror(padded[:, left : left + w], top, h)
+    _mirror(padded.T, left, w)
+
+    black = np.roll(raw.black, (row, column), (0, 1)).astype(np.float32)
+    white = np.roll(raw.white, (row, column), (0, 1)).astype(np.float32)
+    sites = np.array(SITE_COLORS)
+    return Frame(
+        raw=raw,
+        padded=padded,
+        top=top,
+        left=left,
+        black=black,
+        scale=np.float32(exposure) / np.maximum(white - black, 1),
+        clip=white,
+        noise_scale=np.array(noise.scale, np.float32)[sites],
+        noise_offset=np.array(noise.offset, np.float32)[sites],
+        balance=_balance(raw),
+    )
+
+
+def _mirror(lines: NDArray[np.uint16], first: int, count: int) -> None:
+    """Continue lines first ... first + count - 1 of the first axis beyond both ends, colour for colour."""
+    reach = min(_MIRRORED, count - 1)
+    for k in range(1, reach + 1):
+        lines[first - k] = lines[first + k]
+        lines[first + count - 1 + k] = lines[first + count - 1 - k]
+
+
+def _balance(raw: RawImage) -> Float32:
+    neutral = raw.color.as_shot_neutral
+    if neutral is not None and all(np.isfinite(n) and n > 0.01 for n in neutral):
+        gains = max(neutral) / np.array(neutral)
+    else:
+        row, column = _phase(raw)
+        view = np.roll(raw.black, (row, column), (0, 1))
+        sums = np.zeros(3)
+        for p, color in enumerate(SITE_COLORS):
+            plane = raw.mosaic[(p // 2 - row) % 2 :: 8, (p % 2 - column) % 2 :: 8]
+            sums[color] += max(float(plane.mean()) - float(view[p // 2, p % 2]), 1e-3) * (0.5 if color == 1 else 1)
+        gains = sums.max() / sums
+    return np.clip(gains, 1 / 8, 8).astype(np.float32)
