@@ -19,8 +19,8 @@ LOWEST = 0.85
 """Nothing below this fraction of the white level is taken for saturation."""
 
 _BIN, _BINS = 1 / 2000, 340  # of the white level: the histogram that is searched, up to 1.02
-_SAMPLES = 1 << 19  # per channel, for the histogram
-_BLOCKS = 1 << 18  # CFA tiles looked at to measure the borders of clipped areas
+_SAMPLES = 1 << 18  # per channel, for the histogram
+_BLOCKS = 1 << 17  # CFA tiles looked at to measure the borders of clipped areas
 _FEWEST = 64  # samples needed to say something
 
 
@@ -62,7 +62,8 @@ def saturation_levels(raw: RawImage, multipliers: ArrayLike, report: Report | No
 
 def _spike(samples: Float32) -> float | None:
     """Where the histogram has a saturation spike, as a fraction of the white level; or None."""
-    counts = np.histogram(samples, _BINS, (LOWEST, LOWEST + _BINS * _BIN))[0]
+    high = samples[samples >= LOWEST]
+    counts = np.bincount(np.minimum((high - LOWEST) / _BIN, _BINS - 1).astype(np.intp), minlength=_BINS)
     if counts.sum() < _FEWEST:
         return None
     # 0.2 % to either side of the peak, and what lies beyond.
@@ -102,7 +103,7 @@ def clipped_border_offset(linear: Float32, cfa: CfaPattern, clip: Float32, shadi
     for position, name in enumerate(cfa):
         i, j = divmod(position, 2)
         value = linear[i:height:step, j:width:step]
-        saturation = value / (clip[i, j] * shading.sample(rows + i, columns + j)[..., position])
+        saturation = value / (clip[i, j] * shading.sample(rows + i, columns + j, position))
         clipped |= saturation >= CLIPPED
         bright &= saturation > 0.1
         values[PLANES.index(name)] += np.maximum(value, 0) * (0.5 if name == "G" else 1.0)

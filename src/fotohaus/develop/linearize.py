@@ -37,5 +37,5 @@ def apply_gain_maps(linear: Float32, shading: Shading) -> Float32:
         row, column = divmod(position, 2)
         part = linear[row::2, column::2]
         ys, xs = (np.arange(start, n, 2) for start, n in zip((row, column), linear.shape, strict=True))
-        out[row::2, column::2] = part * shading.sample(ys, xs)[..., position]
+        out[row::2, column::2] = part * shading.sample(ys, xs, position)
     return out

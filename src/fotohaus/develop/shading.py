@@ -45,10 +45,11 @@ class Shading:
             "step_y": self.step[1],
         }
 
-    def sample(self, ys: NDArray[Any], xs: NDArray[Any]) -> Float32:
-        """Gains at rows `ys` and columns `xs`: (len(ys), len(xs), n)."""
+    def sample(self, ys: NDArray[Any], xs: NDArray[Any], position: int) -> Float32:
+        """Gains of one position of the CFA (or plane) at rows `ys` and columns `xs`: (len(ys), len(xs))."""
         (origin_x, origin_y), (step_x, step_y) = self.origin, self.step
-        return _bilinear(self.grid, ys * step_y + origin_y, xs * step_x + origin_x).astype(np.float32)
+        grid = self.grid[..., position : position + 1]
+        return _bilinear(grid, ys * step_y + origin_y, xs * step_x + origin_x)[..., 0].astype(np.float32)
 
 
 def _bilinear(grid: NDArray[Any], ys: NDArray[Any], xs: NDArray[Any]) -> Float64:

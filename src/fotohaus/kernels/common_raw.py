@@ -1,5 +1,8 @@
 """What the kernels that read sensor values share; imported at build time only."""
 
+import functools
+import operator
+
 import halide as hl
 
 from fotohaus.kernels.common import x, y
@@ -44,10 +47,14 @@ def any_view(buffer):
     return buffer
 
 
-def bright_mean(values):
-    """Mean that leans to the brighter values (contraharmonic): at the edge of a clipped area, the area's own side."""
-    values = [hl.max(value, 1e-6) for value in values]
-    return sum((v * v for v in values[1:]), values[0] * values[0]) / sum(values[1:], values[0])
+def total(values):
+    """Sum of expressions."""
+    return functools.reduce(operator.add, values)
+
+
+def largest(values):
+    """Maximum of expressions."""
+    return functools.reduce(hl.max, values)
 
 
 def smoothstep(value, low, high):

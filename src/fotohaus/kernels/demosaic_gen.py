@@ -3,18 +3,12 @@
 import halide as hl
 
 from fotohaus.kernels.common import c, x, y
+from fotohaus.kernels.common_raw import total
 
 # Changes of the colour difference below this (in units of the white level) say nothing about direction.
 FLAT = 3e-5
 # Along each direction, the colour difference of a site is the mean of its neighbours' with these weights.
 SIDE = (0.4, 0.3, 0.2, 0.1)
-
-
-def _total(terms):
-    first, *rest = terms
-    for term in rest:
-        first = first + term
-    return first
 
 
 @hl.generator(name="demosaic")
@@ -55,8 +49,8 @@ class Demosaic:
         for name, d, dx, dy in (("h", dh, 1, 0), ("v", dv, 0, 1)):
             gradient, rows, s = hl.Func(f"gradient_{name}"), hl.Func(f"rows_{name}"), hl.Func(f"smooth_{name}")
             gradient[x, y] = hl.abs(d[x + dx, y + dy] - d[x - dx, y - dy])
-            rows[x, y] = _total([gradient[x, y + i] for i in range(-2, 3)])
-            s[x, y] = 1.0 / (_total([rows[x + i, y] for i in range(-2, 3)]) * 0.04 + FLAT)
+            rows[x, y] = total([gradient[x, y + i] for i in range(-2, 3)])
+            s[x, y] = 1.0 / (total([rows[x + i, y] for i in range(-2, 3)]) * 0.04 + FLAT)
             smooth.append(s)
             partial += [gradient, rows]
         smooth_h, smooth_v = smooth
@@ -65,18 +59,18 @@ class Demosaic:
         own, opposite = hl.Func("own"), hl.Func("opposite")
         weights = [smooth_v[x, y - 2], smooth_v[x, y + 2], smooth_h[x - 2, y], smooth_h[x + 2, y]]
         means = [
-            _total([k * d[x + i * dx, y + i * dy] for i, k in enumerate(SIDE)])
+            total([k * d[x + i * dx, y + i * dy] for i, k in enumerate(SIDE)])
             for d, dx, dy in ((dv, 0, -1), (dv, 0, 1), (dh, -1, 0), (dh, 1, 0))
         ]
         squares = [w * w for w in weights]
-        own[x, y] = _total([w * v for w, v in zip(squares, means, strict=True)]) / _total(squares)
+        own[x, y] = total([w * v for w, v in zip(squares, means, strict=True)]) / total(squares)
         # ... and green minus the colour that the site's diagonal neighbours have.
         diagonal = [own[x + i, y + j] for i in (-1, 1) for j in (-1, 1)]
         outer = [own[x + i, y + j] for i, j in ((-3, -1), (-3, 1), (3, -1), (3, 1), (-1, -3), (1, -3), (-1, 3), (1, 3))]
-        opposite[x, y] = 0.3125 * _total(diagonal) - 0.03125 * _total(outer)
+        opposite[x, y] = 0.3125 * total(diagonal) - 0.03125 * total(outer)
 
         # `along`: the colour that shares the row with green; `across`: the other one.
-        scale = 1.0 / _total(weights)
+        scale = 1.0 / total(weights)
         up, down, before, after = weights
         along_green = m[x, y] - scale * (
             up * opposite[x, y - 1] + down * opposite[x, y + 1] + before * own[x - 1, y] + after * own[x + 1, y]
@@ -94,7 +88,7 @@ class Demosaic:
             hl.select(green, m[x, y], interpolated),
             hl.select(red_row, across, along),
         )
-        g.rgb[x, y, c] = _total([g.matrix[i, c] * pixel[x, y][i] for i in range(3)])
+        g.rgb[x, y, c] = total([g.matrix[i, c] * pixel[x, y][i] for i in range(3)])
 
         xo, yo, xi, yi = hl.Var("xo"), hl.Var("yo"), hl.Var("xi"), hl.Var("yi")
         # A strip never reaches below the picture: with that known, each row is computed once and kept while needed.

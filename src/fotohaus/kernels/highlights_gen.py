@@ -3,7 +3,7 @@
 import halide as hl
 
 from fotohaus.kernels.common import x, y
-from fotohaus.kernels.common_raw import Gains, bright_mean, clipping, smoothstep, unclip
+from fotohaus.kernels.common_raw import Gains, clipping, largest, smoothstep, total, unclip
 
 
 @hl.generator(name="reconstruct_highlights")
@@ -35,22 +35,27 @@ class ReconstructHighlights:
         level[x, y] = g.clip[x & 1, y & 1] * gains.sample(2 * (y & 1) + (x & 1))
         saturation[x, y] = value[x, y] / level[x, y]
 
-        def others(f):
-            """Means of the two other colours in 3x3 samples: of the row and the column at green, else green first."""
-            beside, above = [f[x - 1, y], f[x + 1, y]], [f[x, y - 1], f[x, y + 1]]
-            corners = [f[x + i, y + j] for i in (-1, 1) for j in (-1, 1)]
-            at_green = ((x + y + g.green) & 1) == 0
-            return (
-                hl.select(at_green, bright_mean(beside), bright_mean(beside + above)),
-                hl.select(at_green, bright_mean(above), bright_mean(corners)),
-            )
+        def others(f, combine):
+            """The two other colours in 3x3 samples: beside and above at green; at red and blue, green and diagonal."""
+            beside, above = combine([f[x - 1, y], f[x + 1, y]]), combine([f[x, y - 1], f[x, y + 1]])
+            diagonal = combine([f[x + i, y + j] for i in (-1, 1) for j in (-1, 1)])
+            at_green, cross = ((x + y + g.green) & 1) == 0, combine([beside, above])
+            return hl.select(at_green, beside, cross), hl.select(at_green, above, diagonal)
 
-        ceiling = hl.max(hl.max(level[x, y], level[x + 1, y]), hl.max(level[x, y + 1], level[x + 1, y + 1]))
+        # The mean leans to the brighter samples (contraharmonic): at the edge of a clipped area, to the area's side.
+        light, energy = hl.Func("light"), hl.Func("energy")
+        light[x, y] = hl.max(value[x, y], 1e-6)
+        energy[x, y] = light[x, y] * light[x, y]
+        pairs = zip(others(energy, total), others(light, total), strict=True)
+        colors = [squares / values for squares, values in pairs]
+
+        ceiling = largest([level[x + i, y + j] for i in (0, 1) for j in (0, 1)])
         # Noise, and ringing of a lossy codec, leave single samples of a clipped area below the clip level.
         around = [saturation[x + i, y + j] for i, j in ((-2, 0), (2, 0), (0, -2), (0, 2))]
-        brightest = hl.max(hl.max(around[0], around[1]), hl.max(around[2], around[3]))
-        clipped = hl.max(clipping(saturation[x, y]), clipping(brightest) * smoothstep(saturation[x, y], 0.8, 0.95))
-        estimate = unclip(*others(value), *others(saturation), g.offset[x & 1, y & 1], ceiling)
+        clipped = hl.max(
+            clipping(saturation[x, y]), clipping(largest(around)) * smoothstep(saturation[x, y], 0.8, 0.95)
+        )
+        estimate = unclip(*colors, *others(saturation, largest), g.offset[x & 1, y & 1], ceiling)
         g.rebuilt[x, y] = value[x, y] + clipped * hl.max(0.0, estimate - value[x, y])
 
         yo, yi = hl.Var("yo"), hl.Var("yi")

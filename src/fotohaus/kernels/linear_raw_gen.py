@@ -3,7 +3,7 @@
 import halide as hl
 
 from fotohaus.kernels.common import c, x, y
-from fotohaus.kernels.common_raw import Gains, any_view, clipping, unclip
+from fotohaus.kernels.common_raw import Gains, any_view, clipping, largest, total, unclip
 
 
 @hl.generator(name="develop_linear_raw")
@@ -35,15 +35,14 @@ class DevelopLinearRaw:
             value.append((hl.f32(g.mosaic[x, y, i]) - g.black[i]) * g.scale[i] * gain)
             level.append(g.clip[i] * gain)
             saturation.append(value[i] / level[i])
-        ceiling = hl.max(level[0], hl.max(level[1], level[2]))
+        ceiling = largest(level)
         for i, (a, b) in enumerate(((1, 2), (0, 2), (0, 1))):
             others = (hl.max(0.0, value[a]), hl.max(0.0, value[b]), saturation[a], saturation[b])
             estimate = unclip(*others, g.offset[i], ceiling)
             rebuilt.append(value[i] + clipping(saturation[i]) * hl.max(0.0, estimate - value[i]))
         pixel = hl.Func("pixel")
         pixel[x, y] = tuple(rebuilt)
-        channels = [g.matrix[i, c] * pixel[x, y][i] for i in range(3)]
-        g.rgb[x, y, c] = channels[0] + channels[1] + channels[2]
+        g.rgb[x, y, c] = total([g.matrix[i, c] * pixel[x, y][i] for i in range(3)])
 
         any_view(g.mosaic)
         yo, xo, xi = hl.Var("yo"), hl.Var("xo"), hl.Var("xi")
