@@ -16,10 +16,11 @@ from fotohaus.develop import develop
 from fotohaus.render import render
 
 if TYPE_CHECKING:
-    from fotohaus.burst import merge
+    from fotohaus.burst.merge import merge
     from fotohaus.develop.scene import Scene
     from fotohaus.errors import FotohausError, MergeError, ReadError, WriteError
-    from fotohaus.output import read_recipe, write
+    from fotohaus.output.embedded import read_recipe
+    from fotohaus.output.write import write
     from fotohaus.raw import describe, read
     from fotohaus.raw.image import RawImage
     from fotohaus.recipe import Recipe

@@ -83,6 +83,7 @@ class _Metadata(ctypes.Structure):
 _CODES = "iuf"  # halide_type_int, halide_type_uint, halide_type_float
 _ERROR = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)
 _messages = threading.local()
+_threads = 0
 
 
 @_ERROR
@@ -191,11 +192,15 @@ def planar(array: Array, dtype: DTypeLike | None = None) -> Array:
 
 
 def set_threads(count: int) -> None:
-    """Bound the threads that kernels use together; 0 restores the default (one per available processor)."""
+    """Bound the threads that kernels, decoders and encoders use; 0 restores one per available processor."""
+    global _threads
     if count < 0:
         raise ValueError(f"threads must be 0 or more, got {count}")
-    _library().halide_set_num_threads(count or _processors())
+    _threads = count
+    _library().halide_set_num_threads(threads())
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+def threads() -> int:
+    """How many threads a stage may use."""
+    processors = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return _threads or processors

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import numpy as np
 
+from fotohaus import kernels
 from fotohaus.output import icc
 from fotohaus.raw import tags
 from fotohaus.raw.exif import SRGB, UNCALIBRATED, add_capture
@@ -58,5 +58,5 @@ def _strips(picture: Picture, rows: int) -> list[bytes]:
         difference[:, 1:] -= strip[:, :-1]
         return bytes(imagecodecs.deflate_encode(difference.tobytes(), level=_LEVEL))
 
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(kernels.threads()) as pool:
         return list(pool.map(compress, range(0, picture.pixels.shape[0], rows)))

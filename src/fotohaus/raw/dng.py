@@ -14,6 +14,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from fotohaus import kernels
 from fotohaus.errors import WriteError
 from fotohaus.raw import tags
 from fotohaus.raw.exif import add_capture, software
@@ -183,7 +184,7 @@ def _tiles(mosaic: NDArray[np.uint16], height: int, width: int) -> list[bytes]:
 
     rows, columns = mosaic.shape[:2]
     corners = [(top, left) for top in range(0, rows, height) for left in range(0, columns, width)]
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(kernels.threads()) as pool:
         return list(pool.map(compress, corners))
 
 
