@@ -1,5 +1,6 @@
 """The whole of render: what must hold for every scene."""
 
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -215,3 +216,12 @@ def test_notebook_shows_the_right_colours(space):
 
 def test_picture_default_is_a_picture():
     assert isinstance(render(scene(np.zeros((1, 1, 3)))), Picture)
+
+
+def test_the_verb_and_the_stages_are_reached_by_name():
+    room = importlib.import_module("fotohaus.render")  # `import fotohaus.render as room` names the verb
+    render(scene(np.zeros((8, 8, 3))))
+    assert callable(room.render)
+    assert all(hasattr(room, name) for name in room.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = room.nothing

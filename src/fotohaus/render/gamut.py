@@ -7,10 +7,12 @@ same lightness: lightness is the tone curve's business.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fotohaus.render import color
 from fotohaus.render.color import from_oklab, to_oklab
 from fotohaus.render.picture import Gamut
 
@@ -18,8 +20,8 @@ Float64 = NDArray[np.float64]
 
 KNEE = 0.8
 """Share of the boundary's chroma up to which colours stay as they are."""
-CUSP = 0.03
-"""Standard deviation, in lightness, by which the boundary's cusp is rounded off."""
+CUSP = 8
+"""How closely the rounded boundary follows the gamut's corner: at the corner it is 2^(-1/8) of it."""
 HUES, LIGHTS = 256, 128
 
 
@@ -27,27 +29,34 @@ HUES, LIGHTS = 256, 128
 def boundary(gamut: Gamut) -> NDArray[np.float32]:
     """Largest Oklab chroma to use, (HUES + 1, LIGHTS + 1): rows by `hue_turn` / 4, columns by lightness 0..1.
 
-    That of the gamut, except around the cusp, which is rounded off: at the gamut's own corner, a colour that gets
+    Below the cusp the gamut ends where a channel gets to 0, which in Oklab is a straight line from black; above it,
+    where one gets to 1. Their smooth minimum rounds the cusp off: at the gamut's own corner, a colour that gets
     brighter would turn from gaining chroma to losing it at once, which shows as a bright ridge in a gradient.
     """
     turn = np.linspace(0, 4, HUES + 1)
     b = np.where(turn < 2, turn - 1, 3 - turn)
     a = np.where(turn < 2, 1 - np.abs(b), np.abs(b) - 1)
-    direction = np.stack([np.zeros_like(a), a, b], axis=-1)[:, None] / np.hypot(a, b)[:, None, None]
-    light = np.linspace(0, 1, LIGHTS + 1)[:, None] * np.array([1.0, 0, 0])
-    low = np.zeros((HUES + 1, LIGHTS + 1))
-    high = np.full_like(low, 0.5)
-    for _ in range(16):
-        chroma = (low + high) / 2
-        rgb = from_oklab(light + chroma[..., None] * direction, gamut)
-        inside = ((rgb >= 0) & (rgb <= 1)).all(axis=-1)
-        low, high = np.where(inside, chroma, low), np.where(inside, high, chroma)
-    reach = int(4 * CUSP * LIGHTS)
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (CUSP * LIGHTS)) ** 2)
-    # Odd about both ends, where the chroma is 0, so that the ends stay as they are.
-    wide = np.concatenate([-low[:, reach:0:-1], low, -low[:, -2 : -reach - 2 : -1]], axis=1)
-    smooth = sum(w * wide[:, i : i + LIGHTS + 1] for i, w in enumerate(taps / taps.sum()))
-    return np.asarray(np.minimum(low, smooth), np.float32)
+    direction = np.stack([a, b], axis=-1) / np.hypot(a, b)[:, None]
+    # At lightness L and chroma C, the cube roots of the responses are L + C k: each channel is a cubic in C.
+    k = direction @ np.linalg.inv(color.lms_to_lab())[:, 1:].T
+    to_rgb = np.linalg.inv(color.to_lms(gamut)).T
+    cubic = [(k**n @ to_rgb).T[..., None] for n in (1, 2, 3)]
+
+    def reach(light: Float64, inside: Callable[[Float64], NDArray[np.bool_]]) -> Float64:
+        low, high = np.zeros((2, HUES + 1, len(light)))
+        high += 1
+        for _ in range(17):
+            c = (low + high) / 2
+            channels = light**3 + c * (3 * light**2 * cubic[0] + c * (3 * light * cubic[1] + c * cubic[2]))
+            found = inside(channels).all(axis=0)
+            low, high = np.where(found, c, low), np.where(found, high, c)
+        return low
+
+    light = np.linspace(0, 1, LIGHTS + 1)
+    dark = light * reach(np.ones(1), lambda rgb: rgb >= 0)
+    bright = reach(light, lambda rgb: rgb <= 1)
+    corner = (np.maximum(dark, 1e-9) ** -CUSP + np.maximum(bright, 1e-9) ** -CUSP) ** (-1 / CUSP)
+    return np.asarray(np.where((dark > 0) & (bright > 0), corner, 0), np.float32)
 
 
 def hue_turn(a: ArrayLike, b: ArrayLike) -> Float64:
