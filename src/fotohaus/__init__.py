@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from fotohaus.errors import FotohausError, MergeError, ReadError, WriteError
     from fotohaus.output.embedded import read_recipe
     from fotohaus.output.write import write
-    from fotohaus.raw import describe, read
+    from fotohaus.raw.describe import describe
     from fotohaus.raw.image import RawImage
+    from fotohaus.raw.sources import read
     from fotohaus.recipe import Recipe
     from fotohaus.render.picture import Picture
     from fotohaus.report import Report

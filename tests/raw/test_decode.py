@@ -7,6 +7,7 @@ import imagecodecs
 import numpy as np
 import pytest
 
+from fotohaus import kernels
 from fotohaus.raw import decode
 from fotohaus.raw.dng_read import raw_ifd
 from fotohaus.raw.tiff import Source, Tiff, TiffError
@@ -83,12 +84,12 @@ def test_deflate(dng: Maker, samples: Maker, bits: int, predictor: int, order: s
 def test_threads_do_not_change_the_result(dng: Maker, samples: Maker) -> None:
     data = dng(samples((90, 130)), compression=7, tile=(16, 16))
     try:
-        decode.set_threads(1)
+        kernels.set_threads(1)
         one = decoded(data)
-        decode.set_threads(5)
+        kernels.set_threads(5)
         five = decoded(data)
     finally:
-        decode.set_threads(0)
+        kernels.set_threads(0)
     np.testing.assert_array_equal(one, five)
 
 

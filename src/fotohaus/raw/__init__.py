@@ -1,6 +1,5 @@
 """Room raw: files to RawImage, RawImage to DNG."""
 
-from fotohaus.raw.decode import set_threads
 from fotohaus.raw.describe import describe
 from fotohaus.raw.image import (
     CaptureInfo,
@@ -26,6 +25,5 @@ __all__ = [
     "expand_sources",
     "read",
     "read_raw",
-    "set_threads",
     "stream",
 ]

@@ -5,7 +5,6 @@ TIFF 6.0 sections 3, 14 and 15; lossless JPEG is ITU-T T.81 annex H as DNG 1.7.1
 
 from __future__ import annotations
 
-import os
 import sys
 import zlib
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fotohaus import kernels
 from fotohaus.raw import tags
 from fotohaus.raw.tiff import Ifd, Source, TiffError
 
@@ -37,20 +37,6 @@ _LEAST_BYTES = {LOSSLESS_JPEG: 1 / 8, DEFLATE: 1 / 1032, OLD_DEFLATE: 1 / 1032}
 
 # Deflate could expand a small file a thousand times. Beyond this size no photo does.
 _SMALL, _LIKELY_RATIO = 1 << 26, 100
-
-_threads = 0
-
-
-def set_threads(count: int) -> None:
-    """Bound the threads that decode tiles; 0 restores the default (one per available processor)."""
-    global _threads
-    _threads = count
-
-
-def _workers() -> int:
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return _threads or processors
-
 
 @dataclass(frozen=True)
 class Layout:
@@ -178,10 +164,10 @@ def decode(ifd: Ifd, layout: Layout) -> NDArray[np.uint16]:
     indices = range(len(layout.offsets))
     if layout.compression == NONE and layout.bits == 16 and not layout.tiled:
         _read_plain(ifd, layout, out)
-    elif len(indices) == 1 or _workers() == 1:
+    elif len(indices) == 1 or kernels.threads() == 1:
         _decode_all(ifd, layout, indices, out)
     else:
-        count = min(_workers(), len(indices))
+        count = min(kernels.threads(), len(indices))
         with ThreadPoolExecutor(count) as pool:
             parts = [pool.submit(_decode_all, ifd, layout, indices[i::count], out) for i in range(count)]
             for part in parts:
