@@ -174,7 +174,7 @@ class Render:
         # Strips of rows in parallel; inside a strip, the neighbourhood slides down row by row.
         g.picture.output_buffer().dim(0).set_stride(3)
         g.picture.output_buffer().dim(2).set_stride(1).set_bounds(0, 3)
-        xo, yo, vector = hl.Var("xo"), hl.Var("yo"), 8
+        xo, yo, vector = hl.Var("xo"), hl.Var("yo"), 16
         tail = hl.TailStrategy.GuardWithIf
         (
             g.picture.reorder(c, x, y)

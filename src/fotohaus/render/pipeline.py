@@ -20,7 +20,7 @@ from fotohaus.report import Report
 
 Float32 = NDArray[np.float32]
 
-VECTOR = 8
+VECTOR = 16
 
 
 def _grid(low: int, high: int, steps: int) -> NDArray[np.float64]:
@@ -83,7 +83,7 @@ def render(scene: Scene, recipe: Recipe | None = None, *, report: Report | None 
         strength = recipe.sharpen * sharpening.GAIN if recipe.enabled("sharpen") else 0.0
         report.note(f"white at {np.log2(white / 0.18):+.1f} EV over mid-grey" if curve else "no tone curve")
         width = pixels.shape[1]
-        # The kernel works on eight pixels at a time; the edge's repetition is what it sees beyond the edge anyway.
+        # The kernel works on sixteen pixels at a time; the edge's repetition is what it sees beyond the edge anyway.
         narrow = max(0, VECTOR - width)
         if narrow:
             pixels = np.pad(pixels, ((0, 0), (0, narrow), (0, 0)), mode="edge")
