@@ -92,6 +92,18 @@ def test_stars_stay_night_when_the_camera_says_so():
     assert "night" in night.note
 
 
+@pytest.mark.parametrize("value", [0, -1, 1e-300, 1e300, np.inf, np.nan, None])
+def test_absurd_capture_facts_do_no_harm(value):
+    for facts in (
+        CaptureInfo(exposure_time=value),
+        CaptureInfo(exposure_time=0.01, f_number=value),
+        CaptureInfo(
+            exposure_time=0.01, f_number=2.0, iso=None if value is None or not abs(value) < 1e9 else int(value)
+        ),
+    ):
+        assert -5 < auto_exposure(grey(0.1), facts).ev < 5
+
+
 def test_black_surround_does_not_count():
     scene = grey(0.12)
     framed = np.zeros((400, 480, 3), np.float32)

@@ -102,3 +102,11 @@ def test_small_images_and_borders(shape):
     flat = render(scene(np.full((*shape, 3), 0.2)), sharpen=1, **CAMERA).pixels
     assert (flat == flat[0, 0]).all()
     assert sharpen(np.full(shape, 0.4), 1) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("noise", [(np.nan, 0), (np.inf, 1), (-1, -1), (1e30, 1e30), (0, 0)])
+def test_absurd_noise_does_no_harm(noise):
+    pixels = soft_edge(0.1, 0.3)
+    plain = lightness(render(scene(pixels, noise), sharpen=0, **CAMERA))
+    sharp = lightness(render(scene(pixels, noise), sharpen=1, **CAMERA))
+    assert np.abs(sharp - plain).max() < 0.1

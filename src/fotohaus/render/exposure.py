@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, log2
+from math import exp, inf, log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,11 +68,12 @@ def light_value(capture: CaptureInfo) -> float | None:
     About 15 in sunlight, 5 to 7 indoors, 2 in a lit street at night, below -3 under stars. A lens that reports no
     f-number counts as f/2.
     """
-    if not capture.exposure_time or capture.exposure_time <= 0:
+    seconds, aperture, iso = capture.exposure_time, capture.f_number, capture.iso
+    if not seconds or not 0 < seconds < inf:
         return None
-    aperture = capture.f_number if capture.f_number and capture.f_number > 0 else 2.0
-    iso = capture.iso if capture.iso and capture.iso > 0 else 100
-    return log2(aperture**2 / capture.exposure_time) - log2(iso / 100)
+    aperture = aperture if aperture and 0 < aperture < inf else 2.0
+    iso = iso if iso and iso > 0 else 100
+    return 2 * log2(aperture) - log2(seconds) - log2(iso / 100)
 
 
 def _quantiles(values: Float64, weight: Float64, points: tuple[float, ...]) -> list[float]:

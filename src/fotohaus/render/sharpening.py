@@ -35,9 +35,9 @@ def lightness_noise(
     noise : (scale, offset), variance = scale Y + offset before exposure; gain : linear; curve : None for no tone curve.
     """
     level = np.asarray(level, np.float64)
-    if noise is None:
+    if noise is None or not np.isfinite(noise).all():
         return np.full_like(level, UNKNOWN_NOISE)
-    scale, offset = (max(v, 0.0) for v in noise)
+    scale, offset = (min(max(v, 0.0), 1.0) for v in noise)
     deviation = np.sqrt(scale * gain * level + offset * gain**2)
     # The curve is steep at black: its slope is taken as a secant over the noise, not as a tangent.
     low, high = np.maximum(level - deviation / 2, 0), level + deviation / 2

@@ -18,6 +18,8 @@ MID_SLOPE = 1.18
 WHITE_TARGET = 0.985
 """Where the scene's white lands on the display, 1 being display white."""
 SHARPEST_SHOULDER, SOFTEST_SHOULDER = 6.0, 1.5
+LARGEST = 2.0**60
+"""Beyond any light; keeps powers of it finite."""
 KEEP = 0.4
 """Exponent by which colour is given up as the curve flattens."""
 
@@ -41,7 +43,7 @@ class FilmicCurve:
     def __call__(self, x: ArrayLike) -> Float64:
         """Display-linear value of scene-linear x, both 0.18 at mid-grey; negative x gives 0."""
         q = self.shoulder
-        x = np.maximum(np.asarray(x, np.float64), 0)
+        x = np.clip(np.asarray(x, np.float64), 0, LARGEST)
         u = MID_GREY**q / (1 - MID_GREY**q) * (x / MID_GREY) ** (self.power * q)
         return np.asarray((u / (1 + u)) ** (1 / q))
 
