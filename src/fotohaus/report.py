@@ -10,11 +10,16 @@ from dataclasses import dataclass, field
 
 @dataclass
 class StageRecord:
-    """One finished stage: its name, its wall time in seconds, and what it decided."""
+    """One finished stage: its name, its wall time in seconds, what it decided, and the stages inside it.
+
+    A stage that runs again inside the same one adds to its record: `runs` says how often.
+    """
 
     name: str
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    parts: list[StageRecord] = field(default_factory=list)
+    runs: int = 1
 
 
 class Report:
@@ -34,11 +39,14 @@ class Report:
         start = time.perf_counter()
         try:
             yield
-            record.seconds = time.perf_counter() - start
-            self.stages.append(record)
-            self.ended(record)
         finally:
             self._open.pop()
+        record.seconds = time.perf_counter() - start
+        if self._open:
+            _add(self._open[-1].parts, record)
+        else:
+            self.stages.append(record)
+            self.ended(record)
 
     def note(self, text: str) -> None:
         """Say what the running stage decided."""
@@ -56,4 +64,14 @@ class Report:
         """Called when a stage begins."""
 
     def ended(self, record: StageRecord) -> None:
-        """Called when a stage has ended well."""
+        """Called when an outermost stage has ended well."""
+
+
+def _add(parts: list[StageRecord], record: StageRecord) -> None:
+    for part in parts:
+        if part.name == record.name:
+            part.seconds += record.seconds
+            part.notes += record.notes
+            part.runs += 1
+            return
+    parts.append(record)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from fotohaus.cli.terminal import stage_line
+from fotohaus.cli.terminal import stage_lines
 from fotohaus.errors import WriteError
 from fotohaus.modes.photo import make_photo
 from fotohaus.raw import expand_sources
@@ -35,7 +35,7 @@ def _make(frames: list[Path], out: Path, title: str) -> None:
     make_photo(frames, out, Recipe(reference=1), report)
     print(f"{title}:")
     for record in report.stages:
-        print(f"  {stage_line(record)}")
+        print(*(f"  {line}" for line in stage_lines(record)), sep="\n")
     for warning in report.warnings:
         print(f"  warning: {warning}")
     print(f"  -> {out.resolve()}\n")

@@ -59,10 +59,11 @@ class TerminalReport(Report):
     def ended(self, record: StageRecord) -> None:
         """Print the stage's line with -v."""
         if self._verbose:
-            print(stage_line(record, depth=len(self._open) - 1), file=sys.stderr)
+            print(*stage_lines(record), sep="\n", file=sys.stderr)
 
 
-def stage_line(record: StageRecord, depth: int = 0) -> str:
-    """One line for a finished stage: its name, time and decisions."""
-    name = "  " * depth + record.name
-    return f"{name:<20} {record.seconds * 1000:7.0f} ms  {'; '.join(record.notes)}".rstrip()
+def stage_lines(record: StageRecord, depth: int = 0) -> list[str]:
+    """A line for a finished stage, its name, time and decisions, and one for each stage inside it."""
+    name = "  " * depth + record.name + (f" x{record.runs}" if record.runs > 1 else "")
+    line = f"{name:<14} {record.seconds * 1000:7.0f} ms  {'; '.join(record.notes)}".rstrip()
+    return [line, *(inner for part in record.parts for inner in stage_lines(part, depth + 1))]
