@@ -12,9 +12,10 @@ from typing import Literal
 import numpy as np
 
 from fotohaus import kernels
-from fotohaus.burst.align import TILE, Alignment, Pyramid, align, pyramid
+from fotohaus.burst.align import Alignment, align
 from fotohaus.burst.frame import PAD, Frame, block_size, make_frame, padded_like
 from fotohaus.burst.noise import estimate_noise
+from fotohaus.burst.pyramid import TILE, Pyramid, pyramid
 from fotohaus.errors import MergeError
 from fotohaus.raw.image import Float32, NoiseProfile, RawImage, UInt16
 from fotohaus.report import Report
@@ -27,7 +28,7 @@ CANDIDATES = 3
 MAX_EV = 0.2
 """Frames whose exposure differs by more are not merged."""
 
-STRENGTH = 1.0
+STRENGTH = 1.5
 """c of the Wiener filter: a difference whose variance exceeds the noise's by c variances of a frame counts half."""
 
 FLOOR = 2.2

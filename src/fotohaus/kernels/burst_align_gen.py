@@ -33,6 +33,13 @@ def five_taps(f):
     ]
 
 
+def start_at_zero(output):
+    """Promise that x and y begin at 0, so that blocks of a power of two are known to be aligned."""
+    buffer = output.output_buffer()
+    buffer.dim(0).set_min(0)
+    buffer.dim(1).set_min(0)
+
+
 @hl.generator(name="burst_luma")
 class BurstLuma:
     """Mean of each 2x2 quad in units of its own noise: a square root of (variance * 16 / scale^2).

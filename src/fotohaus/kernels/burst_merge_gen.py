@@ -4,6 +4,7 @@ import math
 
 import halide as hl
 
+from fotohaus.kernels.burst_align_gen import start_at_zero
 from fotohaus.kernels.common import c, x, y
 
 N = 16  # samples of a tile's side
@@ -164,6 +165,7 @@ class BurstMerge:
 
         xo, yo, xt, yt, xi, yi = (hl.Var(n) for n in ("xo", "yo", "xt", "yt", "xi", "yi"))
         g.merged.bound(c, 0, 4)
+        start_at_zero(g.merged)
         g.merged.split(x, xo, x, BLOCK, hl.TailStrategy.RoundUp).split(x, xt, xi, STEP)
         g.merged.split(y, yo, y, BLOCK, hl.TailStrategy.RoundUp).split(y, yt, yi, STEP)
         g.merged.reorder(xi, c, yi, xt, yt, xo, yo).unroll(c).vectorize(xi).parallel(yo)

@@ -2,7 +2,7 @@
 
 import halide as hl
 
-from fotohaus.kernels.burst_align_gen import five_taps
+from fotohaus.kernels.burst_align_gen import five_taps, start_at_zero
 from fotohaus.kernels.common import c, x, y
 
 CELL = 64  # px of the mosaic between the displacement's nodes
@@ -150,6 +150,7 @@ class BurstWarp:
         half = TILE // 2
         xo, yo, xi, yi, xb, xl = (hl.Var(n) for n in ("xo", "yo", "xi", "yi", "xb", "xl"))
         g.difference.bound(c, 0, 4)
+        start_at_zero(g.difference)
         g.difference.tile(x, y, xo, yo, xi, yi, half, half, hl.TailStrategy.RoundUp)
         g.difference.split(xi, xb, xl, LANES).reorder(xl, xb, c, yi, xo, yo).unroll(c).vectorize(xl).parallel(yo)
         light.compute_at(g.difference, xo).reorder(h, px, py, v, tx, ty).unroll(px).unroll(py).vectorize(h, 8)
