@@ -39,19 +39,20 @@ def saturation_levels(raw: RawImage, multipliers: ArrayLike, report: Report | No
         channel = PLANES.index(raw.cfa[2 * place[0] + place[1]]) if raw.cfa else place[1]
         samples = raw.mosaic[place[0] :: 2, place[1] :: 2] if raw.cfa else raw.mosaic[..., place[1]]
         stride = max(1, round((samples.size / _SAMPLES) ** 0.5))
-        span = float(raw.white[place] - raw.black[place])
+        span = max(1.0, float(raw.white[place] - raw.black[place]))
         planes.append((place, channel, (samples[::stride, ::stride] - raw.black[place]) / np.float32(span)))
     rows, columns = (min(plane.shape[axis] for *_, plane in planes) for axis in (0, 1))
     planes = [(place, channel, plane[:rows, :columns]) for place, channel, plane in planes]
-    outshone = np.ones((rows, columns), bool)
     first = int(multipliers.argmin())
+    others = np.full((rows, columns), np.inf, np.float32)
     for _, channel, plane in planes:
         if channel != first:
-            outshone &= plane * np.float32(multipliers[channel] / multipliers[first]) > 1.12
+            others = np.minimum(others, plane * np.float32(multipliers[channel] / multipliers[first]))
+    outshone = others > 1.12
     for place, channel, plane in planes:
         level = _spike(plane)
         if level is None and channel == first:
-            level = _plateau(plane[outshone])
+            level = _plateau(plane[outshone], others[outshone])
         if level is not None and level < CLIPPED:
             levels[place] = raw.black[place] + level * (raw.white[place] - raw.black[place])
     if (levels < raw.white).any():
@@ -66,28 +67,28 @@ def _spike(samples: Float32) -> float | None:
     counts = np.bincount(np.minimum((high - LOWEST) / _BIN, _BINS - 1).astype(np.intp), minlength=_BINS)
     if counts.sum() < _FEWEST:
         return None
-    # 0.2 % to either side of the peak, and what lies beyond.
+    # The densest 0.4 % and their surroundings.
     near = int(0.002 / _BIN)
     peak = int(np.convolve(counts, np.ones(2 * near + 1), "same").argmax())
     first = max(0, peak - near)
     peak = first + int(counts[first : peak + near + 1].argmax())
-    spike = int(counts[max(0, peak - 2 * near) : peak + 2 * near + 1].sum())
-    shoulder = int(counts[peak + near + 1 : peak + 2 * near + 1].sum())
+    spike, core = (int(counts[max(0, peak - n) : peak + n + 1].sum()) for n in (2 * near, near // 2))
     above, below = (
         int(counts[peak + 2 * near + 1 :].sum()),
         int(counts[max(0, peak - 10 * near) : peak - 2 * near].sum()),
     )
-    # The noise of a bright surface falls off slowly to both sides; the spike of clipping is narrower than any noise.
-    sharp = shoulder < 0.16 * spike and above < 0.3 * spike and below < spike
+    # Noise makes a bright surface wider than this; clipping cuts the noise off.
+    sharp = core > 0.42 * spike and above < 0.3 * spike and below < spike
     return LOWEST + (peak + 0.5) * _BIN if sharp and spike >= max(_FEWEST, samples.size // 5000) else None
 
 
-def _plateau(samples: Float32) -> float | None:
-    """The one value of samples that should be brighter than it, as a fraction of the white level; or None."""
+def _plateau(samples: Float32, others: Float32) -> float | None:
+    """The one value of samples that should follow others, as a fraction of the white level; or None."""
     if samples.size < _FEWEST:
         return None
     low, middle, high = np.percentile(samples, (10, 50, 90))
-    return float(middle) if middle > LOWEST and high - low < 0.03 else None
+    dark, bright = np.percentile(others, (10, 90))
+    return float(middle) if middle > LOWEST and high - low < 0.03 and bright - dark > 0.1 else None
 
 
 def clipped_border_offset(linear: Float32, cfa: CfaPattern, clip: Float32, shading: Shading) -> Float32:
@@ -103,7 +104,8 @@ def clipped_border_offset(linear: Float32, cfa: CfaPattern, clip: Float32, shadi
     for position, name in enumerate(cfa):
         i, j = divmod(position, 2)
         value = linear[i:height:step, j:width:step]
-        saturation = value / (clip[i, j] * shading.sample(rows + i, columns + j, position))
+        level = clip[i, j] * shading.sample(rows + i, columns + j, position)
+        saturation = value / np.maximum(level, np.float32(1e-6))
         clipped |= saturation >= CLIPPED
         bright &= saturation > 0.1
         values[PLANES.index(name)] += np.maximum(value, 0) * (0.5 if name == "G" else 1.0)
@@ -124,7 +126,10 @@ def _border_offset(values: Float32, clipped: NDArray[np.bool_], bright: NDArray[
         return np.zeros(3, np.float32)
     r, g, b = (v[border] for v in values)
     means = [own - 0.25 * (p + q) - 0.5 * np.sqrt(p * q) for own, p, q in ((r, g, b), (g, r, b), (b, r, g))]
-    return np.array([m.mean(dtype=np.float64) for m in means], np.float32)
+    offset = np.array([m.mean(dtype=np.float64) for m in means], np.float32)
+    # A green below both others is magenta: such a border (a flower, a lamp) must not tint what else is clipped.
+    offset[1] = max(0.0, offset[1])
+    return offset
 
 
 def reconstruct_highlights(

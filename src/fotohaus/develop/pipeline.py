@@ -24,6 +24,8 @@ Float64 = NDArray[np.float64]
 
 _EXPOSURE_LIMIT = 8.0  # EV; a baseline exposure beyond is a mistake of the file
 
+_MOSAIC_NOISE = np.array([0.14, 0.50, 0.11])  # luminance variance per variance of R, G and B samples
+
 
 def develop(raw: RawImage, *, off: Collection[str] = (), report: Report | None = None) -> Scene:
     """Develop a raw image to linear light.
@@ -53,7 +55,7 @@ def develop(raw: RawImage, *, off: Collection[str] = (), report: Report | None =
         pixels = _develop_linear_raw(raw, view, color, matrix, shading, "highlights" not in off, report)
     else:
         pixels = _develop_mosaic(raw, raw.cfa, view, color, matrix, shading, "highlights" not in off, report)
-    noise = None if raw.noise is None else luminance_noise(raw.noise, color.multipliers, matrix)
+    noise = None if raw.noise is None else luminance_noise(raw.noise, color.multipliers, matrix, raw.cfa is not None)
     return Scene(pixels, noise, color.white_xy, raw.capture)
 
 
@@ -78,7 +80,7 @@ def _develop_mosaic(
             saturation = view.at_positions(saturation_levels(raw, color.multipliers, report))
             lowest = (CLIPPED * (saturation - black) + black).min()
             if view.samples.max() >= lowest:
-                clip = ((saturation - black) * scale).astype(np.float32)
+                clip = (np.maximum(saturation - black, 1.0) * scale).astype(np.float32)
                 linear = reconstruct_highlights(linear, cfa, clip, shading, report)
     with report.stage("demosaic"):
         return demosaic(linear, cfa, matrix=matrix, crop=view.crop)
@@ -98,7 +100,7 @@ def _develop_linear_raw(
         scale = color.multipliers / np.maximum(white - black, 1.0)
         clip = np.full(3, np.inf)
         if highlights:
-            clip = (saturation_levels(raw, color.multipliers, report)[0] - black) * scale
+            clip = np.maximum(saturation_levels(raw, color.multipliers, report)[0] - black, 1.0) * scale
         height, width = view.samples.shape[:2]
         rgb = kernels.empty((height, width, 3))
         kernels.call(
@@ -133,15 +135,19 @@ def _note_other_opcodes(raw: RawImage, report: Report) -> None:
         report.note(f"opcodes not applied: {', '.join(map(str, ids))}")
 
 
-def luminance_noise(noise: NoiseProfile, multipliers: Float64, matrix: Float64) -> tuple[float, float]:
+def luminance_noise(
+    noise: NoiseProfile, multipliers: Float64, matrix: Float64, mosaic: bool = True
+) -> tuple[float, float]:
     """(scale, offset) of the luminance noise of a scene: variance = scale * Y + offset.
 
-    Each channel's variance grows with the square of its white balance gain and of its share in luminance; channels are
-    taken as independent, the colour as neutral, the lens-shading gain as 1, and the demosaic as if it measured every
-    channel at every pixel. matrix : white-balanced camera to linear Rec. 2020, with the baseline exposure in it.
+    matrix : white-balanced camera to linear Rec. 2020, with the baseline exposure in it. Each channel's variance grows
+    with the square of its white balance gain. What of it reaches luminance was measured for this demosaic on flat
+    fields (it hardly depends on the matrix, since interpolation hands a sample's noise to all channels of its pixel);
+    for linear raw it is the square of the channel's share. The colour is taken as neutral, the lens-shading gain as 1.
     """
     share = REC2020_TO_XYZ[1] @ matrix
     exposure = float(share.sum())
-    scale = float(np.sum(share**2 * multipliers * np.array(noise.scale))) / exposure
-    offset = float(np.sum(share**2 * multipliers**2 * np.array(noise.offset)))
+    weights = _MOSAIC_NOISE if mosaic else (share / exposure) ** 2
+    scale = exposure * float(np.sum(weights * multipliers * np.array(noise.scale)))
+    offset = exposure**2 * float(np.sum(weights * multipliers**2 * np.array(noise.offset)))
     return scale, offset

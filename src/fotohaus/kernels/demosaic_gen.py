@@ -9,6 +9,8 @@ from fotohaus.kernels.common_raw import total
 FLAT = 3e-5
 # Along each direction, the colour difference of a site is the mean of its neighbours' with these weights.
 SIDE = (0.4, 0.3, 0.2, 0.1)
+# Weights of the rows and columns of the window in which smoothness is measured.
+WINDOW = {-2: 1 / 12, -1: 1 / 4, 0: 1 / 3, 1: 1 / 4, 2: 1 / 12}
 
 
 @hl.generator(name="demosaic")
@@ -49,8 +51,8 @@ class Demosaic:
         for name, d, dx, dy in (("h", dh, 1, 0), ("v", dv, 0, 1)):
             gradient, rows, s = hl.Func(f"gradient_{name}"), hl.Func(f"rows_{name}"), hl.Func(f"smooth_{name}")
             gradient[x, y] = hl.abs(d[x + dx, y + dy] - d[x - dx, y - dy])
-            rows[x, y] = total([gradient[x, y + i] for i in range(-2, 3)])
-            s[x, y] = 1.0 / (total([rows[x + i, y] for i in range(-2, 3)]) * 0.04 + FLAT)
+            rows[x, y] = total([k * gradient[x, y + i] for i, k in WINDOW.items()])
+            s[x, y] = 1.0 / (total([k * rows[x + i, y] for i, k in WINDOW.items()]) + FLAT)
             smooth.append(s)
             partial += [gradient, rows]
         smooth_h, smooth_v = smooth

@@ -32,14 +32,16 @@ class ReconstructHighlights:
         gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), 4)
         value, level, saturation = hl.Func("value"), hl.Func("level"), hl.Func("saturation")
         value[x, y] = mirrored[x, y]
-        level[x, y] = g.clip[x & 1, y & 1] * gains.sample(2 * (y & 1) + (x & 1))
+        level[x, y] = hl.max(1e-6, g.clip[x & 1, y & 1] * gains.sample(2 * (y & 1) + (x & 1)))
         saturation[x, y] = value[x, y] / level[x, y]
+
+        at_green = ((x + y + g.green) & 1) == 0
 
         def others(f, combine):
             """The two other colours in 3x3 samples: beside and above at green; at red and blue, green and diagonal."""
             beside, above = combine([f[x - 1, y], f[x + 1, y]]), combine([f[x, y - 1], f[x, y + 1]])
             diagonal = combine([f[x + i, y + j] for i in (-1, 1) for j in (-1, 1)])
-            at_green, cross = ((x + y + g.green) & 1) == 0, combine([beside, above])
+            cross = combine([beside, above])
             return hl.select(at_green, beside, cross), hl.select(at_green, above, diagonal)
 
         # The mean leans to the brighter samples (contraharmonic): at the edge of a clipped area, to the area's side.
@@ -55,7 +57,7 @@ class ReconstructHighlights:
         clipped = hl.max(
             clipping(saturation[x, y]), clipping(largest(around)) * smoothstep(saturation[x, y], 0.8, 0.95)
         )
-        estimate = unclip(*colors, *others(saturation, largest), g.offset[x & 1, y & 1], ceiling)
+        estimate = unclip(*colors, *others(saturation, largest), g.offset[x & 1, y & 1], ceiling, at_green)
         g.rebuilt[x, y] = value[x, y] + clipped * hl.max(0.0, estimate - value[x, y])
 
         yo, yi = hl.Var("yo"), hl.Var("yi")

@@ -33,12 +33,12 @@ class DevelopLinearRaw:
         for i in range(3):
             gain = gains.sample(i)
             value.append((hl.f32(g.mosaic[x, y, i]) - g.black[i]) * g.scale[i] * gain)
-            level.append(g.clip[i] * gain)
+            level.append(hl.max(1e-6, g.clip[i] * gain))
             saturation.append(value[i] / level[i])
         ceiling = largest(level)
-        for i, (a, b) in enumerate(((1, 2), (0, 2), (0, 1))):
+        for i, (a, b) in enumerate(((1, 2), (0, 2), (1, 0))):
             others = (hl.max(0.0, value[a]), hl.max(0.0, value[b]), saturation[a], saturation[b])
-            estimate = unclip(*others, g.offset[i], ceiling)
+            estimate = unclip(*others, g.offset[i], ceiling, hl.Expr(i == 1))
             rebuilt.append(value[i] + clipping(saturation[i]) * hl.max(0.0, estimate - value[i]))
         pixel = hl.Func("pixel")
         pixel[x, y] = tuple(rebuilt)
