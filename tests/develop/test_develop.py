@@ -90,6 +90,7 @@ def test_linear_raw_with_gain_map_and_clipping(scenes):
     scene = develop(raw)
     ratio = scene.pixels[:, :20] / develop(raw, off=("opcodes",)).pixels[:, :20]
     np.testing.assert_allclose(ratio[..., 1], 1 + (np.arange(30)[:, None] + 0.5) / 30 + np.zeros(20), rtol=1e-3)
+    assert np.isfinite(develop(raw, off=("highlights",)).pixels).all()
     # Neutral light stays neutral through every stage of clipping.
     assert np.abs(scene.pixels / scene.pixels.mean(-1, keepdims=True) - 1).max() < 0.06
     assert (np.diff(scene.pixels[..., 1], axis=1) > -0.02).all()

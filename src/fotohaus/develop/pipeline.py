@@ -98,7 +98,7 @@ def _develop_linear_raw(
     with report.stage("linearize"):
         black, white = raw.black[0].astype(np.float64), raw.white[0].astype(np.float64)
         scale = color.multipliers / np.maximum(white - black, 1.0)
-        clip = np.full(3, np.inf)
+        clip = np.full(3, 1e9)
         if highlights:
             clip = np.maximum(saturation_levels(raw, color.multipliers, report)[0] - black, 1.0) * scale
         height, width = view.samples.shape[:2]
