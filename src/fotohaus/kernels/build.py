@@ -54,7 +54,9 @@ def targets() -> list[str]:
 
 
 def _run(command: list[str]) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
+    # An isolated build has its packages on sys.path only: a child finds them through PYTHONPATH.
+    path = os.pathsep.join([str(HERE.parents[1]), *filter(None, sys.path)])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"kernel build failed: {' '.join(command)}\n{done.stdout}{done.stderr}")
