@@ -57,7 +57,8 @@ class ReconstructHighlights:
         clipped = hl.max(
             clipping(saturation[x, y]), clipping(largest(around)) * smoothstep(saturation[x, y], 0.8, 0.95)
         )
-        estimate = unclip(*colors, *others(saturation, largest), g.offset[x & 1, y & 1], ceiling, at_green)
+        (color, other), (share, other_share) = colors, others(saturation, largest)
+        estimate = unclip(color, other, share, other_share, g.offset[x & 1, y & 1], ceiling, at_green)
         g.rebuilt[x, y] = value[x, y] + clipped * hl.max(0.0, estimate - value[x, y])
 
         yo, yi = hl.Var("yo"), hl.Var("yi")
