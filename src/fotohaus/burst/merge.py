@@ -106,6 +106,14 @@ def merge(
         return merger.finish()
 
 
+def align_frames(reference: RawImage, frame: RawImage) -> Alignment:
+    """Where the pixels of one raw image lie in another of the same camera and size (`merge` does this by itself)."""
+    _check(frame, reference)
+    noise = _noise(reference)
+    pyramids = [pyramid(make_frame(raw, noise, padded_like(raw))) for raw in (reference, frame)]
+    return align(pyramids[0], pyramids[1], block_size(reference))
+
+
 def _forget(held: list[RawImage], skip: int) -> Iterator[RawImage]:
     """The held frames but one, each released as it is taken."""
     del held[skip]
@@ -260,6 +268,9 @@ class _Merger:
     def finish(self) -> RawImage:
         """The merged raw image."""
         raw, reference, n = self.reference.raw, self.reference, self.noise
+        if self.count == 1:
+            self.report.warn(f"no frame could be merged with {raw.name}: it stands alone")
+            return raw
         # The room below black that the camera left, and some for what interpolation puts there.
         room = float(np.max(raw.black / np.maximum(raw.white, 1)))
         black, white = round(65535 * min(max(room, 1 / 64), 0.25)), 65535
@@ -279,8 +290,6 @@ class _Merger:
             merged_white=white,
             merged=merged,
         )
-        if self.count == 1:
-            self.report.warn(f"no frame could be merged with {raw.name}: it stands alone")
         variance = self.gain.variance(self.count)
         self.report.note(f"merged {self.count} frames, worth {1 / variance:.1f}")
         used = [os.path.basename(path) for path in self.names if path]

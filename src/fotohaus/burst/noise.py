@@ -44,10 +44,14 @@ def _blocks(plane: NDArray[np.uint16], black: float, white: float) -> NDArray[np
     d = (d[..., :-2] - 2 * d[..., 1:-1] + d[..., 2:]) / 6
     # Quantiles of |d| are robust to single hot pixels and stars; 0.6745 sigma is the median of a normal deviate.
     spread = np.median(np.abs(d.reshape(*d.shape[:2], -1)), -1) / 0.6745
-    mean = np.median(x.reshape(*x.shape[:2], -1), -1)
-    top = x.max((-1, -2))
-    cut = (x <= -black / max(white - black, 1)).mean((-1, -2)) > 0.02 if black else x.max((-1, -2)) <= 0
-    good = (top < 0.99) & ~cut
+    flat = x.reshape(*x.shape[:2], -1)
+    mean, upper = np.quantile(flat, (0.5, 0.8413), axis=-1)
+    # Where noise reaches below what the file can hold, only its upper half tells.
+    cut = (part.swapaxes(1, 2).reshape(flat.shape) == 0).mean(-1)
+    if black <= 0:
+        cut = np.where(mean > 0, cut, 1)
+    spread = np.where(cut > 0.01, upper - mean, spread)
+    good = (flat.max(-1) < 0.99) & (cut < 0.4)
     return np.stack([mean[good], np.square(spread[good])]).astype(np.float64)
 
 

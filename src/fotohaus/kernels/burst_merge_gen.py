@@ -260,7 +260,8 @@ class BurstFinish:
         g.merged[x, y] = hl.u16(hl.clamp(value + hl.f32(0.5), hl.f32(0), g.merged_white))
 
         yo = hl.Var("yo")
-        g.merged.split(y, yo, y, 64, hl.TailStrategy.GuardWithIf).parallel(yo).vectorize(x, 16)
+        g.merged.split(y, yo, y, 64, hl.TailStrategy.GuardWithIf).parallel(yo)
+        g.merged.vectorize(x, 16, hl.TailStrategy.GuardWithIf)
 
 
 if __name__ == "__main__":
