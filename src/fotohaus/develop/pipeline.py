@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
+from fotohaus.develop import uncalibrated
 from fotohaus.develop.color import REC2020_TO_XYZ, CameraColor, camera_to_rec2020
 from fotohaus.develop.demosaic import MARGIN, demosaic
 from fotohaus.develop.geometry import Upright, cfa_of, upright
@@ -36,8 +37,12 @@ def develop(raw: RawImage, *, off: Collection[str] = (), report: Report | None =
     """
     report = report or Report()
     with report.stage("color"):
+        calibration = raw.color
+        if uncalibrated.says_nothing(calibration):
+            calibration = uncalibrated.guess(raw)
+            report.note("the file holds no calibration: colours taken for sRGB's, the picture's medians for grey")
         try:
-            color = camera_to_rec2020(raw.color, report)
+            color = camera_to_rec2020(calibration, report)
         except (ValueError, np.linalg.LinAlgError) as error:
             raise ReadError(raw.path, str(error)) from error
         gains = ", ".join(f"{m:.3f}" for m in color.multipliers)
