@@ -33,6 +33,7 @@ clean:
 	@test -n "$(PYTHON)" || { echo "fotohaus needs Python 3.11 or newer" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --editable .
+	$(BIN)/python -m compileall -q src/fotohaus
 	touch $@
 
 .venv/installed-%: .venv/installed
