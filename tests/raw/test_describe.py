@@ -41,7 +41,7 @@ def test_a_dng(dng: Maker, samples: Maker, tell: Maker, monkeypatch: pytest.Monk
             raw={
                 50714: (3, 64),
                 50829: (4, [0, 2, 40, 60]),
-                51022: (7, struct.pack(">5I", 1, 1, 0, 0, 0)),
+                51022: (7, struct.pack(">5I", 1, 1, 0x01030000, 0, 68) + struct.pack(">I8d", 1, 1, *[0] * 5, 0.5, 0.5)),
             },
             exif={33434: (5, [1, 250]), 34855: (3, 400), 42033: (2, "SN1")},
             gps={1: (2, "N"), 2: (5, [48, 1, 0, 1, 0, 1]), 3: (2, "E"), 4: (5, [11, 1, 0, 1, 0, 1])},
@@ -59,7 +59,8 @@ def test_a_dng(dng: Maker, samples: Maker, tell: Maker, monkeypatch: pytest.Monk
     assert facts["color"]["illuminant_1"] == "D65"
     assert facts["color"]["as_shot_neutral"] == [0.5, 1, 0.625]
     assert facts["noise"] == {"scale": 1e-4, "offset": 1e-8}
-    assert facts["opcodes"] == [{"list": 3, "name": "WarpRectilinear", "optional": False, "applied": False}]
+    warp = {"list": 3, "name": "WarpRectilinear", "optional": False}
+    assert facts["opcodes"] == [warp | {"coefficients": [[1, 0, 0, 0, 0, 0]], "center": 0.5}]
     assert facts["previews"][0]["width"] == 8
     assert facts["private_facts"] == ["position", "serial"]
     assert facts["private"] == {"serial": "SN1", "position": [48, 11]}
@@ -67,8 +68,8 @@ def test_a_dng(dng: Maker, samples: Maker, tell: Maker, monkeypatch: pytest.Monk
 
 
 def test_what_is_sound_but_not_supported_is_described(dng: Maker, samples: Maker, tell: Maker) -> None:
-    facts = tell(dng(samples((40, 60)), raw={259: (3, 52546)}))
-    assert facts["not_supported"] == "compression 52546 (JPEG XL) is not supported yet"
+    facts = tell(dng(samples((40, 60)), raw={259: (3, 9)}))
+    assert facts["not_supported"] == "compression 9 (VC-5) is not supported yet"
     assert facts["raw"]["width"] == 60
 
 

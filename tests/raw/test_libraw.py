@@ -118,7 +118,7 @@ def test_a_camera_that_libraw_does_not_know_is_said(shared: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "reason"),
     [
-        ({"flat": True, "pattern": [[0] * 6] * 6, "colors": "RGBG"}, "X-Trans"),
+        ({"flat": True, "pattern": [[0] * 6] * 6, "colors": "RGBG"}, "not a Bayer"),
         ({"flat": True, "pattern": None, "colors": "RGBG"}, "no mosaic"),
         ({"flat": False, "pattern": [[0, 1], [3, 2]], "colors": "RGBG"}, "no mosaic"),
         ({"flat": True, "pattern": [[0, 1], [3, 2]], "colors": "GMCY"}, "not a Bayer"),
@@ -143,7 +143,7 @@ def test_headers_that_make_no_sense_are_refused(
 ) -> None:
     path = tmp_path / "a.dng"
     path.write_bytes(dng(samples((64, 80)), raw={50714: (3, 63)}))
-    header, capture, mosaic = libraw_header(path, "mosaic")
+    header, capture, mosaic = libraw_header(path, "image")
     monkeypatch.setattr(libraw, "libraw_header", lambda *_: (header | changes, capture, mosaic))
     with pytest.raises(TiffError, match=reason):
         read_libraw(path)

@@ -65,7 +65,7 @@ def test_stream_reads_one_ahead_and_no_more(
     begun: list[str] = []
     second = threading.Event()
 
-    def spy(path: Path, report: Report | None = None) -> RawImage:
+    def spy(path: Path, report: Report | None = None, **_: Any) -> RawImage:
         begun.append(path.name)
         if path.name == "frame_1.dng":
             second.set()

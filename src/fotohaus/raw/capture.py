@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import TypeVar
 
 from fotohaus.raw import tags
-from fotohaus.raw.image import CaptureInfo
+from fotohaus.raw.image import CaptureInfo, ImageSequence
 from fotohaus.raw.tiff import Ifd, Tiff, TiffError
 
 _T = TypeVar("_T")
@@ -56,6 +56,7 @@ def read_capture(tiff: Tiff, name: str | None = None) -> CaptureInfo:
         owner=fields.text(tags.CAMERA_OWNER_NAME),
         position=_position(ifds[-1].child(tags.GPS_IFD)),
         sources=() if name is None else (PurePath(name).name,),
+        sequence=_sequence(ifds[-1]),
     )
 
 
@@ -136,3 +137,18 @@ def _position(gps: Ifd | None) -> tuple[float, float] | None:
             return None
         angles.append(-degrees if side.upper()[0] in "SW" else degrees)
     return angles[0], angles[1]
+
+
+def _sequence(main: Ifd) -> ImageSequence | None:
+    """ImageSequenceInfo: three strings that end with NUL, then index, count (big-endian) and whether it is the last."""
+    try:
+        parts = bytes(main.raw(tags.IMAGE_SEQUENCE_INFO)).split(b"\0", 3)
+    except TiffError:
+        return None
+    if len(parts) != 4 or len(parts[3]) < 9 or not parts[0] or max(map(len, parts[:3])) > 1024:
+        return None
+    names = ["".join(c if c.isprintable() else " " for c in p.decode("utf-8", "replace")).strip() for p in parts[:3]]
+    index, count = (int.from_bytes(parts[3][i : i + 4], "big") for i in (0, 4))
+    return ImageSequence(
+        names[0], names[1], names[2], index or None, count or None, {0: False, 1: True}.get(parts[3][8])
+    )

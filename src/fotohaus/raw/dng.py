@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
@@ -18,11 +18,11 @@ from fotohaus import kernels
 from fotohaus.errors import WriteError
 from fotohaus.raw import tags
 from fotohaus.raw.exif import add_capture, software
-from fotohaus.raw.image import PLANES, ColorCalibration, GainMap, NoiseProfile, Opcode, RawImage
-from fotohaus.raw.opcodes import GAIN_MAP
+from fotohaus.raw.image import PLANES, ColorCalibration, NoiseProfile, Opcode, RawImage
+from fotohaus.raw.opcode_types import OPTIONAL
+from fotohaus.raw.opcodes import encode_opcodes
 from fotohaus.raw.tiff_write import Directory, Type, encode
 
-_OPTIONAL = 1
 _TILE = 512
 
 
@@ -65,7 +65,7 @@ def _encode(raw: RawImage, xmp: bytes | None, preview: NDArray[np.uint8] | None)
 def _identity(root: Directory, raw: RawImage) -> None:
     root.set(tags.DNG_VERSION, Type.BYTE, bytes([1, 4, 0, 0]))
     # A reader must be as new as the newest opcode that it may not skip.
-    needed = max([0x01010000, *(_opcode_head(o)[1] for o in _opcodes(raw) if not _opcode_head(o)[2] & _OPTIONAL)])
+    needed = max([0x01010000, *(o.dng_version for o in _opcodes(raw) if not o.flags & OPTIONAL)])
     root.set(tags.DNG_BACKWARD_VERSION, Type.BYTE, struct.pack(">I", needed))
     capture = raw.capture
     make, model = capture.make or "", capture.model or ""
@@ -156,8 +156,9 @@ def _levels(image: Directory, raw: RawImage) -> None:
         raise ValueError(f"black and white levels must be finite, {shape}, and white above black")
     image.set(tags.BLACK_LEVEL_REPEAT_DIM, Type.SHORT, shape if raw.cfa else (1, 1))
     image.set(tags.BLACK_LEVEL, Type.RATIONAL, np.maximum(black, 0).ravel().tolist())
-    # WhiteLevel is one whole number for the whole mosaic: the lowest, above which some position is clipped.
-    whites = np.clip(np.round([white.min()] if raw.cfa else white.ravel()), 1, 65535)
+    # WhiteLevel is one whole number for a plane; samples are scaled by it less the plane's highest black level.
+    range_and_black = (white - black).min() + black.max() if raw.cfa else white.ravel()
+    whites = np.clip(np.round(np.atleast_1d(range_and_black)), 1, 65535)
     image.set(tags.WHITE_LEVEL, Type.LONG, [int(w) for w in whites])
 
 
@@ -215,34 +216,3 @@ def _preview(root: Directory, preview: NDArray[np.uint8]) -> None:
 
 def _opcodes(raw: RawImage) -> Iterator[Opcode]:
     yield from (*raw.opcodes_1, *raw.opcodes_2, *raw.opcodes_3)
-
-
-def _opcode_head(opcode: Opcode) -> tuple[int, int, int]:
-    """Id, DNG version and flags."""
-    if isinstance(opcode, GainMap):
-        return GAIN_MAP, opcode.dng_version, opcode.flags
-    return opcode.opcode_id, opcode.dng_version, opcode.flags
-
-
-def _gain_map(opcode: GainMap) -> bytes:
-    area, gains = opcode.area, np.asarray(opcode.gains)
-    if gains.ndim != 3:
-        raise ValueError(f"the gains of a GainMap must have three dimensions, got {gains.shape}")
-    head = struct.pack(
-        ">10I4dI",
-        *(area.top, area.left, area.top + area.height, area.left + area.width),
-        *(opcode.plane, opcode.planes, opcode.row_pitch, opcode.col_pitch),
-        *gains.shape[:2],
-        *(opcode.spacing_v, opcode.spacing_h, opcode.origin_v, opcode.origin_h),
-        gains.shape[2],
-    )
-    return head + gains.astype(">f4").tobytes()
-
-
-def encode_opcodes(opcodes: Sequence[Opcode]) -> bytes:
-    """An opcode list (DNG 1.7.1, chapter 7): big-endian whatever the file's byte order is."""
-    parts = [struct.pack(">I", len(opcodes))]
-    for opcode in opcodes:
-        data = _gain_map(opcode) if isinstance(opcode, GainMap) else opcode.data
-        parts.append(struct.pack(">4I", *_opcode_head(opcode), len(data)) + data)
-    return b"".join(parts)

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fotohaus.raw import levels, tags
-from fotohaus.raw.calibration import read_color, read_noise
+from fotohaus.raw.apply_opcodes import apply_opcodes
+from fotohaus.raw.calibration import gray_color, read_color, read_noise
 from fotohaus.raw.capture import read_capture
-from fotohaus.raw.decode import decode, read_layout
-from fotohaus.raw.image import CFA_PATTERNS, PLANES, CfaPattern, RawImage, Rectangle
-from fotohaus.raw.opcodes import fit_gain_maps, parse_opcodes
+from fotohaus.raw.cfa import Filters, bin_cells, bin_rectangle, read_filters
+from fotohaus.raw.decode import decode
+from fotohaus.raw.fit_opcodes import binned_opcodes, fit_gain_maps
+from fotohaus.raw.image import CameraProfile, ColorCalibration, Float32, NoiseProfile, RawImage, Rectangle, Samples
+from fotohaus.raw.layout import read_layout
+from fotohaus.raw.opcodes import parse_opcodes
+from fotohaus.raw.profile_read import as_shot_profile, gain_table_map, profile_in
 from fotohaus.raw.tiff import Ifd, Source, Tiff, TiffError
 from fotohaus.report import Report
 
-_ENHANCED = 16
 _NEWEST = (1, 7)
+# Float samples beyond so many times the white level are not light but damage.
+_BRIGHTEST = 65536.0
 
 
 def is_dng(tiff: Tiff) -> bool:
@@ -24,124 +34,238 @@ def is_dng(tiff: Tiff) -> bool:
     return tags.DNG_VERSION in tiff.ifd(tiff.first)
 
 
-def read_dng(source: Source, path: str | os.PathLike[str] | None = None, report: Report | None = None) -> RawImage:
+def read_dng(
+    source: Source,
+    path: str | os.PathLike[str] | None = None,
+    report: Report | None = None,
+    *,
+    off: Collection[str] = (),
+    enhanced: bool = False,
+) -> RawImage:
     """The main raw image of a DNG.
 
+    off : with "opcodes", opcode list 1 is not applied to the samples, but kept in `opcodes_1`.
+    enhanced : take the enhanced image (already demosaiced) instead of the raw one, where the file has it.
     Raises TiffError, with the reason as its text, if the file is damaged or uses what fotohaus does not read.
     """
     report = report or Report()
     tiff = Tiff(source)
-    main, image = tiff.ifd(tiff.first), raw_ifd(tiff)
-    needed = main.integers(tags.DNG_BACKWARD_VERSION) or [1, 0]
-    if tuple(needed[:2]) > _NEWEST:
-        raise TiffError(f"needs a reader of DNG {'.'.join(map(str, needed[:2]))}; this one knows 1.7")
+    main, image = tiff.ifd(tiff.first), raw_ifd(tiff, enhanced)
+    check_version(main)
     layout = read_layout(image)
-    scale = image.floats(tags.DEFAULT_SCALE, 2)
-    if scale is not None and not abs(scale[0] - scale[1]) <= 0.01 * abs(scale[1]):
+    if not scale_is_square(image):
         raise TiffError("pixels that are not square are not supported yet")
-    cfa = read_cfa(image, layout.samples)
-    order = plane_order(main, image)
-    color_ifd = image if tags.COLOR_MATRIX_1 in image else main
-    color = read_color(color_ifd, order)
-    if tags.COLOR_MATRIX_1 not in color_ifd and tags.COLOR_MATRIX_2 not in color_ifd:
+    filters = read_filters(image, layout.samples)
+    order = (0, 1, 2) if filters.kind == "monochrome" else plane_order(main, image)
+    profile, color = _profile_and_color(tiff, image, filters, order)
+    if filters.kind != "monochrome" and not profile.calibrations:
         report.warn(f"{path or 'raw image'}: has no color matrix; its colours are taken for sRGB's")
+    if enhanced_ifd(tiff) not in (None, image):
+        report.note("the file's enhanced image is left aside for the raw one")
     active = active_area(image, layout.height, layout.width)
-    table = levels.linearization_table(image)
-    white = levels.white_level(image, layout.samples, layout.bits, table)
-    black, uneven = levels.black_level(image, layout.samples, active.height, active.width)
-    if (black >= white).any():
-        raise TiffError(f"is damaged: white level {white.min():g} is not above black level {black.max():g}")
-    opcodes = [
-        fit_gain_maps(parse_opcodes(image.raw(tag)), where, full)
-        for tag, where, full in (
-            (tags.OPCODE_LIST_1, active, (layout.height, layout.width)),
-            (tags.OPCODE_LIST_2, Rectangle(0, 0, active.height, active.width), (active.height, active.width)),
-            (tags.OPCODE_LIST_3, Rectangle(0, 0, active.height, active.width), (active.height, active.width)),
-        )
-    ]
+    table = None if layout.floating else levels.linearization_table(image)
+    white = levels.white_level(image, layout.samples, layout.bits, table, layout.floating)
+    black = levels.black_level(image, layout.samples, active.height, active.width, filters.period)
+    _check_levels(black.highest, white)
+    full = (layout.height, layout.width)
+    shown = Rectangle(0, 0, active.height, active.width)
+    first = parse_opcodes(image.raw(tags.OPCODE_LIST_1))
+    second, third = (
+        fit_gain_maps(parse_opcodes(image.raw(tag)), shown, (active.height, active.width))
+        for tag in (tags.OPCODE_LIST_2, tags.OPCODE_LIST_3)
+    )
 
     mosaic = decode(image, layout)
-    if table is not None:
+    if layout.floating:
+        np.clip(mosaic, -_BRIGHTEST * white.max(), _BRIGHTEST * white.max(), out=mosaic)
+    if first and "opcodes" not in off:
+        period = 2 * filters.cell if filters.kind == "mosaic" else 1
+        first = apply_opcodes(mosaic, first, report, period)
+    if table is not None and mosaic.dtype == np.uint16:
         levels.linearize(mosaic, table)
+    if tags.BLACK_LEVEL not in image and tags.MASKED_AREAS in image:
+        black = _black_of_masked(image, mosaic, active, filters, black, white, report)
     if mosaic.shape[:2] != (active.height, active.width):
         mosaic = np.ascontiguousarray(mosaic[active.slices])
-    if uneven is not None:
-        uneven.subtract(mosaic)
+    if black.uneven is not None:
+        black.uneven.subtract(mosaic)
         report.note("black level of single rows, columns or pixels taken off the samples")
-    if cfa is None:
-        mosaic = mosaic[..., list(order)] if tuple(order) != (0, 1, 2) else mosaic
-        black_out = black.mean((0, 1))[None, list(order)]
-        white_out = white[None, list(order)]
-    else:
-        black_out = black[..., 0]
-        white_out = np.broadcast_to(white, (2, 2))
-    orientation = main.integer(tags.ORIENTATION, image.integer(tags.ORIENTATION, 1))
-    return RawImage(
+    made = RawImage(
         mosaic=mosaic,
-        cfa=cfa,
-        black=np.ascontiguousarray(black_out, np.float32),
-        white=np.ascontiguousarray(white_out, np.float32),
+        cfa=filters.pattern,
+        black=black.level,
+        white=black.level + (white - black.highest),
         color=color,
         crop=default_crop(image, active),
-        orientation=orientation if 1 <= orientation <= 8 else 1,
+        orientation=orientation(main, image),
         noise=read_noise(main, image, order),
-        opcodes_1=opcodes[0],
-        opcodes_2=opcodes[1],
-        opcodes_3=opcodes[2],
+        opcodes_1=fit_gain_maps(first, active, full),
+        opcodes_2=second,
+        opcodes_3=third,
         capture=read_capture(tiff, os.fspath(path) if path is not None else None),
         path=os.fspath(path) if path is not None else None,
+        profile=None if profile.plain else profile,
+        monochrome=filters.kind == "monochrome",
+    )
+    return _finished(made, filters, order, float(white.max()), report)
+
+
+def _finished(raw: RawImage, filters: Filters, order: tuple[int, ...], white: float, report: Report) -> RawImage:
+    """The raw image with its samples and levels in the shapes that RawImage has for its kind."""
+    if filters.kind == "mosaic":
+        raw = replace(raw, black=_array(raw.black[..., 0]), white=_array(raw.white[..., 0]))
+        return raw if filters.cell == 1 else _binned(raw, filters, white, report)
+    black, white_ = raw.black.reshape(1, -1), raw.white.reshape(1, -1)
+    if filters.kind == "monochrome":
+        gray = raw.mosaic.reshape(raw.mosaic.shape[:2])
+        planes = np.broadcast_to(gray[..., None], (*gray.shape, 3))
+        levels_ = (np.repeat(black, 3, 1), np.repeat(white_, 3, 1))
+        return replace(raw, mosaic=planes, black=_array(levels_[0]), white=_array(levels_[1]))
+    if order != (0, 1, 2):
+        raw = replace(raw, mosaic=raw.mosaic[..., list(order)])
+    return replace(raw, black=_array(black[:, list(order)]), white=_array(white_[:, list(order)]))
+
+
+def _array(values: NDArray[Any]) -> Float32:
+    return np.ascontiguousarray(values, np.float32)
+
+
+def _binned(raw: RawImage, filters: Filters, white: float, report: Report) -> RawImage:
+    """A mosaic of cells, binned: one sample for the pixels under one filter, which have a share of the noise."""
+    if raw.mosaic.dtype != np.uint16:
+        raw = raw.quantized()
+        white = float(raw.white.max())
+    mosaic, factor, count = bin_cells(raw.mosaic, filters, white)
+    if min(mosaic.shape) < 2:
+        raise TiffError(f"is damaged: a mosaic of {mosaic.shape[1]} x {mosaic.shape[0]} cells")
+    report.note(f"{filters.cell} x {filters.cell} pixels of one colour binned: {mosaic.shape[1]} x {mosaic.shape[0]}")
+    noise = raw.noise
+    if noise is not None:
+        scale, offset = (tuple(v / count for v in values) for values in (noise.scale, noise.offset))
+        noise = NoiseProfile(scale, offset, noise.source)  # type: ignore[arg-type]
+    return replace(
+        raw,
+        mosaic=mosaic,
+        black=np.full((2, 2), raw.black.mean() * factor, np.float32),
+        white=np.full((2, 2), (raw.black.mean() + (raw.white - raw.black).mean()) * factor, np.float32),
+        crop=bin_rectangle(raw.crop, filters, *mosaic.shape),
+        noise=noise,
+        opcodes_1=(),
+        opcodes_2=binned_opcodes(raw.opcodes_2, filters, report),
     )
 
 
-def _photometric(ifd: Ifd) -> int:
-    """32803 or 34892 for a raw image, 0 for any other."""
-    photometric = ifd.integer(tags.PHOTOMETRIC, 0)
-    return photometric if photometric in (tags.PHOTOMETRIC_CFA, tags.PHOTOMETRIC_LINEAR_RAW) else 0
+def _profile_and_color(
+    tiff: Tiff, image: Ifd, filters: Filters, order: tuple[int, ...]
+) -> tuple[CameraProfile, ColorCalibration]:
+    main = tiff.ifd(tiff.first)
+    chosen = as_shot_profile(tiff)
+    profile = profile_in(chosen, order)
+    if not profile.calibrations and tags.COLOR_MATRIX_1 in image and filters.kind != "monochrome":
+        main = image
+        profile = replace(profile, calibrations=profile_in(image, order).calibrations)
+    if profile.gain_table_map is None:
+        # DNG 1.7.1: the profile's own, then that of the first IFD, then the raw IFD's older one.
+        for ifd in (tiff.ifd(tiff.first), image):
+            found = gain_table_map(bytes(ifd.raw(tags.PROFILE_GAIN_TABLE_MAP_2)), tiff.order, True)
+            found = found or gain_table_map(bytes(ifd.raw(tags.PROFILE_GAIN_TABLE_MAP)), tiff.order, False)
+            profile = replace(profile, gain_table_map=profile.gain_table_map or found)
+    return profile, gray_color(main) if filters.kind == "monochrome" else read_color(main, order, profile)
 
 
-def is_linear(image: Ifd) -> bool:
-    """Whether a raw image is linear raw (demosaiced) rather than a mosaic."""
-    return _photometric(image) == tags.PHOTOMETRIC_LINEAR_RAW
+def with_dng_facts(raw: RawImage, source: Source) -> RawImage:
+    """Linear raw that LibRaw made of a DNG, with the colour, noise and profile that the DNG itself gives."""
+    tiff = Tiff(source)
+    main, image = tiff.ifd(tiff.first), raw_ifd(tiff)
+    order = plane_order(main, image)
+    profile, color = _profile_and_color(tiff, image, Filters("linear"), order)
+    active = active_area(image, image.integer(tags.IMAGE_LENGTH, 0), image.integer(tags.IMAGE_WIDTH, 0))
+    fits = (active.height, active.width) == raw.mosaic.shape[:2]
+    return replace(
+        raw,
+        color=color,
+        crop=default_crop(image, active) if fits else raw.crop,
+        orientation=orientation(main, image),
+        noise=read_noise(main, image, order),
+        opcodes_3=parse_opcodes(image.raw(tags.OPCODE_LIST_3)) if fits else (),
+        capture=read_capture(tiff, raw.path),
+        profile=None if profile.plain else profile,
+    )
 
 
-def raw_ifd(tiff: Tiff) -> Ifd:
+def _check_levels(highest: Float32, white: Float32) -> None:
+    if (highest >= white).any():
+        raise TiffError(f"is damaged: white level {white.min():g} is not above black level {highest.max():g}")
+
+
+def _black_of_masked(
+    image: Ifd,
+    stored: Samples,
+    active: Rectangle,
+    filters: Filters,
+    black: levels.Black,
+    white: Float32,
+    report: Report,
+) -> levels.Black:
+    """The black level that masked pixels show, where the file has masked pixels but no black level."""
+    areas = levels.masked_areas(image, *stored.shape[:2])
+    level = levels.masked_black(stored, areas, active, filters.period)
+    if level is None or (level >= white).any():
+        return black
+    report.note(f"black level {level.mean():.6g} measured on masked pixels")
+    return levels.Black(level, black.uneven, black.highest + level.max((0, 1)))
+
+
+def check_version(main: Ifd) -> None:
+    """Raise TiffError for a DNG that says it needs a newer reader."""
+    needed = main.integers(tags.DNG_BACKWARD_VERSION) or [1, 0]
+    if tuple(needed[:2]) > _NEWEST:
+        raise TiffError(f"needs a reader of DNG {'.'.join(map(str, needed[:2]))}; this one knows 1.7")
+
+
+def _is_raw(ifd: Ifd) -> bool:
+    return ifd.integer(tags.PHOTOMETRIC, 0) in (tags.PHOTOMETRIC_CFA, tags.PHOTOMETRIC_LINEAR_RAW)
+
+
+def _largest(ifds: list[Ifd]) -> Ifd:
+    return max(ifds, key=lambda i: i.integer(tags.IMAGE_WIDTH, 0) * i.integer(tags.IMAGE_LENGTH, 0))
+
+
+def enhanced_ifd(tiff: Tiff) -> Ifd | None:
+    """The IFD of the enhanced image (NewSubFileType 16), if there is one."""
+    found = [i for i in tiff.images() if _is_raw(i) and i.integer(tags.NEW_SUBFILE_TYPE, 0) == tags.ENHANCED]
+    return _largest(found) if found else None
+
+
+def raw_ifd(tiff: Tiff, enhanced: bool = False) -> Ifd:
     """The IFD of the main raw image: NewSubFileType 0 if one has it, the largest if several do.
 
     Raises TiffError if there is none.
     """
-    raws = [ifd for ifd in tiff.images() if _photometric(ifd)]
-    mains = [ifd for ifd in raws if ifd.integer(tags.NEW_SUBFILE_TYPE, 0) == 0]
+    better = enhanced_ifd(tiff)
+    raws = [ifd for ifd in tiff.images() if _is_raw(ifd)]
+    mains = [ifd for ifd in raws if ifd.integer(tags.NEW_SUBFILE_TYPE, 0) == tags.MAIN]
+    if better is not None and (enhanced or not mains):
+        return better
     if not mains:
-        mains = [i for i in raws if i.integer(tags.NEW_SUBFILE_TYPE, 0) not in (1, _ENHANCED)]
+        # Bits that no version of the standard knows; previews and masks have known ones.
+        known = (tags.PREVIEW, tags.TRANSPARENCY, 5, tags.DEPTH, 9, tags.SEMANTIC_MASK, 0x10001)
+        mains = [i for i in raws if i.integer(tags.NEW_SUBFILE_TYPE, 0) not in known]
     if not mains:
         raise TiffError("holds no raw image")
-    return max(mains, key=lambda i: i.integer(tags.IMAGE_WIDTH, 0) * i.integer(tags.IMAGE_LENGTH, 0))
+    return _largest(mains)
 
 
-def read_cfa(image: Ifd, samples: int) -> CfaPattern | None:
-    """The Bayer pattern from the corner of the active area; None for linear raw.
+def scale_is_square(image: Ifd) -> bool:
+    """Whether pixels are square (DefaultScale)."""
+    scale = image.floats(tags.DEFAULT_SCALE, 2)
+    return scale is None or bool(abs(scale[0] - scale[1]) <= 0.01 * abs(scale[1]))
 
-    Raises TiffError for other colour filter arrays.
-    """
-    if is_linear(image):
-        if samples != 3:
-            raise TiffError(f"linear raw of {samples} samples per pixel is not supported")
-        return None
-    if samples != 1:
-        raise TiffError(f"a mosaic of {samples} samples per pixel is not supported")
-    dim = image.integers(tags.CFA_REPEAT_PATTERN_DIM) or [2, 2]
-    pattern = image.integers(tags.CFA_PATTERN)
-    if pattern is None:
-        raise TiffError("is damaged: does not say its colour filter array")
-    if dim != [2, 2] or len(pattern) != 4:
-        raise TiffError(f"a colour filter array of {' x '.join(map(str, dim))} is not supported yet")
-    if image.integer(tags.CFA_LAYOUT, 1) != 1:
-        raise TiffError("a staggered colour filter array is not supported")
-    name = "".join(PLANES[c] if c < len(PLANES) else "?" for c in pattern)
-    for known in CFA_PATTERNS:
-        if name == known:
-            return known
-    raise TiffError(f"colour filter array {pattern} is not a Bayer pattern of red, green and blue")
+
+def orientation(main: Ifd, image: Ifd) -> int:
+    """EXIF Orientation, 1 to 8."""
+    number = main.integer(tags.ORIENTATION, image.integer(tags.ORIENTATION, 1))
+    return number if 1 <= number <= 8 else 1
 
 
 def plane_order(main: Ifd, image: Ifd) -> tuple[int, ...]:

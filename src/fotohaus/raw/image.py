@@ -4,10 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fotohaus.raw.opcode_types import GainMap, Opcode, OtherOpcode
+from fotohaus.raw.profile import CameraProfile
+from fotohaus.raw.rectangle import Rectangle
+
+__all__ = [
+    "CFA_PATTERNS",
+    "PLANES",
+    "CameraProfile",
+    "CaptureInfo",
+    "CfaPattern",
+    "ColorCalibration",
+    "Float32",
+    "Float64",
+    "GainMap",
+    "ImageSequence",
+    "NoiseProfile",
+    "Opcode",
+    "OtherOpcode",
+    "RawImage",
+    "Rectangle",
+    "Samples",
+    "UInt16",
+]
 
 CfaPattern = Literal["RGGB", "BGGR", "GRBG", "GBRG"]
 CFA_PATTERNS: tuple[CfaPattern, ...] = ("RGGB", "BGGR", "GRBG", "GBRG")
@@ -16,21 +40,8 @@ PLANES = "RGB"
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 UInt16 = NDArray[np.uint16]
-
-
-@dataclass(frozen=True)
-class Rectangle:
-    """Pixels top <= y < top + height, left <= x < left + width."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """The rectangle as a pair of array slices."""
-        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+XY = tuple[float, float]
+Samples = NDArray[Any]  # uint16, or float32 for floating-point raws
 
 
 @dataclass(frozen=True)
@@ -50,8 +61,9 @@ class ColorCalibration:
     """How camera colours relate to CIE XYZ; the names and meanings are DNG 1.7.1's (chapter 6).
 
     Matrices are (3, 3). Color matrices map XYZ to camera, forward matrices map white-balanced camera to XYZ (D50).
-    Illuminants are EXIF LightSource codes. `as_shot_neutral` is the camera's response to a neutral under the scene's
-    light, its largest channel usually 1; None where the file does not say.
+    Illuminants are EXIF LightSource codes; `illuminant_whites` has the (x, y) of those that are 255 (other), None of
+    the rest. A third calibration stands only beside a first and a second. `as_shot_neutral` is the camera's response to
+    a neutral under the scene's light, its largest channel usually 1; None where the file does not say.
     """
 
     color_matrix_1: Float64
@@ -65,47 +77,27 @@ class ColorCalibration:
     analog_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
     as_shot_neutral: tuple[float, float, float] | None = None
     as_shot_white_xy: tuple[float, float] | None = None
-    baseline_exposure: float = 0.0  # EV
+    baseline_exposure: float = 0.0  # EV, without a profile's offset
+    color_matrix_3: Float64 | None = None
+    illuminant_3: int | None = None
+    forward_matrix_3: Float64 | None = None
+    calibration_3: Float64 = field(default_factory=lambda: np.eye(3))
+    illuminant_whites: tuple[XY | None, XY | None, XY | None] = (None, None, None)
+    # As the file has them, for other profiles than the file's: calibrations count only where the signatures agree.
+    camera_calibrations: tuple[Float64 | None, Float64 | None, Float64 | None] = (None, None, None)
+    calibration_signature: str | None = None
 
 
 @dataclass(frozen=True)
-class GainMap:
-    """A lens-shading map (DNG 1.7.1 opcode 9): gains on a grid over the image, interpolated bilinearly.
+class ImageSequence:
+    """How a file belongs to others of one sequence (DNG 1.7.1, ImageSequenceInfo); None where it does not say."""
 
-    `area` and the pitches say which pixels the map multiplies, relative to the mosaic (already cropped to the active
-    area); origin and spacing are fractions of the image's size. gains has shape (points_v, points_h, map_planes).
-    """
-
-    area: Rectangle
-    row_pitch: int
-    col_pitch: int
-    plane: int
-    planes: int
-    origin_v: float
-    origin_h: float
-    spacing_v: float
-    spacing_h: float
-    gains: Float32
-    dng_version: int = 0x01030000
-    flags: int = 1  # bit 0: a reader that does not know the opcode may skip it
-
-
-@dataclass(frozen=True)
-class OtherOpcode:
-    """An opcode that this version carries through but does not apply: its id, version, flags and parameters."""
-
-    opcode_id: int
-    dng_version: int
-    flags: int
-    data: bytes
-
-    @property
-    def optional(self) -> bool:
-        """Whether the file allows a reader to skip it."""
-        return bool(self.flags & 1)
-
-
-Opcode = GainMap | OtherOpcode
+    identifier: str
+    kind: str
+    frame: str = ""
+    index: int | None = None  # from 1 on
+    count: int | None = None
+    final: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -141,20 +133,23 @@ class CaptureInfo:
     position: tuple[float, float] | None = None  # latitude, longitude in degrees
     sources: tuple[str, ...] = ()  # names of the files that went in, without folders
     frames: int = 1  # how many frames were merged
+    sequence: ImageSequence | None = None
 
 
 @dataclass(frozen=True)
 class RawImage:
     """One sensor image: the mosaic of its active area and everything needed to develop it.
 
-    mosaic : (H, W) uint16 with a Bayer `cfa`; or (H, W, 3) uint16 linear raw with `cfa` None.
-    black, white : (2, 2) float32, level in DN at each position of the CFA, [y & 1, x & 1]. For linear raw all equal
-        within a plane is not expressible: black and white are then (1, 3).
+    mosaic : (H, W) with a Bayer `cfa`; or (H, W, 3) linear raw with `cfa` None. uint16, or float32 in DN where the file
+        has floating-point numbers or more than 16 bits (`quantized` makes it uint16).
+    black, white : (2, 2) float32, level in DN at each position of the CFA, [y & 1, x & 1]; for linear raw (1, 3). White
+        minus black is the same at all positions of a plane (DNG 1.7.1 chapter 5: samples are scaled by the white
+        level minus the highest black level).
     crop : the default crop, within the mosaic.
     orientation : EXIF Orientation, 1..8, of the mosaic as stored.
     """
 
-    mosaic: UInt16
+    mosaic: Samples
     cfa: CfaPattern | None
     black: Float32
     white: Float32
@@ -162,19 +157,38 @@ class RawImage:
     crop: Rectangle
     orientation: int = 1
     noise: NoiseProfile | None = None
-    opcodes_1: tuple[Opcode, ...] = ()  # before linearisation
+    opcodes_1: tuple[Opcode, ...] = ()  # of the samples as stored: those not applied while reading
     opcodes_2: tuple[Opcode, ...] = ()  # after linearisation, before demosaic: gain maps
     opcodes_3: tuple[Opcode, ...] = ()  # after demosaic: lens
     capture: CaptureInfo = field(default_factory=CaptureInfo)
     path: str | None = None
+    profile: CameraProfile | None = None
+    monochrome: bool = False  # the three planes of `mosaic` are one and the same memory
 
     @property
     def name(self) -> str:
         """What to call the image in a message."""
         return self.path or "raw image"
 
-    def with_mosaic(self, mosaic: UInt16) -> RawImage:
+    def with_mosaic(self, mosaic: Samples) -> RawImage:
         """The same image with other samples of the same shape."""
         if mosaic.shape != self.mosaic.shape:
             raise ValueError(f"mosaic must be {self.mosaic.shape}, got {mosaic.shape}")
         return replace(self, mosaic=mosaic)
+
+    def quantized(self) -> RawImage:
+        """The same image with uint16 samples: itself, or floats rounded, with the range from 0 or less to white in
+        steps of 1/65535. Samples above white are cut to it, as DNG 1.7.1 (chapter 5, clipping) has it.
+        """
+        if self.mosaic.dtype == np.uint16:
+            return self
+        shape = self.mosaic.shape
+        lowest, highest = min(0.0, float(self.black.min())), float(self.white.max())
+        scale = 65535 / (highest - lowest)
+        samples = np.empty(shape, np.uint16)
+        for top in range(0, shape[0], 64):
+            part = (self.mosaic[top : top + 64] - np.float32(lowest)) * np.float32(scale)
+            samples[top : top + 64] = np.rint(part).clip(0, 65535)
+        levels = ((level - lowest) * scale for level in (self.black, self.white))
+        black, white = (np.asarray(level, np.float32) for level in levels)
+        return replace(self, mosaic=samples, black=black, white=white)

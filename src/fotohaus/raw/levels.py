@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.raw import tags
-from fotohaus.raw.image import Float32, UInt16
+from fotohaus.raw.image import Float32, Rectangle, Samples, UInt16
 from fotohaus.raw.tiff import Ifd, TiffError
+
+MAX_PATTERN = 1 << 16  # pixels
+MAX_AREAS = 256
 
 _ROWS = 64  # at a time: bounds the temporaries
 
@@ -32,14 +37,15 @@ def linearize(samples: UInt16, table: UInt16) -> None:
         part[...] = full[part]
 
 
-def white_level(ifd: Ifd, samples: int, bits: int, table: UInt16 | None) -> Float32:
-    """(samples,) white level in DN; the largest possible sample where the file names none."""
-    largest = float((1 << bits) - 1 if table is None else table.max())
+def white_level(ifd: Ifd, samples: int, bits: int, table: UInt16 | None, floating: bool = False) -> Float32:
+    """(samples,) white level in DN; where the file names none, 1 for floats and the largest integer otherwise."""
+    largest = float(table.max() if table is not None else 1 if floating else (1 << bits) - 1)
+    highest = float((1 << max(bits, 16)) - 1)
     values = ifd.floats(tags.WHITE_LEVEL)
     if values is None or values.size not in (1, samples):
         return np.full(samples, largest, np.float32)
     # GoPro and others write 0 or more than fits for "as large as can be".
-    values = np.where(np.isfinite(values) & (values > 0), np.minimum(values, 65535), largest)
+    values = np.where(np.isfinite(values) & (values > 0), np.minimum(values, highest), largest)
     return np.broadcast_to(values, samples).astype(np.float32)
 
 
@@ -54,26 +60,41 @@ class Unevenness:
     vertical: NDArray[np.float64]
     horizontal: NDArray[np.float64]
 
-    def subtract(self, samples: UInt16) -> None:
-        """Take it off the samples of an active area, in place, rounded: wrong by half a DN at most."""
-        planes = samples.reshape(*samples.shape[:2], -1)
+    def subtract(self, samples: Samples) -> None:
+        """Take it off the samples of an active area, in place; integers are rounded, wrong by half a DN at most."""
+        planes: NDArray[Any] = samples.reshape(*samples.shape[:2], -1)
         rows, columns = self.pattern.shape[:2]
         across = np.tile(self.pattern, (1, -(-planes.shape[1] // columns), 1))[:, : planes.shape[1]]
         for top in range(0, planes.shape[0], _ROWS):
             part = planes[top : top + _ROWS]
             y = np.arange(top, top + part.shape[0])
             level = across[y % rows] + self.vertical[y, None, None] + self.horizontal[None, :, None]
-            part[...] = np.rint(part - level).clip(0, 65535)
+            left = part - level
+            part[...] = left if samples.dtype.kind == "f" else np.rint(left).clip(0, 65535)
 
 
-def black_level(ifd: Ifd, samples: int, height: int, width: int) -> tuple[Float32, Unevenness | None]:
-    """The black level, (2, 2, samples) by position modulo 2 from the corner of the active area.
+@dataclass(frozen=True)
+class Black:
+    """The black level of an active area.
 
-    With it comes, where the file's black level does not repeat after 2 x 2 or has deltas for rows or columns, what to
-    take off the samples so that it does. Raises TiffError for levels that are not numbers.
+    level : (period, period, samples) in DN, by position from the corner of the active area.
+    uneven : what to take off the samples, so that `level` holds for all of them; None where it does already.
+    highest : (samples,) the largest black level of any pixel, by which samples are scaled (chapter 5, rescaling).
+    """
+
+    level: Float32
+    uneven: Unevenness | None
+    highest: Float32
+
+
+def black_level(ifd: Ifd, samples: int, height: int, width: int, period: int = 2) -> Black:
+    """The black level of an active area of height x width pixels.
+
+    period : 2 for mosaics, 1 for linear raw: after how many pixels the level may repeat without being evened out.
+    Raises TiffError for levels that are not numbers.
     """
     rows, columns = (ifd.integers(tags.BLACK_LEVEL_REPEAT_DIM) or [1, 1])[:2]
-    if rows < 1 or columns < 1 or rows > height or columns > width:
+    if rows < 1 or columns < 1 or rows > height or columns > width or rows * columns > MAX_PATTERN:
         raise TiffError(f"is damaged: the black level repeats after {rows} x {columns} pixels")
     values = ifd.floats(tags.BLACK_LEVEL)
     if values is None:
@@ -83,24 +104,61 @@ def black_level(ifd: Ifd, samples: int, height: int, width: int) -> tuple[Float3
         if values.size != 1:
             raise TiffError(f"is damaged: {values.size} black levels for {rows} x {columns} x {samples}")
         values = np.full(rows * columns * samples, values[0])
-    if not np.isfinite(values).all() or abs(values).max() > 65535:
+    if not np.isfinite(values).all() or abs(values).max() > 2**32:
         raise TiffError("is damaged: the black level is not a number of the samples' range")
     pattern = values.reshape(rows, columns, samples)
-    whole = np.tile(pattern, (math.lcm(rows, 2) // rows, math.lcm(columns, 2) // columns, 1))
-    black = whole.reshape(-1, 2, whole.shape[1] // 2, 2, samples).transpose(0, 2, 1, 3, 4)
-    mean = black.reshape(-1, 2, 2, samples).mean(0)
+    whole = np.tile(pattern, (math.lcm(rows, period) // rows, math.lcm(columns, period) // columns, 1))
+    black = whole.reshape(-1, period, whole.shape[1] // period, period, samples).transpose(0, 2, 1, 3, 4)
+    mean = black.reshape(-1, period, period, samples).mean(0)
     vertical = _deltas(ifd, tags.BLACK_LEVEL_DELTA_V, height)
     horizontal = _deltas(ifd, tags.BLACK_LEVEL_DELTA_H, width)
-    if (black == mean).all() and not vertical.any() and not horizontal.any():
-        return mean.astype(np.float32), None
-    repeated = whole - np.tile(mean, (whole.shape[0] // 2, whole.shape[1] // 2, 1))
-    return mean.astype(np.float32), Unevenness(repeated, vertical, horizontal)
+    highest = pattern.max((0, 1)) + vertical.max() + horizontal.max()
+    uneven = None
+    if (black != mean).any() or vertical.any() or horizontal.any():
+        repeated = whole - np.tile(mean, (whole.shape[0] // period, whole.shape[1] // period, 1))
+        uneven = Unevenness(repeated, vertical, horizontal)
+    return Black(mean.astype(np.float32), uneven, highest.astype(np.float32))
+
+
+def masked_areas(ifd: Ifd, height: int, width: int) -> list[Rectangle]:
+    """The rectangles of the stored image that no light reaches, clipped to it (DNG 1.7.1, MaskedAreas)."""
+    numbers = ifd.integers(tags.MASKED_AREAS) or []
+    found = []
+    for top, left, bottom, right in zip(*(iter(numbers[: 4 * MAX_AREAS]),) * 4, strict=False):
+        top, left, bottom, right = max(top, 0), max(left, 0), min(bottom, height), min(right, width)
+        if bottom > top and right > left:
+            found.append(Rectangle(top, left, bottom - top, right - left))
+    return found
+
+
+def masked_black(stored: Samples, areas: Sequence[Rectangle], active: Rectangle, period: int) -> Float32 | None:
+    """(period, period, samples) black level that masked pixels show, by position from the active area's corner.
+
+    stored : the whole stored image, linearised. Outliers (hot pixels) beyond the 1st and 99th percentile are cut to
+    them. None unless every position has at least 16 masked pixels.
+    """
+    planes: NDArray[Any] = stored.reshape(*stored.shape[:2], -1)
+    level = np.empty((period, period, planes.shape[2]), np.float32)
+    for row in range(period):
+        for column in range(period):
+            parts = []
+            for area in areas:
+                top = area.top + (row + active.top - area.top) % period
+                left = area.left + (column + active.left - area.left) % period
+                part = planes[top : area.top + area.height : period, left : area.left + area.width : period]
+                parts.append(part.reshape(-1, planes.shape[2]))
+            pixels = np.concatenate(parts).astype(np.float64)
+            if len(pixels) < 16:
+                return None
+            low, high = np.percentile(pixels, (1, 99), axis=0)
+            level[row, column] = pixels.clip(low, high).mean(0)
+    return level
 
 
 def _deltas(ifd: Ifd, tag: int, count: int) -> NDArray[np.float64]:
     values = ifd.floats(tag)
     if values is None:
         return np.zeros(count)
-    if values.size != count or not np.isfinite(values).all() or abs(values).max() > 65535:
+    if values.size != count or not np.isfinite(values).all() or abs(values).max() > 2**32:
         raise TiffError("is damaged: black level deltas do not fit the image")
     return values

@@ -22,8 +22,8 @@ import numpy as np
 
 from fotohaus.raw.calibration import SRGB_FROM_XYZ
 from fotohaus.raw.capture import read_capture
-from fotohaus.raw.decode import MAX_SAMPLES
 from fotohaus.raw.image import CFA_PATTERNS, CaptureInfo, CfaPattern, ColorCalibration, RawImage, Rectangle
+from fotohaus.raw.layout import MAX_SAMPLES
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 from fotohaus.report import Report
 
@@ -89,7 +89,7 @@ def _take(stream: IO[bytes], count: int) -> bytes:
 
 
 def libraw_header(path: str | os.PathLike[str], wanted: str = "header") -> tuple[dict[str, Any], CaptureInfo, Any]:
-    """What LibRaw says about a raw file: its header, the capture, and, if `wanted` is "mosaic", the visible samples.
+    """What LibRaw says about a raw file: its header, the capture, and, if `wanted` is "image", the visible samples.
 
     Raises TiffError if LibRaw does not know the file, or fails on it.
     """
@@ -101,7 +101,7 @@ def libraw_header(path: str | os.PathLike[str], wanted: str = "header") -> tuple
         exif = _take(stream, min(int(header["exif"]), 1 << 16))
         mosaic = None
         if header["shape"] is not None:
-            if len(header["shape"]) != 2 or math.prod(header["shape"]) > MAX_SAMPLES:
+            if len(header["shape"]) not in (2, 3) or math.prod(header["shape"]) > MAX_SAMPLES:
                 raise TiffError(f"claims {header['shape']} samples")
             mosaic = np.empty(header["shape"], "<u2")
             _fill(stream, mosaic)
@@ -112,19 +112,25 @@ def libraw_header(path: str | os.PathLike[str], wanted: str = "header") -> tuple
 
 
 def read_libraw(path: str | os.PathLike[str], report: Report | None = None) -> RawImage:
-    """A raw file of any format that LibRaw reads and whose sensor has a Bayer pattern.
+    """A raw file of any format that LibRaw reads: the mosaic of a Bayer sensor; linear raw, demosaiced by LibRaw, of
+    other sensors with three colours (X-Trans, Foveon, and makers' own reduced raws).
 
     Raises TiffError, with the reason as its text, for everything else.
     """
     report = report or Report()
-    header, capture, mosaic = libraw_header(path, "mosaic")
-    cfa = libraw_cfa(header)
-    if mosaic is None or mosaic.size == 0:
+    header, capture, mosaic = libraw_header(path, "image")
+    linear = mosaic is not None and mosaic.ndim == 3
+    cfa = None if linear else libraw_cfa(header)
+    if mosaic is None or mosaic.size == 0 or mosaic.shape[2:] not in ((), (3,)):
         raise TiffError("holds no mosaic")
     if abs(header["pixel_aspect"] - 1) > 0.01:
         raise TiffError("pixels that are not square are not supported yet")
-    black = np.array(header["black"], np.float32)[np.array(header["pattern"])]
-    white = np.full((2, 2), header["white"], np.float32)
+    black = np.array(header["black"], np.float32)[np.array(header["pattern"])] if not linear else np.zeros((1, 3))
+    if linear:
+        report.note("demosaiced by LibRaw: no Bayer sensor")
+        header["white"] = 65535
+    # As DNG 1.7.1 (chapter 5) scales samples: by the white level less the highest black level.
+    white = (black + np.float32(header["white"] - black.max())).astype(np.float32)
     if not (np.isfinite(black).all() and (white > black).all()):
         raise TiffError(f"is damaged: white level {header['white']} is not above black level {black.max():g}")
     matrix = np.array(header["xyz_to_camera"], np.float64)[:3]
@@ -134,7 +140,7 @@ def read_libraw(path: str | os.PathLike[str], report: Report | None = None) -> R
     return RawImage(
         mosaic=mosaic,
         cfa=cfa,
-        black=black,
+        black=black.astype(np.float32),
         white=white,
         color=ColorCalibration(color_matrix_1=matrix, as_shot_neutral=_neutral(header["white_balance"])),
         crop=_crop(header),
@@ -148,9 +154,7 @@ def libraw_cfa(header: dict[str, Any]) -> CfaPattern:
     """The Bayer pattern from the corner of the visible mosaic; TiffError for any other colour filter array."""
     pattern, colors = header["pattern"], header["colors"]
     if not header["flat"] or pattern is None:
-        raise TiffError("holds no mosaic; only Bayer sensors are supported yet")
-    if np.shape(pattern) == (6, 6):
-        raise TiffError("X-Trans sensors are not supported yet")
+        raise TiffError("holds no mosaic of red, green and blue")
     name = "".join(colors[i] for row in pattern for i in row) if np.shape(pattern) == (2, 2) else ""
     for known in CFA_PATTERNS:
         if name == known:

@@ -1,7 +1,8 @@
 """Reads one raw file with LibRaw in a process of its own, so that damage to that process harms nobody.
 
-Run as a script: `python -P libraw_child.py PATH mosaic|header`. Writes to its standard output: the header's length
-(8 bytes, little-endian), the header as JSON, the EXIF block of the embedded preview, and the visible mosaic as uint16.
+Run as a script: `python -P libraw_child.py PATH image|header`. Writes to its standard output: the header's length
+(8 bytes, little-endian), the header as JSON, the EXIF block of the embedded preview, and the visible image as uint16:
+the mosaic of a Bayer sensor; of any other, linear camera RGB without white balance, demosaiced by LibRaw.
 Imports nothing of fotohaus, which keeps its start short.
 """
 
@@ -49,6 +50,7 @@ def _header(raw: Any) -> dict[str, Any]:
         "flip": sizes.flip,
         "pixel_aspect": sizes.pixel_aspect,
         "flat": raw.raw_type.name == "Flat",
+        "planes": raw.num_colors,
         "colors": raw.color_desc.decode("ascii", "replace"),
         "pattern": None if pattern is None else pattern.tolist(),
         "black": list(raw.black_level_per_channel),
@@ -66,6 +68,26 @@ def _header(raw: Any) -> dict[str, Any]:
     }
 
 
+def _image(raw: Any, rawpy: Any) -> Any:
+    """The visible mosaic of a Bayer sensor, else (H, W, 3) of white 65535 and black 0; None if neither can be had."""
+    pattern = raw.raw_pattern
+    flat = raw.raw_type.name == "Flat"
+    if flat and pattern is not None and pattern.shape == (2, 2):
+        return raw.raw_image_visible.astype("<u2")
+    if raw.num_colors != 3 or set(raw.color_desc.decode("ascii", "replace")) - set("RGB"):
+        return None
+    return raw.postprocess(
+        user_wb=[1.0, 1.0, 1.0, 1.0],
+        gamma=(1, 1),
+        no_auto_bright=True,
+        output_color=rawpy.ColorSpace.raw,
+        output_bps=16,
+        user_flip=0,
+        # The white level is the camera's, not what happens to be the brightest sample.
+        adjust_maximum_thr=0.0,
+    ).astype("<u2")
+
+
 def main(path: str, wanted: str) -> None:
     """Read `path` and write what was `wanted`."""
     # LibRaw's own messages must not end up between the bytes.
@@ -79,10 +101,9 @@ def main(path: str, wanted: str) -> None:
         with rawpy.RawPy() as raw:
             raw.open_file(path)
             exif = _preview_exif(raw, rawpy.ThumbFormat.JPEG)
-            if wanted == "mosaic":
+            if wanted == "image":
                 raw.unpack()
-                visible = raw.raw_image_visible if raw.raw_type.name == "Flat" else None
-                mosaic = None if visible is None else visible.astype("<u2")
+                mosaic = _image(raw, rawpy)
             header = _header(raw)
     except rawpy.LibRawError as error:
         text = error.args[0] if error.args else ""
@@ -94,7 +115,7 @@ def main(path: str, wanted: str) -> None:
     text = json.dumps(header).encode()
     out.write(struct.pack("<Q", len(text)) + text + exif)
     if mosaic is not None:
-        out.write(mosaic.data)
+        out.write(mosaic.tobytes() if not mosaic.flags.c_contiguous else mosaic.data)
     out.close()
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from fotohaus.errors import ReadError
-from fotohaus.raw.dng_read import is_dng, read_dng
+from fotohaus.raw.cfa import OtherCfa
+from fotohaus.raw.dng_read import is_dng, read_dng, with_dng_facts
 from fotohaus.raw.image import RawImage
 from fotohaus.raw.libraw import read_libraw
 from fotohaus.raw.tiff import Source, Tiff, TiffError
@@ -81,15 +82,23 @@ def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def read_raw(path: PathLike, report: Report | None = None) -> RawImage:
+def read_raw(
+    path: PathLike, report: Report | None = None, *, off: Collection[str] = (), enhanced: bool = False
+) -> RawImage:
     """Read one raw file: DNG by fotohaus itself, everything else by LibRaw.
 
+    off : stages to leave out: "opcodes" keeps a DNG's opcode list 1 from being applied to the samples.
+    enhanced : take a DNG's enhanced image (already demosaiced) instead of the raw one, where there is one.
     Raises ReadError if the file is missing, unreadable, damaged, or of a kind that is not read.
     """
     with reading(path), Source(path=path) as source:
         if goes_to_libraw(source, path):
             return read_libraw(path, report)
-        return read_dng(source, path, report)
+        try:
+            return read_dng(source, path, report, off=off, enhanced=enhanced)
+        except OtherCfa:
+            # Only LibRaw demosaics it; what the DNG says about colour and noise is kept.
+            return with_dng_facts(read_libraw(path, report), source)
 
 
 @contextmanager
@@ -135,36 +144,44 @@ def goes_to_libraw(source: Source, path: PathLike) -> bool:
     return True
 
 
-def read(paths: PathLike | Sequence[PathLike], report: Report | None = None) -> list[RawImage]:
+def read(
+    paths: PathLike | Sequence[PathLike], report: Report | None = None, *, off: Collection[str] = ()
+) -> list[RawImage]:
     """Read raw files, or all in a folder, into memory at once.
 
     Raises ReadError for the first that can't be read.
     """
-    return list(stream(paths, report))
+    return list(stream(paths, report, off=off))
 
 
-def stream(paths: PathLike | Sequence[PathLike], report: Report | None = None) -> Iterator[RawImage]:
+def stream(
+    paths: PathLike | Sequence[PathLike], report: Report | None = None, *, off: Collection[str] = ()
+) -> Iterator[RawImage]:
     """Read raw files one after the other, each while the one before is worked on; at most two are held.
 
     Raises ReadError, when its turn comes, for one that can't be read.
     """
     files = expand_sources([paths] if isinstance(paths, (str, os.PathLike)) else paths)
     with ThreadPoolExecutor(1, "fotohaus-read") as pool:
-        following = pool.submit(_read_apart, files[0])
+        following = pool.submit(_read_apart, files[0], off)
         for i in range(len(files)):
             image, said = following.result()
             if i + 1 < len(files):
-                following = pool.submit(_read_apart, files[i + 1])
+                following = pool.submit(_read_apart, files[i + 1], off)
             else:
                 del following
             if report is not None:
                 for warning in said.warnings:
                     report.warn(warning)
+                for note in said.stages[0].notes:
+                    report.note(note)
             yield image
             del image
 
 
-def _read_apart(path: Path) -> tuple[RawImage, Report]:
+def _read_apart(path: Path, off: Collection[str]) -> tuple[RawImage, Report]:
     """A raw image and what was said about it: a report is not for two threads."""
     said = Report()
-    return read_raw(path, said), said
+    with said.stage("read"):
+        image = read_raw(path, said, off=off)
+    return image, said

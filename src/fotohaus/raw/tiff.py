@@ -21,6 +21,7 @@ MAX_IFDS = 64
 MAX_ENTRIES = 4096
 MAX_VALUE_BYTES = 1 << 26
 MAX_VALUES = 1 << 20
+PROFILE_MAGIC = 0x4352  # of DCP files and of the profiles that ExtraCameraProfiles points to
 
 # Field type: (size in bytes, NumPy type of one component, components)
 _TYPES: dict[int, tuple[int, str, int]] = {
@@ -103,6 +104,23 @@ class Source:
             if not got:
                 raise TiffError("was cut short while it was read")
             done += got
+
+
+class Window(Source):
+    """The bytes of another source from an offset on, counted from there."""
+
+    def __init__(self, source: Source, offset: int) -> None:
+        source.check(offset, 0)
+        self._source, self._offset = source, offset
+        self.size = source.size - offset
+
+    def close(self) -> None:
+        """Leave the other source open."""
+
+    def read_into(self, offset: int, out: Any) -> None:
+        """Fill a writable contiguous buffer from the bytes at offset; TiffError if there are too few."""
+        self.check(offset, memoryview(out).nbytes)
+        self._source.read_into(self._offset + offset, out)
 
 
 def _read_at(descriptor: int, view: memoryview, offset: int) -> int:
@@ -218,28 +236,30 @@ class Ifd:
 
 
 class Tiff:
-    """A TIFF, BigTIFF or EXIF block.
+    """A TIFF, BigTIFF or EXIF block; or, if a magic number is asked for, a block of TIFF's structure with that one.
 
     Raises TiffError if the source does not begin as one. IFDs are cached by their offset, so that a cycle costs nothing
     and the number of IFDs is bounded.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, magic: int | None = None) -> None:
         self.source = source
         head = bytes(source.read(0, min(16, source.size)))
         if not head:
             raise TiffError("is empty")
         self.order = {b"II": "<", b"MM": ">"}.get(head[:2], "")
-        magic = struct.unpack(self.order + "H", head[2:4])[0] if self.order and len(head) >= 8 else 0
+        found = struct.unpack(self.order + "H", head[2:4])[0] if self.order and len(head) >= 8 else 0
         # 0x4F52, 0x5352 and 0x55 are Olympus' and Panasonic's own marks on what is otherwise TIFF.
-        if magic in (42, 0x4F52, 0x5352, 0x55):
+        if found in ((42, 0x4F52, 0x5352, 0x55) if magic is None else (magic,)):
             self.big = False
             self.first = struct.unpack(self.order + "I", head[4:8])[0]
-        elif magic == 43 and len(head) == 16 and struct.unpack(self.order + "HH", head[4:8]) == (8, 0):
+        elif (
+            magic is None and found == 43 and len(head) == 16 and struct.unpack(self.order + "HH", head[4:8]) == (8, 0)
+        ):
             self.big = True
             self.first = struct.unpack(self.order + "Q", head[8:16])[0]
         else:
-            raise TiffError("is not a TIFF or DNG file")
+            raise TiffError("is not a TIFF or DNG file" if magic is None else "is not a camera profile")
         self._ifds: dict[int, Ifd] = {}
 
     def ifd(self, offset: int) -> Ifd:
