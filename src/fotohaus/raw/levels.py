@@ -137,6 +137,8 @@ def masked_black(stored: Samples, areas: Sequence[Rectangle], active: Rectangle,
     stored : the whole stored image, linearised. Outliers (hot pixels) beyond the 1st and 99th percentile are cut to
     them. None unless every position has at least 16 masked pixels.
     """
+    if not areas:
+        return None
     planes: NDArray[Any] = stored.reshape(*stored.shape[:2], -1)
     level = np.empty((period, period, planes.shape[2]), np.float32)
     for row in range(period):
