@@ -269,7 +269,7 @@ def test_the_same_raw_image_makes_the_same_bytes() -> None:
         {"white": np.full((2, 2), 100, np.float32)},
         {"white": np.full((2, 2), np.nan, np.float32)},
         {"mosaic": np.zeros((0, 10), np.uint16)},
-        {"mosaic": np.zeros((300, 420), np.float32)},
+        {"mosaic": np.zeros((300, 420), np.float64)},
         {"mosaic": np.zeros((300, 420, 3), np.uint16)},
         {"crop": Rectangle(-5, 0, 10, 10)},
         {"orientation": 100_000},
