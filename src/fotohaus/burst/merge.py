@@ -72,7 +72,7 @@ def merge(
     with report.stage("merge"):
         if reference is not None and reference < 1:
             raise MergeError(None, f"reference must be 1 or more, got {reference}")
-        source = iter(frames)
+        source: Iterator[RawImage] = (raw.quantized() for raw in frames)
         held = list(islice(source, CANDIDATES if reference is None else reference))
         if not held:
             raise MergeError(None, "there are no frames to merge")

@@ -17,7 +17,7 @@ from fotohaus.develop.linearize import linearize
 from fotohaus.develop.scene import Scene
 from fotohaus.develop.shading import Shading, shading_of
 from fotohaus.errors import ReadError
-from fotohaus.raw.image import PLANES, CfaPattern, NoiseProfile, OtherOpcode, RawImage
+from fotohaus.raw.image import PLANES, CfaPattern, GainMap, NoiseProfile, OtherOpcode, RawImage
 from fotohaus.report import Report
 
 Float32 = NDArray[np.float32]
@@ -36,6 +36,7 @@ def develop(raw: RawImage, *, off: Collection[str] = (), report: Report | None =
     Raises ReadError for an image whose colour data can't be used or whose samples are no Bayer mosaic.
     """
     report = report or Report()
+    raw = raw.quantized()
     with report.stage("color"):
         calibration = raw.color
         if uncalibrated.says_nothing(calibration):
@@ -55,7 +56,7 @@ def develop(raw: RawImage, *, off: Collection[str] = (), report: Report | None =
         shading = Shading(np.ones((1, 1, 4 if raw.cfa else 3), np.float32))
         if "opcodes" not in off:
             shading = shading_of(raw, view, report)
-            _note_other_opcodes(raw, report)
+            _note_what_is_left_out(raw, report)
     if raw.cfa is None:
         pixels = _develop_linear_raw(raw, view, color, matrix, shading, "highlights" not in off, report)
     else:
@@ -133,11 +134,16 @@ def _baseline(raw: RawImage, report: Report) -> float:
     return float(2.0**exposure)
 
 
-def _note_other_opcodes(raw: RawImage, report: Report) -> None:
-    others = (*raw.opcodes_1, *raw.opcodes_2, *raw.opcodes_3)
-    ids = sorted({opcode.opcode_id for opcode in others if isinstance(opcode, OtherOpcode)})
-    if ids:
-        report.note(f"opcodes not applied: {', '.join(map(str, ids))}")
+def _note_what_is_left_out(raw: RawImage, report: Report) -> None:
+    others = (*raw.opcodes_1, *(o for o in raw.opcodes_2 if not isinstance(o, GainMap)), *raw.opcodes_3)
+    names = {f"opcode {o.opcode_id}" if isinstance(o, OtherOpcode) else type(o).__name__ for o in others}
+    if raw.profile is not None:
+        tables = ("look_table", "tone_curve", "gain_table_map", "rgb_tables")
+        names |= {f"profile's {name.replace('_', ' ')}" for name in tables if getattr(raw.profile, name) is not None}
+        if any(calibration.hue_sat_map is not None for calibration in raw.profile.calibrations):
+            names.add("profile's hue/sat map")
+    if names:
+        report.note(f"not applied: {', '.join(sorted(names))}")
 
 
 def luminance_noise(
