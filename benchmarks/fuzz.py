@@ -142,9 +142,8 @@ def main() -> int:
                 index = int(fault.split("mutant ")[1].split(":")[0])
                 chosen.keep.mkdir(exist_ok=True)
                 (chosen.keep / f"{kind}-{seed}-{index}.dng").write_bytes(mutants(kind, seed)[index])
-    print(
-        f"{'':24} {'mutants':>8} {'images':>7} {'reasons':>8} {'developed':>10} {'refused':>8} {'slowest':>8} {'peak':>7}"
-    )
+    heads = ("mutants", "images", "reasons", "developed", "refused", "slowest", "peak")
+    print(f"{'':24}", *(f"{h:>{w}}" for h, w in zip(heads, (8, 7, 8, 10, 8, 8, 7), strict=True)))
     for kind, t in tables.items():
         print(
             f"{kind:24} {t['mutants']:8} {t['read_raw good']:7} {t['read_raw reason']:8} {t['develop good']:10} "

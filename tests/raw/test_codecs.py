@@ -236,6 +236,21 @@ def test_a_jpeg_xl_that_claims_much_from_few_bytes_is_refused(dng: Maker) -> Non
     assert "can't hold" in refused(dng(np.zeros((8, 8), np.uint16), compression=JPEG_XL, raw=side))
 
 
+@pytest.mark.parametrize("container", [False, True])
+def test_damaged_jpeg_xl_is_refused(samples: Maker, container: bool) -> None:
+    image = samples((16, 16), 8).astype(np.uint8)
+    whole = bytes(imagecodecs.jpegxl_encode(image, lossless=True, photometric="minisblack", usecontainer=container))
+    rng = np.random.default_rng(0)
+    for i in range(300):
+        data = bytearray(whole[: len(whole) - i % 40])
+        for at in rng.integers(2, len(data), i % 3):
+            data[at] = rng.integers(0, 256)
+        try:
+            assert codecs.decode_jpeg_xl(bytes(data), (16, 16, 1), _layout(8), 1).shape == (16, 16, 1)
+        except TiffError as error:
+            assert "\n" not in str(error)
+
+
 # Lossy JPEG
 
 

@@ -111,7 +111,7 @@ def decode_lossless_jpeg(data: Bytes, shape: Shape, place: NDArray[np.uint16] | 
             outcolorspace=colors,
             out=place.reshape(inside) if place is not None and direct else None,
         )
-    except (imagecodecs.Jpeg8Error, ValueError) as error:
+    except (RuntimeError, ValueError) as error:
         raise TiffError(f"is damaged: lossless JPEG: {error}") from None
     if samples.size != frame.size:
         raise TiffError("is damaged: a lossless JPEG is not what its header says")
@@ -130,7 +130,7 @@ def decode_baseline_jpeg(data: Bytes, shape: Shape) -> NDArray[np.uint8]:
     _fit(jpeg_frame(data, lossless=False), shape, "JPEG")
     try:
         samples: NDArray[np.uint8] = imagecodecs.jpeg8_decode(data)
-    except (imagecodecs.Jpeg8Error, ValueError) as error:
+    except (RuntimeError, ValueError) as error:
         raise TiffError(f"is damaged: JPEG: {error}") from None
     if samples.size != np.prod(shape) or samples.dtype != np.uint8:
         raise TiffError("is damaged: a JPEG is not what its header says")
@@ -154,7 +154,7 @@ def decode_jpeg_xl(data: Bytes, shape: Shape, layout: Layout, threads: int) -> N
         raise TiffError("is damaged: a JPEG XL image of another sample type than its tile")
     try:
         samples: NDArray[Any] = imagecodecs.jpegxl_decode(data, keeporientation=True, numthreads=threads)
-    except (imagecodecs.JpegxlError, ValueError) as error:
+    except (RuntimeError, ValueError) as error:
         raise TiffError(f"is damaged: JPEG XL: {error}") from None
     if samples.size != np.prod(shape):
         raise TiffError(f"is damaged: a JPEG XL image of {samples.shape} samples for {shape}")
