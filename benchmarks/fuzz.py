@@ -2,7 +2,7 @@
 
 Mutants of small DNGs of every kind that is read go through the reader, `describe`, the extras and the developer, in
 child processes under a limit on memory. A mutant may give an image or a reason; a crash, a hang, a traceback or more
-than 2 GB is a fault, and the mutant is kept. Floats are developed as 16 bits.
+than 2 GB is a fault, and the mutant is kept.
 """
 
 import argparse
@@ -65,7 +65,7 @@ def child(kind: str, seed: int, path: Path) -> None:
                 elif step == "read_extras":
                     read_extras(path)
                 elif image is not None:
-                    develop(image.quantized())
+                    develop(image)
                 else:
                     continue
                 outcome[step] = "good"

@@ -5,6 +5,7 @@ import itertools
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -245,10 +246,9 @@ def test_damaged_jpeg_xl_is_refused(samples: Maker, container: bool) -> None:
         data = bytearray(whole[: len(whole) - i % 40])
         for at in rng.integers(2, len(data), i % 3):
             data[at] = rng.integers(0, 256)
-        try:
+        # Nothing but TiffError may come out.
+        with suppress(TiffError):
             assert codecs.decode_jpeg_xl(bytes(data), (16, 16, 1), _layout(8), 1).shape == (16, 16, 1)
-        except TiffError as error:
-            assert "\n" not in str(error)
 
 
 # Lossy JPEG

@@ -59,7 +59,10 @@ def test_adobes_sdk_takes_every_opcode(dng: Maker, samples: Maker, tmp_path: Pat
     pytest.importorskip("dngpy")
     color = [o for o in ALL if not isinstance(o, (types.FixBadPixelsConstant, types.FixBadPixelsList, OtherOpcode))]
     version = {50706: (1, [1, 7, 1, 0]), 50707: (1, [1, 7, 1, 0])}
-    for planes, opcodes in ((3, color), (1, [o for o in ALL if isinstance(o, types.FixBadPixelsList)])):
+    for planes, opcodes in (
+        (3, color),
+        (1, [o for o in ALL if isinstance(o, (types.FixBadPixelsList, types.FixBadPixelsConstant))]),
+    ):
         image = samples((40, 60, 3) if planes == 3 else (40, 60))
         path = tmp_path / "a.dng"
         path.write_bytes(dng(image, raw={51022: (UNDEFINED, encode_opcodes(opcodes))}, main=version))

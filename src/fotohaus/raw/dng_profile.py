@@ -39,7 +39,7 @@ def set_profile(root: Directory, profile: CameraProfile) -> None:
     if profile.tone_curve is not None:
         root.set(tags.PROFILE_TONE_CURVE, Type.FLOAT, profile.tone_curve.ravel().tolist())
     if profile.baseline_exposure_offset:
-        # SRATIONAL, as Adobe's SDK writes and reads it: offsets below 0 are common.
+        # The standard says RATIONAL, which can't hold the offset below 0 that it gives as an example.
         root.set(tags.BASELINE_EXPOSURE_OFFSET, Type.SRATIONAL, profile.baseline_exposure_offset)
     if profile.black_render == "none":
         root.set(tags.DEFAULT_BLACK_RENDER, Type.LONG, 1)
