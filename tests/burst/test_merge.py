@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fotohaus import kernels
 from fotohaus.burst import merge
@@ -286,3 +287,18 @@ def test_real_noise_of_eight_frames(shared, measure):
         moment.append([(star * v * v).sum() / star.sum(), (star * u * u).sum() / star.sum()])
     assert flux[1] / flux[0] == pytest.approx(1, abs=0.05)
     assert max(moment[1]) / min(moment[1]) < 1.2 * max(moment[0]) / min(moment[0])
+
+
+def test_a_strong_subject_before_a_faint_scene_takes_no_frame_along(shared):
+    photos = shared / "truth" / "photos"
+    scene, other = (_linear(photos / name) for name in ("Rob_Bye.jpg", "Jonas_Nilsson_Lee.jpg"))
+    subject = Mover(other, size=(300, 260), velocity=(0, 14), position=(400, 400))
+    burst = simulate_burst(scene, size=(1200, 1600), iso=1600, exposure=0.25, frames=8, seed=3, movers=[subject])
+    report = Report()
+    far = merge([burst.frame(0), burst.frame(6), burst.frame(7)], reference=1, report=report)
+    assert (far.capture.frames, report.warnings) == (3, [])
+
+
+def _linear(path):
+    image = np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
+    return np.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4).astype(np.float32)

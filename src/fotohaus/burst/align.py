@@ -56,9 +56,17 @@ def align(reference: Pyramid, moved: Pyramid, blocks: tuple[int, int]) -> Alignm
 
     blocks : (rows, columns) of quads that the displacement must cover.
     """
+    found = _refine(coarse_motion(reference, moved), reference, moved, blocks)
+    if not found.ok:
+        # A strong subject that walks may have outvoted a faint scene: then the scene itself has hardly moved.
+        found = _refine(Motion.still(reference.sizes[0]), reference, moved, blocks)
+    return found
+
+
+def _refine(motion: Motion, reference: Pyramid, moved: Pyramid, blocks: tuple[int, int]) -> Alignment:
+    """Coarse to fine from a first guess of the global motion."""
     top = len(reference.bands) - 1
     h, w = reference.sizes[0]
-    motion = coarse_motion(reference, moved)
     edge = 0.03 + PERSPECTIVE * float(np.hypot(*motion.coefficients[:2]))
     coarse = 2.0 * 2.0**top
     sigma = np.array([coarse, coarse, coarse, *SHAPE_SIGMA, edge, edge])

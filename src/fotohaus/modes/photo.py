@@ -26,7 +26,7 @@ def merge_files(files: Sequence[PathLike], recipe: Recipe, report: Report) -> Ra
     Raises ReadError for a file that can't be read, MergeError for frames that don't belong together.
     """
     return merge(
-        stream(files, report),
+        stream(files, report, off=recipe.off),
         method=recipe.merge,
         reference=recipe.reference,
         total=len(files),
