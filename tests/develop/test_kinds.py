@@ -26,3 +26,6 @@ def test_what_is_not_applied_is_said() -> None:
     report = Report()
     develop(replace(mosaic(), opcodes_3=(OtherOpcode(77, 0x01030000, 1, b""),)), report=report)
     assert any("not applied: opcode 77" in note for stage in report.stages for note in stage.notes)
+    assert report.warnings == []
+    develop(replace(mosaic(), opcodes_3=(OtherOpcode(77, 0x01030000, 0, b""),)), report=report)
+    assert len(report.warnings) == 1

@@ -137,6 +137,9 @@ def _baseline(raw: RawImage, report: Report) -> float:
 def _note_what_is_left_out(raw: RawImage, report: Report) -> None:
     others = (*raw.opcodes_1, *(o for o in raw.opcodes_2 if not isinstance(o, GainMap)), *raw.opcodes_3)
     names = {f"opcode {o.opcode_id}" if isinstance(o, OtherOpcode) else type(o).__name__ for o in others}
+    needed = sorted({type(o).__name__ for o in others if not o.optional})
+    if needed:
+        report.warn(f"{raw.name}: needs {', '.join(needed)}, which this version does not apply: colours may be off")
     if raw.profile is not None:
         tables = ("look_table", "tone_curve", "gain_table_map", "rgb_tables")
         names |= {f"profile's {name.replace('_', ' ')}" for name in tables if getattr(raw.profile, name) is not None}
