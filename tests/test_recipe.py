@@ -10,6 +10,7 @@ from fotohaus.recipe import STAGES, Recipe
 recipes = st.builds(
     Recipe,
     merge=st.sampled_from(["robust", "mean", "off"]),
+    demosaic=st.sampled_from(["directional", "learned"]),
     reference=st.none() | st.integers(1, 9999),
     ev=st.floats(-10, 10),
     auto_exposure=st.booleans(),

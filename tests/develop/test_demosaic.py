@@ -3,8 +3,10 @@ import pytest
 from PIL import Image
 
 from fotohaus import kernels
-from fotohaus.develop.demosaic import MARGIN, demosaic
+from fotohaus.develop.demosaic import MARGINS, demosaic
 from fotohaus.raw.image import CFA_PATTERNS, Rectangle
+
+MARGIN = MARGINS["directional"]
 
 
 def reference(m, cfa):
@@ -145,3 +147,5 @@ def test_wrong_arguments_are_refused():
         demosaic(mosaic[:1], "RGGB")
     with pytest.raises(ValueError, match="crop"):
         demosaic(mosaic, "RGGB", crop=Rectangle(0, 1, 8, 8))
+    with pytest.raises(ValueError, match="learned"):
+        demosaic(mosaic, "RGGB", method="bilinear")

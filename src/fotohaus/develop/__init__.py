@@ -6,14 +6,17 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fotohaus.develop.demosaic import Method
     from fotohaus.develop.scene import Scene
     from fotohaus.raw.image import RawImage
     from fotohaus.report import Report
 
 
-def develop(raw: RawImage, *, off: Collection[str] = (), report: Report | None = None) -> Scene:
+def develop(
+    raw: RawImage, *, off: Collection[str] = (), demosaic: Method = "directional", report: Report | None = None
+) -> Scene:
     """Develop a raw image to linear light; see `fotohaus.develop.pipeline.develop`."""
     # `import fotohaus` brings this verb, so its machinery is imported when it is first used.
     from fotohaus.develop.pipeline import develop as run
 
-    return run(raw, off=off, report=report)
+    return run(raw, off=off, demosaic=demosaic, report=report)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from fotohaus import kernels
 from fotohaus.develop import uncalibrated
 from fotohaus.develop.color import REC2020_TO_XYZ, CameraColor, camera_to_rec2020
-from fotohaus.develop.demosaic import MARGIN, demosaic
+from fotohaus.develop.demosaic import MARGINS, Method
+from fotohaus.develop.demosaic import demosaic as interpolate
 from fotohaus.develop.geometry import Upright, cfa_of, upright
 from fotohaus.develop.highlights import CLIPPED, LOWEST, reconstruct_highlights, saturation_levels
 from fotohaus.develop.linearize import linearize
@@ -28,10 +29,13 @@ _EXPOSURE_LIMIT = 8.0  # EV; a baseline exposure beyond is a mistake of the file
 _MOSAIC_NOISE = np.array([0.14, 0.50, 0.11])  # luminance variance per variance of R, G and B samples
 
 
-def develop(raw: RawImage, *, off: Collection[str] = (), report: Report | None = None) -> Scene:
+def develop(
+    raw: RawImage, *, off: Collection[str] = (), demosaic: Method = "directional", report: Report | None = None
+) -> Scene:
     """Develop a raw image to linear light.
 
-    off : stages to leave out: "opcodes" (gain maps), "highlights".
+    off : stages to leave out: "opcodes" (gain maps), "highlights". demosaic : the method by which a mosaic becomes RGB,
+    see `fotohaus.develop.demosaic.demosaic`.
 
     Raises ReadError for an image whose colour data can't be used or whose samples are no Bayer mosaic.
     """
@@ -51,7 +55,7 @@ def develop(raw: RawImage, *, off: Collection[str] = (), report: Report | None =
         matrix = color.matrix * _baseline(raw, report)
     if raw.cfa is not None and min(raw.mosaic.shape[:2]) < 2:
         raise ReadError(raw.path, "is too small for a Bayer mosaic")
-    view = upright(raw, MARGIN if raw.cfa else 0)
+    view = upright(raw, MARGINS[demosaic] if raw.cfa else 0)
     with report.stage("shading"):
         shading = Shading(np.ones((1, 1, 4 if raw.cfa else 3), np.float32))
         if "opcodes" not in off:
@@ -60,7 +64,7 @@ def develop(raw: RawImage, *, off: Collection[str] = (), report: Report | None =
     if raw.cfa is None:
         pixels = _develop_linear_raw(raw, view, color, matrix, shading, "highlights" not in off, report)
     else:
-        pixels = _develop_mosaic(raw, raw.cfa, view, color, matrix, shading, "highlights" not in off, report)
+        pixels = _develop_mosaic(raw, raw.cfa, view, color, matrix, shading, "highlights" not in off, demosaic, report)
     noise = None if raw.noise is None else luminance_noise(raw.noise, color.multipliers, matrix, raw.cfa is not None)
     return Scene(pixels, noise, color.white_xy, raw.capture)
 
@@ -73,6 +77,7 @@ def _develop_mosaic(
     matrix: Float64,
     shading: Shading,
     highlights: bool,
+    method: Method,
     report: Report,
 ) -> Float32:
     cfa = cfa_of(view, pattern)
@@ -89,7 +94,8 @@ def _develop_mosaic(
                 clip = (np.maximum(saturation - black, 1.0) * scale).astype(np.float32)
                 linear = reconstruct_highlights(linear, cfa, clip, shading, report)
     with report.stage("demosaic"):
-        return demosaic(linear, cfa, matrix=matrix, crop=view.crop)
+        report.note(f"colours interpolated by the {method} method")
+        return interpolate(linear, cfa, matrix=matrix, crop=view.crop, method=method)
 
 
 def _develop_linear_raw(

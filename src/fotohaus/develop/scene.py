@@ -15,8 +15,8 @@ class Scene:
     """Scene-referred linear light.
 
     pixels : (H, W, 3) float32, linear Rec. 2020 (D65). 1.0 is the raw white level after white balance at baseline
-        exposure; values above 1 are legal. Planes are contiguous in memory (`fotohaus.kernels.empty`), which does not
-        show in the array's shape.
+        exposure; values above 1 are legal. Planes lie one after another in memory (`fotohaus.kernels.empty`), which
+        does not show in the array's shape; rows may lie farther apart than their length.
     noise : (scale, offset) of the luminance noise: variance = scale * Y + offset, Y linear luminance, pixel by pixel
         before any denoising, as measured by the sensor's noise profile; None if unknown.
     white_xy : CIE xy of the light that was taken as white.
