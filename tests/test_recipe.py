@@ -15,6 +15,7 @@ recipes = st.builds(
     ev=st.floats(-10, 10),
     auto_exposure=st.booleans(),
     sharpen=st.floats(0, 1),
+    wb=st.sampled_from(["as-shot", "auto", "shade", "5500,-7.5", "0.3127,0.329", "pick:12,7"]),
     gamut=st.sampled_from(["srgb", "p3"]),
     quality=st.integers(1, 100),
     off=st.lists(st.sampled_from(STAGES)).map(tuple),

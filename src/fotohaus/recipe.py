@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from fotohaus.white_choice import FORMS, parse_white
+
 STAGES = ("opcodes", "highlights", "tone", "sharpen", "dither")
 """Stages that can be switched off. "merge" is chosen by `merge = "off"`."""
 
@@ -25,6 +27,13 @@ def _stages(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return tuple(sorted(set(STAGES if "all" in value else value)))
     return value
+
+
+def _white(value: Any) -> Any:
+    """The normal form of a white balance; Python may give a number of kelvin, as well."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = f"{value:.12g}"
+    return str(parse_white(value)) if isinstance(value, str) else value
 
 
 class Recipe(BaseModel):
@@ -49,6 +58,7 @@ class Recipe(BaseModel):
     ev: float = Field(0.0, ge=-10, le=10, description="Exposure on top of the automatic one, in EV.")
     auto_exposure: bool = Field(True, description="Choose the exposure from the scene; otherwise the camera's stands.")
     sharpen: float = Field(0.5, ge=0, le=1, description="Strength of sharpening.")
+    wb: Annotated[str, BeforeValidator(_white)] = Field("as-shot", description=f"White balance: {FORMS}.")
     gamut: Literal["srgb", "p3"] = Field("p3", description="Colour space of display-referred files.")
     quality: int = Field(92, ge=1, le=100, description="JPEG quality.")
     off: Annotated[tuple[Stage, ...], BeforeValidator(_stages)] = Field(

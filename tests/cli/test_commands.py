@@ -64,6 +64,26 @@ def test_the_recipe_inside_a_photo_makes_it_again(run: Run, frame: Path, tmp_pat
     assert again != other
 
 
+def test_white_balance_is_chosen_and_kept(run: Run, frame: Path, tmp_path: Path) -> None:
+    for name, *options in (
+        ["as-shot.png"],
+        ["warm.png", "--wb", "Shade"],
+        ["cold.png", "--wb", "2850K,0"],
+        ["again.png", "--recipe", "warm.png"],
+    ):
+        done = run("develop", frame, "-o", name, *options)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "warm.png").read_bytes()
+    means = [
+        np.asarray(Image.open(tmp_path / n)).mean((0, 1), dtype=float) for n in ("cold.png", "as-shot.png", "warm.png")
+    ]
+    ratios = [mean[0] / mean[2] for mean in means]
+    assert ratios == sorted(ratios)
+    done = run("develop", frame, "-o", "out.png", "--wb", "pick:99999,3")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "pixels" in done.stderr
+
+
 def test_a_recipe_from_toml_and_options_on_top(run: Run, frame: Path, tmp_path: Path) -> None:
     (tmp_path / "dark.toml").write_text("ev = -1.0\n")
     for name, *options in (["dark.png"], ["lighter.png", "--ev", "0"]):
@@ -166,6 +186,8 @@ def test_a_full_disk_leaves_nothing(run: Run, frame: Path, tmp_path: Path) -> No
         ["develop", "x.dng", "-o", "a.jpg", "--ev", "99"],
         ["develop", "x.dng", "-o", "a.jpg", "--off", "gravity"],
         ["develop", "x.dng", "-o", "a.jpg", "--threads", "-1"],
+        ["develop", "x.dng", "-o", "a.jpg", "--wb", "nonsense"],
+        ["develop", "x.dng", "-o", "a.jpg", "--wb", "100"],
         ["frobnicate"],
     ],
 )

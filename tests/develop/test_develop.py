@@ -114,7 +114,7 @@ def test_report_says_what_was_done(scenes):
     develop(scenes.raw_of(scenes.smooth_scene(40, 40), opcodes_3=(opcode,)), report=report)
     assert {"color", "shading", "linearize", "demosaic"} <= {stage.name for stage in report.stages}
     notes = " ".join(note for stage in report.stages for note in stage.notes)
-    assert "K, gains 2.000, 1.000, 1.613" in notes
+    assert "white at 6503 K, tint +10, gains 2.000, 1.000, 1.613" in notes
     assert "not applied: opcode 1" in notes
 
 

@@ -86,4 +86,4 @@ def _recipe(base: Path | None, chosen: dict[str, Any]) -> Recipe:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).replace("_", "-") if first["loc"] else "recipe"
-        raise typer.BadParameter(first["msg"], param_hint=f"--{name}") from None
+        raise typer.BadParameter(first["msg"].removeprefix("Value error, "), param_hint=f"--{name}") from None

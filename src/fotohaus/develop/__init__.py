@@ -13,10 +13,15 @@ if TYPE_CHECKING:
 
 
 def develop(
-    raw: RawImage, *, off: Collection[str] = (), demosaic: Method = "directional", report: Report | None = None
+    raw: RawImage,
+    *,
+    off: Collection[str] = (),
+    wb: str = "as-shot",
+    demosaic: Method = "directional",
+    report: Report | None = None,
 ) -> Scene:
     """Develop a raw image to linear light; see `fotohaus.develop.pipeline.develop`."""
     # `import fotohaus` brings this verb, so its machinery is imported when it is first used.
     from fotohaus.develop.pipeline import develop as run
 
-    return run(raw, off=off, demosaic=demosaic, report=report)
+    return run(raw, off=off, wb=wb, demosaic=demosaic, report=report)

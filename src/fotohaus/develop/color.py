@@ -16,6 +16,7 @@ from fotohaus.develop.temperature import (
     adaptation,
     correlated_color_temperature,
     rgb_to_xyz,
+    temperature_and_tint,
     xy_to_xyz,
     xyz_to_xy,
 )
@@ -32,13 +33,15 @@ class CameraColor:
     multipliers : (3,) white balance gains for camera R, G, B; the smallest is 1, so that a neutral reaches 1.0 when its
         first channel reaches the raw white level.
     matrix : (3, 3), white-balanced camera values to linear Rec. 2020; neutrals stay as they are (rows sum to 1).
-    white_xy : chromaticity of the light taken as white. temperature : its correlated colour temperature, K.
+    white_xy : chromaticity of the light taken as white. temperature, tint : the same as correlated colour temperature
+        in K and distance from the Planckian locus, in Adobe's units.
     """
 
     multipliers: Float64
     matrix: Float64
     white_xy: XY
     temperature: float
+    tint: float
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ class _Calibrations:
         for step in range(30):
             xyz = _inverse(self.at(white).color, "color matrix") @ neutral
             if not xyz.sum() > 0 or not xyz[1] > 0:
-                raise ValueError("its as-shot neutral is no light at all")
+                raise ValueError("its neutral is no light at all")
             found = xyz_to_xy(xyz)
             if abs(found[0] - white[0]) + abs(found[1] - white[1]) < 1e-7:
                 return found
@@ -153,14 +156,27 @@ def _white(color: ColorCalibration, calibrations: _Calibrations, report: Report)
     return D55
 
 
-def camera_to_rec2020(color: ColorCalibration, report: Report | None = None) -> CameraColor:
+def white_of_neutral(color: ColorCalibration, neutral: Float64) -> XY:
+    """Chromaticity of the light under which a neutral gives these (3,) camera values, all positive.
+
+    Raises ValueError as `camera_to_rec2020` does, and for values that no light gives.
+    """
+    return _Calibrations(color).white_of(np.asarray(neutral, np.float64) / float(np.max(neutral)))
+
+
+def camera_to_rec2020(
+    color: ColorCalibration, report: Report | None = None, *, white_xy: XY | None = None
+) -> CameraColor:
     """White balance and colour matrix for an image, from its calibration (DNG 1.7.1, chapter 6).
+
+    white_xy : chromaticity of the light to take as white; None for the camera's (as shot).
 
     Raises ValueError, with the reason, if a matrix is not finite, can't be inverted, or gives no light for white.
     """
     report = report or Report()
     calibrations = _Calibrations(color)
-    white_xy = _white(color, calibrations, report)
+    if white_xy is None:
+        white_xy = _white(color, calibrations, report)
     matrices = calibrations.at(white_xy)
     response = matrices.color @ xy_to_xyz(white_xy)
     response = np.clip(response / response.max(), 0.001, 1.0)
@@ -176,4 +192,4 @@ def camera_to_rec2020(color: ColorCalibration, report: Report | None = None) -> 
     sums = matrix.sum(axis=1)
     if not (sums > 0).all():
         raise ValueError("its color matrix gives no light for white")
-    return CameraColor(1.0 / response, matrix / sums[:, None], white_xy, correlated_color_temperature(white_xy))
+    return CameraColor(1.0 / response, matrix / sums[:, None], white_xy, *temperature_and_tint(white_xy))

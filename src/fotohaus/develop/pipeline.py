@@ -17,9 +17,11 @@ from fotohaus.develop.highlights import CLIPPED, LOWEST, reconstruct_highlights,
 from fotohaus.develop.linearize import linearize
 from fotohaus.develop.scene import Scene
 from fotohaus.develop.shading import Shading, shading_of
+from fotohaus.develop.white_balance import find_white
 from fotohaus.errors import ReadError
 from fotohaus.raw.image import PLANES, CfaPattern, GainMap, NoiseProfile, OtherOpcode, RawImage
 from fotohaus.report import Report
+from fotohaus.white_choice import parse_white
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -30,31 +32,40 @@ _MOSAIC_NOISE = np.array([0.14, 0.50, 0.11])  # luminance variance per variance 
 
 
 def develop(
-    raw: RawImage, *, off: Collection[str] = (), demosaic: Method = "directional", report: Report | None = None
+    raw: RawImage,
+    *,
+    off: Collection[str] = (),
+    wb: str = "as-shot",
+    demosaic: Method = "directional",
+    report: Report | None = None,
 ) -> Scene:
     """Develop a raw image to linear light.
 
-    off : stages to leave out: "opcodes" (gain maps), "highlights". demosaic : the method by which a mosaic becomes RGB,
-    see `fotohaus.develop.demosaic.demosaic`.
+    off : stages to leave out: "opcodes" (gain maps), "highlights".
+    wb : what to take as white, as in `Recipe.wb`.
+    demosaic : the method by which a mosaic becomes RGB, see `fotohaus.develop.demosaic.demosaic`.
 
-    Raises ReadError for an image whose colour data can't be used or whose samples are no Bayer mosaic.
+    Raises ReadError for an image whose colour data can't be used, whose samples are no Bayer mosaic, or in which no
+    white can be picked where `wb` says; ValueError for a `wb` that means nothing.
     """
+    choice = parse_white(wb)
     report = report or Report()
     raw = raw.quantized()
+    if raw.cfa is not None and min(raw.mosaic.shape[:2]) < 2:
+        raise ReadError(raw.path, "is too small for a Bayer mosaic")
     with report.stage("color"):
         calibration = raw.color
         if uncalibrated.says_nothing(calibration):
             calibration = uncalibrated.guess(raw)
             report.note("the file holds no calibration: colours taken for sRGB's, the picture's medians for grey")
         try:
-            color = camera_to_rec2020(calibration, report)
+            white_xy = find_white(raw, calibration, choice, opcodes="opcodes" not in off, report=report)
+            color = camera_to_rec2020(calibration, report, white_xy=white_xy)
         except (ValueError, np.linalg.LinAlgError) as error:
             raise ReadError(raw.path, str(error)) from error
         gains = ", ".join(f"{m:.3f}" for m in color.multipliers)
-        report.note(f"white at {color.temperature:.0f} K, gains {gains}")
+        report.note(f"white at {color.temperature:.0f} K, tint {round(color.tint):+d}, gains {gains}")
         matrix = color.matrix * _baseline(raw, report)
-    if raw.cfa is not None and min(raw.mosaic.shape[:2]) < 2:
-        raise ReadError(raw.path, "is too small for a Bayer mosaic")
     view = upright(raw, MARGINS[demosaic] if raw.cfa else 0)
     with report.stage("shading"):
         shading = Shading(np.ones((1, 1, 4 if raw.cfa else 3), np.float32))

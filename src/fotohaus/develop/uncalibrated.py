@@ -32,7 +32,8 @@ def guess(raw: RawImage) -> ColorCalibration:
     """
     neutral = _medians(raw)
     neutral = np.clip(neutral / neutral.max(), 1 / _LIMIT, 1)
-    matrix = np.asarray(np.linalg.inv(rgb_to_xyz(_SRGB, D65)), np.float64)
+    # The light that makes those medians grey counts as D65, so that another choice of white has a place to start from.
+    matrix = np.asarray(np.diag(neutral) @ np.linalg.inv(rgb_to_xyz(_SRGB, D65)), np.float64)
     return replace(
         raw.color,
         color_matrix_1=matrix,

@@ -48,7 +48,7 @@ def make_photo(sources: Sequence[PathLike], out: PathLike, recipe: Recipe, repor
     kind = HOLDS[path.suffix.lower()]
     if kind is RawImage:
         return write(raw, path, recipe=recipe, report=report)
-    scene = develop(raw, off=recipe.off, demosaic=recipe.demosaic, report=report)
+    scene = develop(raw, off=recipe.off, wb=recipe.wb, demosaic=recipe.demosaic, report=report)
     del raw
     if kind is Scene:
         return write(scene, path, recipe=recipe, report=report)
