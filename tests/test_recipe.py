@@ -28,7 +28,20 @@ def test_toml_round_trip(recipe: Recipe) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["ev = nan", "ev = 11", "quality = 0", "nonsense = 1", "look = 'x'", "off = ['x']", "= 1", "version = 2"]
+    "text",
+    [
+        "ev = nan",
+        "ev = 11",
+        "quality = 0",
+        "nonsense = 1",
+        "look = 'x'",
+        "off = ['x']",
+        "off = ['tone', 6]",
+        "off = [[]]",
+        "demosaic = 'x'",
+        "= 1",
+        "version = 2",
+    ],
 )
 def test_what_is_no_recipe_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 (tomllib's and pydantic's errors are both ValueErrors)

@@ -24,7 +24,7 @@ def _stages(value: Any) -> Any:
     """Accept "a,b" and "all" as well as a list."""
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(part, str) for part in value):
         return tuple(sorted(set(STAGES if "all" in value else value)))
     return value
 
