@@ -66,9 +66,11 @@ def main() -> None:
     path = DATA / "raw" / CHART["file"]
     raw = read_raw(path)
     balanced = replace(raw, color=replace(raw.color, as_shot_neutral=tuple(CHART["neutral"])))
+    x, y = CHART["centres"][20]
     rows = [
         row("fotohaus, white of the chart", patches(develop(balanced).pixels) @ REC2020_TO_XYZ.T),
         row("LibRaw, white of the chart", patches(libraw(path))),
+        row(f"fotohaus, --wb pick:{x},{y}", patches(develop(raw, wb=f"pick:{x},{y}").pixels) @ REC2020_TO_XYZ.T),
         row("fotohaus, the camera's white", patches(develop(raw).pixels) @ REC2020_TO_XYZ.T),
     ]
     print(table(("delta E 2000", "mean", "mean of colours", "largest", "chroma of mid greys"), rows))
