@@ -4,7 +4,7 @@
 
 Quality: CPSNR in dB over all channels of 8-bit pictures, taken as linear mosaics (as the literature does), 10 pixels of
 border left out; and the same with the pictures turned to linear light before sampling and back to 8 bits of sRGB
-after, as a raw developer has it. The learned method works on a root of linear light: in the first pair of columns the
+after, as a raw developer has it. Our methods work on a root of linear light: in the first pair of columns the
 8-bit values are handed to it so that they are that root. LibRaw's methods run on the same samples, written to a DNG
 with no colour transform.
 """
@@ -64,15 +64,19 @@ def fotohaus(method: Method) -> Callable[[np.ndarray], np.ndarray]:
     return lambda mosaic: demosaic((mosaic / 255).astype(np.float32), "RGGB", method=method) * 255.0
 
 
-def learned_on_codes(mosaic: np.ndarray) -> np.ndarray:
-    value = mosaic / 255
-    light = demosaic((value * (value + 2 * TOE)).astype(np.float32), "RGGB", method="learned")
-    return (np.sqrt(np.maximum(light, 0) + TOE**2) - TOE) * 255.0
+def on_codes(method: Method) -> Callable[[np.ndarray], np.ndarray]:
+    def run(mosaic: np.ndarray) -> np.ndarray:
+        value = mosaic / 255
+        light = demosaic((value * (value + 2 * TOE)).astype(np.float32), "RGGB", method=method)
+        return (np.sqrt(np.maximum(light, 0) + TOE**2) - TOE) * 255.0
+
+    return run
 
 
-LEARNED = "fotohaus, learned"
+DIRECTIONAL, LEARNED = "fotohaus, directional", "fotohaus, learned"
+ON_CODES = {DIRECTIONAL: on_codes("directional"), LEARNED: on_codes("learned")}
 METHODS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "fotohaus, directional": fotohaus("directional"),
+    DIRECTIONAL: fotohaus("directional"),
     LEARNED: fotohaus("learned"),
     "Menon 2007 (colour-demosaicing)": lambda m: menon(m, "RGGB"),
     "Malvar 2004 (colour-demosaicing)": lambda m: malvar(m, "RGGB"),
@@ -106,8 +110,8 @@ def main() -> None:
     ]
     rows: list[list[object]] = []
     for name, method in METHODS.items():
-        on_codes = learned_on_codes if name == LEARNED else method
-        codes = [np.mean([cpsnr(on_codes(mosaic_of(p)), p) for p in pictures]) for pictures in sets]
+        coded = ON_CODES.get(name, method)
+        codes = [np.mean([cpsnr(coded(mosaic_of(p)), p) for p in pictures]) for pictures in sets]
         light = [np.mean([cpsnr(to_codes(method(mosaic_of(to_light(p)))), p) for p in pictures]) for pictures in sets]
         rows.append([name, *(f"{mean:.2f}" for mean in (*codes, *light))])
     print(table(("CPSNR in dB", "Kodak", "McMaster", "Kodak, linear light", "McMaster, linear light"), rows))

@@ -4,9 +4,18 @@ from PIL import Image
 
 from fotohaus import kernels
 from fotohaus.develop.demosaic import MARGINS, demosaic
+from fotohaus.develop.demosaic_learned import TOE
 from fotohaus.raw.image import CFA_PATTERNS, Rectangle
 
 MARGIN = MARGINS["directional"]
+
+
+def encode(v):
+    return np.where(v < 0, v * (0.5 / TOE), np.sqrt(np.maximum(v, 0) + TOE**2) - TOE)
+
+
+def decode(u):
+    return u * (np.maximum(u, 0) + 2 * TOE)
 
 
 def reference(m, cfa):
@@ -55,7 +64,8 @@ def reference(m, cfa):
 @pytest.mark.parametrize("size", [(40, 50), (131, 67), (17, 300)])
 def test_kernel_agrees_with_numpy(cfa, size):
     mosaic = np.random.default_rng(1).random(size).astype(np.float32)
-    np.testing.assert_allclose(demosaic(mosaic, cfa), reference(mosaic, cfa), atol=2e-4)
+    expected = decode(reference(encode(mosaic.astype(np.float64)), cfa))
+    np.testing.assert_allclose(demosaic(mosaic, cfa), expected, atol=3e-4)
 
 
 @pytest.mark.parametrize("size", [(2, 2), (2, 3), (3, 2), (5, 4), (2, 700), (130, 2)])
@@ -108,7 +118,8 @@ def test_quality_on_real_pictures(shared, scenes, folder, least):
     results = []
     for path in sorted((shared / "truth" / folder).iterdir()):
         truth = np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
-        got = demosaic(scenes.mosaic_of(truth, "RGGB"), "RGGB")
+        # The literature interpolates the pictures' codes: here these are what the method makes of linear light.
+        got = encode(demosaic(scenes.mosaic_of(decode(truth), "RGGB"), "RGGB"))
         results.append(psnr(np.clip(np.round(got * 255), 0, 255) / 255, truth, 10))
     assert np.mean(results) > least
 

@@ -61,6 +61,7 @@ def demosaic(
         top=crop.top,
         red_x=red_x,
         red_y=red_y,
+        toe=demosaic_learned.TOE,
         rgb=rgb,
     )
     return rgb

@@ -86,3 +86,13 @@ def unclip(first, second, saturation_1, saturation_2, offset, ceiling, is_green)
     estimate = estimate + clipping(low) * (ceiling - estimate)
     # Red and blue both above green is magenta, which no sky or skin is: at most as bright as a green that is known.
     return hl.min(estimate, hl.select(is_green, 1e9, first + 1e9 * clipping(saturation_1)))
+
+
+def encode(v, toe):
+    """A root of linear light, sqrt(v + toe^2) - toe, in which noise is even; a straight line below 0."""
+    return hl.select(v < 0, v * (0.5 / toe), hl.sqrt(hl.max(v, 0) + toe * toe) - toe)
+
+
+def decode(u, toe):
+    """Linear light of what `encode` made."""
+    return u * (hl.max(u, 0) + 2 * toe)

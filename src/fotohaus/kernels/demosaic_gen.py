@@ -3,7 +3,7 @@
 import halide as hl
 
 from fotohaus.kernels.common import c, x, y
-from fotohaus.kernels.common_raw import total
+from fotohaus.kernels.common_raw import decode, encode, total
 
 # Changes of the colour difference below this (in units of the white level) say nothing about direction.
 FLAT = 3e-5
@@ -18,7 +18,8 @@ class Demosaic:
     """Gradient-based threshold-free interpolation (Pekkucuksen and Altunbasak 2010), weighted for chroma as well.
 
     `left`, `top`: the output's first pixel in the mosaic. `red_x`, `red_y`: a red site of the mosaic.
-    `matrix[i, o]` is the weight of channel i of (R, G, B) in channel o of the output.
+    `matrix[i, o]` is the weight of channel i of (R, G, B) in channel o of the output. `toe`: the interpolation works on
+    sqrt(v + toe^2) - toe: in linear light, the bright side of an edge would outvote the dark one.
     """
 
     mosaic = hl.InputBuffer(hl.Float(32), 2)
@@ -27,6 +28,7 @@ class Demosaic:
     top = hl.InputScalar(hl.Int(32))
     red_x = hl.InputScalar(hl.Int(32))
     red_y = hl.InputScalar(hl.Int(32))
+    toe = hl.InputScalar(hl.Float(32))
     rgb = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
@@ -34,7 +36,7 @@ class Demosaic:
         inside = [(0, g.mosaic.dim(0).extent()), (0, g.mosaic.dim(1).extent())]
         mirrored = hl.BoundaryConditions.mirror_interior(g.mosaic, inside)
         m = hl.Func("m")
-        m[x, y] = mirrored[x + g.left, y + g.top]
+        m[x, y] = encode(mirrored[x + g.left, y + g.top], g.toe)
         column, row = x + g.left + g.red_x, y + g.top + g.red_y
         green = ((column + row) & 1) == 1
 
@@ -90,7 +92,7 @@ class Demosaic:
             hl.select(green, m[x, y], interpolated),
             hl.select(red_row, across, along),
         )
-        g.rgb[x, y, c] = total([g.matrix[i, c] * pixel[x, y][i] for i in range(3)])
+        g.rgb[x, y, c] = total([g.matrix[i, c] * decode(pixel[x, y][i], g.toe) for i in range(3)])
 
         xo, yo, xi, yi = hl.Var("xo"), hl.Var("yo"), hl.Var("xi"), hl.Var("yi")
         # A strip never reaches below the picture: with that known, each row is computed once and kept while needed.

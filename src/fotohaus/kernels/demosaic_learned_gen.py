@@ -4,7 +4,7 @@ import halide as hl
 from halide import f32
 
 from fotohaus.kernels.common import c, x
-from fotohaus.kernels.common_raw import total
+from fotohaus.kernels.common_raw import decode, encode, total
 
 CHANNELS, BLOCKS, GATES = 24, 4, 2  # as tools/train_demosaic.py has them
 FLOOR = 0.002  # activity that counts as flat, of the encoded white level
@@ -39,14 +39,8 @@ class DemosaicLearned:
         inside = [(0, g.mosaic.dim(0).extent()), (0, g.mosaic.dim(1).extent())]
         mirrored = hl.BoundaryConditions.mirror_interior(g.mosaic, inside)
 
-        def encode(v):
-            return hl.select(v < 0, v * (0.5 / g.toe), hl.sqrt(hl.max(v, 0) + g.toe * g.toe) - g.toe)
-
-        def decode(u):
-            return u * (hl.max(u, 0) + 2 * g.toe)
-
         planes = hl.Func("planes")  # red, green of the red row, green of the blue row, blue
-        planes[q, r, p] = encode(mirrored[2 * q + (p & 1) + g.left, 2 * r + (p >> 1) + g.top])
+        planes[q, r, p] = encode(mirrored[2 * q + (p & 1) + g.left, 2 * r + (p >> 1) + g.top], g.toe)
 
         products = []
 
@@ -114,7 +108,7 @@ class DemosaicLearned:
         ])  # fmt: skip
         pixel = hl.Func("pixel")
         first, second = (f32(cell[x // 2, r, 2 * j + i + 4 * c]) for i in range(2))
-        pixel[x, r, j, c] = decode(hl.select(x % 2 == 0, first, second))
+        pixel[x, r, j, c] = decode(hl.select(x % 2 == 0, first, second), g.toe)
         g.rgb[x, j, r, c] = total([g.matrix[i, c] * pixel[x, r, j, i] for i in range(3)])
 
         # Each layer keeps, in the second-level cache, the few rows of a task that the next one still needs.
