@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fotohaus.develop.color import REC2020_TO_XYZ
 from fotohaus.develop.geometry import orient
+from fotohaus.develop.scene import Scene
 from fotohaus.raw.image import CfaPattern, ColorCalibration, RawImage, Rectangle
 
 # XYZ (D65) to linear sRGB and a camera that mixes channels a little; green is twice as sensitive as red.
@@ -18,6 +22,8 @@ MIX = np.array([[0.62, 0.32, 0.06], [0.18, 0.72, 0.10], [0.04, 0.28, 0.68]])
 NEUTRAL = np.array([0.5, 1.0, 0.62])
 CAMERA = ColorCalibration(color_matrix_1=np.diag(NEUTRAL) @ MIX @ SRGB_FROM_XYZ, as_shot_neutral=tuple(NEUTRAL))
 BLACK, WHITE = 256, 4095
+
+CHART = json.loads((Path(__file__).parent / "colorchecker.json").read_text())
 
 # EXIF orientation that undoes each.
 UNDO = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
@@ -70,3 +76,22 @@ def smooth_scene(height: int = 96, width: int = 128, seed: int = 1) -> NDArray[n
 @pytest.fixture(scope="session")
 def scenes() -> ModuleType:
     return sys.modules[__name__]
+
+
+def chart_error(scene: Scene) -> tuple[float, float]:
+    """Mean delta E 2000 of the Canon chart's 24 patches, exposure normalised, and the largest chroma of its greys."""
+    import colour
+
+    half = CHART["half_size"]
+    patches = np.array(
+        [scene.pixels[y - half : y + half, x - half : x + half].mean((0, 1)) for x, y in CHART["centres"]]
+    )
+    reference = colour.CCS_COLOURCHECKERS["ColorChecker24 - After November 2014"]
+    expected = colour.xyY_to_XYZ(np.array(list(reference.data.values())))
+    adapt = colour.adaptation.matrix_chromatic_adaptation_VonKries(
+        colour.xy_to_XYZ((0.3127, 0.3290)), colour.xy_to_XYZ(reference.illuminant), transform="Bradford"
+    )
+    got = patches @ REC2020_TO_XYZ.T @ adapt.T
+    got *= expected[18:23, 1].sum() / got[18:23, 1].sum()
+    lab, lab_expected = (colour.XYZ_to_Lab(xyz, reference.illuminant) for xyz in (got, expected))
+    return colour.delta_E(lab_expected, lab, method="CIE 2000").mean(), np.hypot(*lab[19:22, 1:].T).max()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fotohaus.develop import develop
-from fotohaus.develop.color import REC2020_TO_XYZ, camera_to_rec2020, white_of_neutral
+from fotohaus.develop.color import camera_to_rec2020, white_of_neutral
 from fotohaus.develop.temperature import temperature_and_tint, temperature_to_xy
 from fotohaus.develop.white_balance import find_white
 from fotohaus.errors import ReadError
@@ -231,27 +231,9 @@ def test_where_no_white_can_be_picked(scenes, x, y, reason):
     assert "\n" not in str(refused.value)
 
 
-def chart_error(scene):
-    import colour
-
-    half = CHART["half_size"]
-    patches = np.array(
-        [scene.pixels[y - half : y + half, x - half : x + half].mean((0, 1)) for x, y in CHART["centres"]]
-    )
-    reference = colour.CCS_COLOURCHECKERS["ColorChecker24 - After November 2014"]
-    expected = colour.xyY_to_XYZ(np.array(list(reference.data.values())))
-    adapt = colour.adaptation.matrix_chromatic_adaptation_VonKries(
-        colour.xy_to_XYZ((0.3127, 0.3290)), colour.xy_to_XYZ(reference.illuminant), transform="Bradford"
-    )
-    got = patches @ REC2020_TO_XYZ.T @ adapt.T
-    got *= expected[18:23, 1].sum() / got[18:23, 1].sum()
-    lab, lab_expected = (colour.XYZ_to_Lab(xyz, reference.illuminant) for xyz in (got, expected))
-    return colour.delta_E(lab_expected, lab, method="CIE 2000").mean(), np.hypot(*lab[19:22, 1:].T).max()
-
-
-def test_pick_on_the_grey_of_a_real_chart(shared):
-    x, y = CHART["centres"][20]
-    error, grey = chart_error(develop(read_raw(shared / "raw" / CHART["file"]), wb=f"pick:{x},{y}"))
+def test_pick_on_the_grey_of_a_real_chart(shared, scenes):
+    x, y = scenes.CHART["centres"][20]
+    error, grey = scenes.chart_error(develop(read_raw(shared / "raw" / CHART["file"]), wb=f"pick:{x},{y}"))
     assert error <= 5
     assert grey < 4.5
 
