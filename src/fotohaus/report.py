@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,17 +24,30 @@ class StageRecord:
 
 
 class Report:
-    """Collects what the stages say; subclasses show it. Every stage takes one and works without."""
+    """Collects what the stages say; subclasses show it. Every stage takes one and works without.
+
+    Stages that run in other threads count as parts of the stage that is open where the report was made; their times
+    add up, over all threads.
+    """
 
     def __init__(self) -> None:
         self.stages: list[StageRecord] = []
         self.warnings: list[str] = []
         self._open: list[StageRecord] = []
+        self._thread = threading.get_ident()
+        self._elsewhere = threading.Lock()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time the enclosed work under `name`; stages may nest."""
         record = StageRecord(name)
+        if threading.get_ident() != self._thread:
+            start = time.perf_counter()
+            yield
+            record.seconds = time.perf_counter() - start
+            with self._elsewhere:
+                _add(self._open[-1].parts if self._open else self.stages, record)
+            return
         self._open.append(record)
         self.began(record)
         start = time.perf_counter()
@@ -49,7 +63,7 @@ class Report:
             self.ended(record)
 
     def note(self, text: str) -> None:
-        """Say what the running stage decided."""
+        """Say what the running stage decided; not from another thread than the report's."""
         if self._open:
             self._open[-1].notes.append(text)
 

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import fotohaus as fh
+
 SAMPLE = Path(__file__).resolve().parents[2] / "src" / "fotohaus" / "sample"
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -62,6 +64,15 @@ def test_the_recipe_inside_a_photo_makes_it_again(run: Run, frame: Path, tmp_pat
     again, direct, other = ((tmp_path / n).read_bytes() for n in ("again.png", "direct.png", "other.png"))
     assert again == direct
     assert again != other
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "photo.png"])
+def test_python_makes_the_same_file(run: Run, frame: Path, tmp_path: Path, name: str) -> None:
+    """The command makes strips that are never put together; the nouns of Python are whole."""
+    assert run("develop", frame, "-o", tmp_path / name).returncode == 0
+    (raw,) = fh.read([frame])
+    fh.write(fh.render(fh.develop(fh.merge([raw]))), tmp_path / f"python-{name}")
+    assert (tmp_path / name).read_bytes() == (tmp_path / f"python-{name}").read_bytes()
 
 
 def test_white_balance_is_chosen_and_kept(run: Run, frame: Path, tmp_path: Path) -> None:

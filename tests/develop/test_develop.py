@@ -108,7 +108,9 @@ def test_report_says_what_was_done(scenes):
     report = Report()
     opcode = OtherOpcode(1, 0x01030000, 0, b"")
     develop(scenes.raw_of(scenes.smooth_scene(40, 40), opcodes_3=(opcode,)), report=report)
-    assert {"color", "shading", "linearize", "demosaic"} <= {stage.name for stage in report.stages}
+    assert {"color", "shading", "scene"} <= {stage.name for stage in report.stages}
+    parts = next(stage.parts for stage in report.stages if stage.name == "scene")
+    assert {"linearize", "demosaic"} <= {part.name for part in parts}
     notes = " ".join(note for stage in report.stages for note in stage.notes)
     assert "white at 6503 K, tint +10, gains 2.000, 1.000, 1.613" in notes
     assert "not applied: opcode 1" in notes

@@ -18,6 +18,9 @@ CLIPPED = 0.985
 LOWEST = 0.85
 """Nothing below this fraction of the white level is taken for saturation."""
 
+HIGHLIGHTS_MARGIN = 4
+"""Rows around a sample that have a say in its estimate, rounded up to the CFA's period."""
+
 _BIN, _BINS = 1 / 2000, 340  # of the white level: the histogram that is searched, up to 1.02
 _SAMPLES = 1 << 18  # per channel, for the histogram
 _BLOCKS = 1 << 17  # CFA tiles looked at to measure the borders of clipped areas
@@ -91,21 +94,25 @@ def _plateau(samples: Float32, others: Float32) -> float | None:
     return float(middle) if middle > LOWEST and high - low < 0.03 and bright - dark > 0.1 else None
 
 
-def clipped_border_offset(linear: Float32, cfa: CfaPattern, clip: Float32, shading: Shading) -> Float32:
+def clipped_border_offset(
+    samples: NDArray[np.uint16], cfa: CfaPattern, black: ArrayLike, scale: ArrayLike, clip: Float32, shading: Shading
+) -> Float32:
     """What each of R, G, B differs by from the other two colours' mean along the borders of clipped areas: (3,).
 
-    Measured on a subsample of the CFA's tiles, where none of them is clipped; zero where there is too little to see.
+    samples : (H, W) raw values; the rest as in `linearize` and `reconstruct_highlights`. Measured on a subsample of the
+    CFA's tiles, where none of them is clipped; zero where there is too little to see.
     """
-    height, width = linear.shape[0] // 2 * 2, linear.shape[1] // 2 * 2
+    black, scale = np.asarray(black, np.float32), np.asarray(scale, np.float32)
+    height, width = samples.shape[0] // 2 * 2, samples.shape[1] // 2 * 2
     step = 2 * max(1, int(np.ceil((height * width / 4 / _BLOCKS) ** 0.5)))
     rows, columns = np.arange(0, height, step), np.arange(0, width, step)
     values, clipped = np.zeros((3, rows.size, columns.size), np.float32), np.zeros((rows.size, columns.size), bool)
     bright = np.ones_like(clipped)
     for position, name in enumerate(cfa):
         i, j = divmod(position, 2)
-        value = linear[i:height:step, j:width:step]
-        level = clip[i, j] * shading.sample(rows + i, columns + j, position)
-        saturation = value / np.maximum(level, np.float32(1e-6))
+        gain = shading.sample(rows + i, columns + j, position)
+        value = (samples[i:height:step, j:width:step] - black[i, j]) * scale[i, j] * gain
+        saturation = value / np.maximum(clip[i, j] * gain, np.float32(1e-6))
         clipped |= saturation >= CLIPPED
         bright &= saturation > 0.1
         values[PLANES.index(name)] += np.maximum(value, 0) * (0.5 if name == "G" else 1.0)
@@ -133,18 +140,21 @@ def _border_offset(values: Float32, clipped: NDArray[np.bool_], bright: NDArray[
 
 
 def reconstruct_highlights(
-    linear: Float32, cfa: CfaPattern, clip: Float32, shading: Shading | None = None, report: Report | None = None
+    linear: Float32,
+    cfa: CfaPattern,
+    clip: Float32,
+    shading: Shading | None = None,
+    *,
+    offset: ArrayLike = (0.0, 0.0, 0.0),
 ) -> Float32:
     """Replace clipped samples of a white-balanced mosaic by estimates: (H, W) float32 to the same.
 
     clip : (2, 2), the level of `linear` at which each position of the CFA saturates where the lens-shading gain is 1;
-    the level at a sample is that times its gain. The estimate comes from the sample's 3 x 3 neighbours of the other
-    two colours, and turns to neutral white, at the highest clip level, where they clip too. It is never below the
-    sample. After "inpaint opposed" (I. Martins, H. Schaefer; darktable 4.2).
+    the level at a sample is that times its gain. offset : what `clipped_border_offset` found. The estimate comes from
+    the sample's 3 x 3 neighbours of the other two colours, and turns to neutral white, at the highest clip level, where
+    they clip too. It is never below the sample. After "inpaint opposed" (I. Martins, H. Schaefer; darktable 4.2).
     """
-    shading = shading or Shading()
-    offset = clipped_border_offset(linear, cfa, clip, shading)
-    (report or Report()).note("clipped highlights rebuilt, colour offset " + ", ".join(f"{v:+.3f}" for v in offset))
+    offset = np.asarray(offset, np.float32)
     rebuilt = np.empty(linear.shape, np.float32)
     kernels.call(
         "reconstruct_highlights",
@@ -153,6 +163,6 @@ def reconstruct_highlights(
         offset=np.array([offset[PLANES.index(name)] for name in cfa], np.float32).reshape(2, 2),
         green=cfa.index("G") & 1,
         rebuilt=rebuilt,
-        **shading.arguments,
+        **(shading or Shading()).arguments,
     )
     return rebuilt

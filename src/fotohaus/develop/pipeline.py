@@ -7,23 +7,19 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from fotohaus import kernels
 from fotohaus.develop import uncalibrated
-from fotohaus.develop.color import REC2020_TO_XYZ, CameraColor, camera_to_rec2020
-from fotohaus.develop.demosaic import MARGINS, Method
-from fotohaus.develop.demosaic import demosaic as interpolate
-from fotohaus.develop.geometry import Upright, cfa_of, upright
-from fotohaus.develop.highlights import CLIPPED, LOWEST, reconstruct_highlights, saturation_levels
-from fotohaus.develop.linearize import linearize
+from fotohaus.develop.color import REC2020_TO_XYZ, camera_to_rec2020
+from fotohaus.develop.demosaic import Method
+from fotohaus.develop.development import Development
+from fotohaus.develop.linear_rows import LinearRows, linear_rows
+from fotohaus.develop.mosaic_rows import MosaicRows, mosaic_rows
 from fotohaus.develop.scene import Scene
-from fotohaus.develop.shading import Shading, shading_of
 from fotohaus.develop.white_balance import find_white
 from fotohaus.errors import ReadError
-from fotohaus.raw.image import PLANES, CfaPattern, GainMap, NoiseProfile, OtherOpcode, RawImage
+from fotohaus.raw.image import GainMap, NoiseProfile, OtherOpcode, RawImage
 from fotohaus.report import Report
 from fotohaus.white_choice import parse_white
 
-Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 _EXPOSURE_LIMIT = 8.0  # EV; a baseline exposure beyond is a mistake of the file
@@ -39,7 +35,22 @@ def develop(
     demosaic: Method = "directional",
     report: Report | None = None,
 ) -> Scene:
-    """Develop a raw image to linear light.
+    """Develop a raw image to linear light; the choices are those of `prepare`."""
+    report = report or Report()
+    development = prepare(raw, off=off, wb=wb, demosaic=demosaic, report=report)
+    with report.stage("scene"):
+        return development.scene()
+
+
+def prepare(
+    raw: RawImage,
+    *,
+    off: Collection[str] = (),
+    wb: str = "as-shot",
+    demosaic: Method = "directional",
+    report: Report | None = None,
+) -> Development:
+    """Take every decision that needs the whole of a raw image, so that its scene can be made in strips.
 
     off : stages to leave out: "opcodes" (gain maps), "highlights".
     wb : what to take as white, as in `Recipe.wb`.
@@ -64,80 +75,22 @@ def develop(
         except (ValueError, np.linalg.LinAlgError) as error:
             raise ReadError(raw.path, str(error)) from error
         gains = ", ".join(f"{m:.3f}" for m in color.multipliers)
+        if raw.cfa is not None:
+            report.note(f"colours interpolated by the {demosaic} method")
         report.note(f"white at {color.temperature:.0f} K, tint {round(color.tint):+d}, gains {gains}")
         matrix = color.matrix * _baseline(raw, report)
-    view = upright(raw, MARGINS[demosaic] if raw.cfa else 0)
-    with report.stage("shading"):
-        shading = Shading(np.ones((1, 1, 4 if raw.cfa else 3), np.float32))
-        if "opcodes" not in off:
-            shading = shading_of(raw, view, report)
+        shade, highlights = "opcodes" not in off, "highlights" not in off
+        if shade:
             _note_what_is_left_out(raw, report)
+    source: MosaicRows | LinearRows
     if raw.cfa is None:
-        pixels = _develop_linear_raw(raw, view, color, matrix, shading, "highlights" not in off, report)
+        source = linear_rows(raw, color.multipliers, shade=shade, highlights=highlights, report=report)
     else:
-        pixels = _develop_mosaic(raw, raw.cfa, view, color, matrix, shading, "highlights" not in off, demosaic, report)
-    noise = None if raw.noise is None else luminance_noise(raw.noise, color.multipliers, matrix, raw.cfa is not None)
-    return Scene(pixels, noise, color.white_xy, raw.capture)
-
-
-def _develop_mosaic(
-    raw: RawImage,
-    pattern: CfaPattern,
-    view: Upright,
-    color: CameraColor,
-    matrix: Float64,
-    shading: Shading,
-    highlights: bool,
-    method: Method,
-    report: Report,
-) -> Float32:
-    cfa = cfa_of(view, pattern)
-    black, white = (view.at_positions(level).astype(np.float64) for level in (raw.black, raw.white))
-    balance = np.array([color.multipliers[PLANES.index(name)] for name in cfa]).reshape(2, 2)
-    scale = balance / np.maximum(white - black, 1.0)
-    with report.stage("linearize"):
-        linear = linearize(view.samples, black.astype(np.float32), scale.astype(np.float32), shading)
-    if highlights and view.samples.max() >= (black + LOWEST * (white - black)).min():
-        with report.stage("highlights"):
-            saturation = view.at_positions(saturation_levels(raw, color.multipliers, report))
-            lowest = (CLIPPED * (saturation - black) + black).min()
-            if view.samples.max() >= lowest:
-                clip = (np.maximum(saturation - black, 1.0) * scale).astype(np.float32)
-                linear = reconstruct_highlights(linear, cfa, clip, shading, report)
-    with report.stage("demosaic"):
-        report.note(f"colours interpolated by the {method} method")
-        return interpolate(linear, cfa, matrix=matrix, crop=view.crop, method=method)
-
-
-def _develop_linear_raw(
-    raw: RawImage,
-    view: Upright,
-    color: CameraColor,
-    matrix: Float64,
-    shading: Shading,
-    highlights: bool,
-    report: Report,
-) -> Float32:
-    with report.stage("linearize"):
-        black, white = raw.black[0].astype(np.float64), raw.white[0].astype(np.float64)
-        scale = color.multipliers / np.maximum(white - black, 1.0)
-        clip = np.full(3, 1e9)
-        if highlights:
-            clip = np.maximum(saturation_levels(raw, color.multipliers, report)[0] - black, 1.0) * scale
-        height, width = view.samples.shape[:2]
-        rgb = kernels.empty((height, width, 3))
-        kernels.call(
-            "develop_linear_raw",
-            mosaic=view.samples,
-            black=black.astype(np.float32),
-            scale=scale.astype(np.float32),
-            clip=clip.astype(np.float32),
-            offset=np.zeros(3, np.float32),
-            matrix=np.ascontiguousarray(matrix, np.float32),
-            rgb=rgb,
-            **shading.arguments,
+        source = mosaic_rows(
+            raw, raw.cfa, color.multipliers, method=demosaic, shade=shade, highlights=highlights, report=report
         )
-    return rgb
+    noise = None if raw.noise is None else luminance_noise(raw.noise, color.multipliers, matrix, raw.cfa is not None)
+    return Development(source, matrix, noise, color.white_xy, raw.capture)
 
 
 def _baseline(raw: RawImage, report: Report) -> float:

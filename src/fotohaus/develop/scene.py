@@ -20,9 +20,22 @@ class Scene:
     noise : (scale, offset) of the luminance noise: variance = scale * Y + offset, Y linear luminance, pixel by pixel
         before any denoising, as measured by the sensor's noise profile; None if unknown.
     white_xy : CIE xy of the light that was taken as white.
+    overview : (h, w, 3) float32, the scene in small, for who needs all of it at once: to meter it, say. None: the
+        pixels tell. It shows the sensor's own samples, as they were before a lens correction or a denoising.
     """
 
     pixels: NDArray[np.float32]
     noise: tuple[float, float] | None = None
     white_xy: tuple[float, float] | None = None
     capture: CaptureInfo = field(default_factory=CaptureInfo)
+    overview: NDArray[np.float32] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        height, width = self.pixels.shape[:2]
+        return height, width
+
+    def rows(self, top: int, bottom: int) -> NDArray[np.float32]:
+        """Rows of the pixels, from `top` to before `bottom`."""
+        return self.pixels[top:bottom]

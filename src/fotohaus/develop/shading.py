@@ -34,6 +34,10 @@ class Shading:
     origin: tuple[float, float] = (0.0, 0.0)
     step: tuple[float, float] = (0.0, 0.0)
 
+    def below(self, top: int) -> Shading:
+        """The same gains for the part of the array that begins at row `top`."""
+        return Shading(self.grid, (self.origin[0], self.origin[1] + top * self.step[1]), self.step)
+
     @property
     def arguments(self) -> dict[str, object]:
         """The gains as arguments of a kernel."""

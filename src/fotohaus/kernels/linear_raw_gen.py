@@ -49,7 +49,7 @@ class DevelopLinearRaw:
         g.rgb.bound(c, 0, 3).split(y, yo, y, 64, hl.TailStrategy.GuardWithIf)
         g.rgb.split(x, xo, xi, 64, hl.TailStrategy.GuardWithIf).reorder(xi, c, y, xo, yo)
         g.rgb.vectorize(xi, 8, hl.TailStrategy.GuardWithIf).unroll(c).parallel(yo)
-        pixel.compute_at(g.rgb, y).vectorize(x, 8)
+        pixel.compute_at(g.rgb, y).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
         gains.row.compute_at(g.rgb, y)
 
 

@@ -18,16 +18,20 @@ def mixed(h):
 
 @hl.generator(name="quantize")
 class Quantize:
-    """out = round(samples / 257 + dither * noise); exact black and white stay as they are. Both interleaved."""
+    """out = round(samples / 257 + dither * noise); exact black and white stay as they are. Both interleaved.
+
+    `top` : the row of the picture that is the samples' first.
+    """
 
     samples = hl.InputBuffer(hl.UInt(16), 3)
+    top = hl.InputScalar(hl.Int(32))
     dither = hl.InputScalar(hl.Int(32))  # 1 or 0
     out = hl.OutputBuffer(hl.UInt(8), 3)
 
     def generate(self):
         g = self
         first, second = hl.Func("first"), hl.Func("second")
-        first[x, y] = mixed(hl.u32(x) * hl.u32(0x9E3779B1) ^ hl.u32(y) * hl.u32(0x85EBCA77))
+        first[x, y] = mixed(hl.u32(x) * hl.u32(0x9E3779B1) ^ hl.u32(y + g.top) * hl.u32(0x85EBCA77))
         second[x, y] = mixed(first[x, y] + hl.u32(0x9E3779B9))
 
         def uniform(seed):

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fotohaus.burst import merge
-from fotohaus.develop import develop
+from fotohaus.develop.pipeline import prepare
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import WriteError
 from fotohaus.output import HOLDS, check_target, write
 from fotohaus.raw import expand_sources, stream
 from fotohaus.raw.image import RawImage
 from fotohaus.recipe import Recipe
-from fotohaus.render import render
+from fotohaus.render.pipeline import Rendering
 from fotohaus.report import Report
 
 PathLike = str | os.PathLike[str]
@@ -48,13 +48,12 @@ def make_photo(sources: Sequence[PathLike], out: PathLike, recipe: Recipe, repor
     kind = HOLDS[path.suffix.lower()]
     if kind is RawImage:
         return write(raw, path, recipe=recipe, report=report)
-    scene = develop(raw, off=recipe.off, wb=recipe.wb, demosaic=recipe.demosaic, report=report)
-    del raw
+    development = prepare(raw, off=recipe.off, wb=recipe.wb, demosaic=recipe.demosaic, report=report)
     if kind is Scene:
+        with report.stage("scene"):
+            scene = development.scene()
         return write(scene, path, recipe=recipe, report=report)
-    picture = render(scene, recipe, report=report)
-    del scene
-    return write(picture, path, recipe=recipe, report=report)
+    return write(Rendering(development, recipe, report), path, recipe=recipe, report=report)
 
 
 def check_output(out: PathLike, sources: Sequence[PathLike]) -> Path:

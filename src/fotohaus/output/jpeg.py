@@ -2,54 +2,75 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
 from fotohaus.errors import WriteError
 from fotohaus.output import icc
-from fotohaus.render.picture import Picture
+from fotohaus.output.jpeg_stream import join, segment
+from fotohaus.render.picture import Rendition
+from fotohaus.report import Report
+from fotohaus.strips import STRIP, in_threads, strips
 
 _MAX_SIDE = 65500  # libjpeg's limit
 _FULL_CHROMA = 90
 
 
-def quantize(pixels: NDArray[np.uint16], *, dither: bool = True) -> NDArray[np.uint8]:
+def quantize(pixels: NDArray[np.uint16], *, dither: bool = True, top: int = 0) -> NDArray[np.uint8]:
     """16-bit samples to 8 bits: (H, W, 3) uint16 to (H, W, 3) uint8.
 
     dither : add noise of at most one output step, mostly of high frequency, so that gradients do not band. The noise
-        is a function of the position; exact black and white get none.
+        is a function of the position; exact black and white get none. top : the picture's row that is the first here.
     """
     out = np.empty(pixels.shape, np.uint8)
-    kernels.call("quantize", samples=np.ascontiguousarray(pixels), dither=int(dither), out=out)
+    kernels.call("quantize", samples=np.ascontiguousarray(pixels), top=top, dither=int(dither), out=out)
     return out
 
 
-def encode_jpeg(picture: Picture, *, quality: int = 92, dither: bool = True, exif: bytes, xmp: bytes) -> bytes:
-    """The JPEG file of a picture.
+def encode_jpeg(
+    picture: Rendition,
+    *,
+    quality: int = 92,
+    dither: bool = True,
+    exif: bytes,
+    xmp: bytes,
+    report: Report | None = None,
+) -> list[bytes]:
+    """The JPEG file of a picture, in pieces; strips of it are made and coded at the same time.
 
     quality : 1..100, libjpeg's scale. From 90 on, colour keeps its full resolution (4:4:4); below, half (4:2:0).
     exif, xmp : what `fotohaus.raw.exif.encode_exif` and `fotohaus.output.xmp.packet` make.
 
     Raises WriteError for a side above 65500 px.
     """
-    from PIL import Image
-
-    height, width = picture.pixels.shape[:2]
+    report = report or Report()
+    height, width = picture.shape
     if max(height, width) > _MAX_SIDE:
         raise WriteError(None, f"a JPEG can't be larger than {_MAX_SIDE} pixels a side, this is {width} x {height}")
-    image = Image.fromarray(quantize(picture.pixels, dither=dither))
-    out = io.BytesIO()
-    image.save(
-        out,
-        "JPEG",
-        quality=quality,
-        subsampling="4:4:4" if quality >= _FULL_CHROMA else "4:2:0",
-        dpi=(72, 72),  # as the EXIF block says
-        icc_profile=icc.profile(picture.gamut),
-        exif=b"Exif\0\0" + exif,
-        xmp=xmp,
-    )
-    return out.getvalue()
+    sampling = "444" if quality >= _FULL_CHROMA else "420"
+
+    def encode(strip: tuple[int, int]) -> bytes:
+        from imagecodecs import jpeg8_encode
+
+        rows = picture.rows(*strip)
+        with report.stage("encode"):
+            eight = quantize(rows, dither=dither, top=strip[0])
+            return bytes(jpeg8_encode(eight, level=quality, subsampling=sampling))
+
+    # A restart interval counts at most 65535 coded blocks, of 8 or 16 rows and columns.
+    block = 8 if sampling == "444" else 16
+    across = -(-width // block)
+    rows = min(STRIP, 65535 // across * block)
+    parts = strips(height, rows)
+    coded = []
+    for strip in in_threads(encode, parts):
+        coded.append(strip)
+        report.progress(len(coded), len(parts))
+    extra = [
+        segment(0xE0, b"JFIF\0\1\2\1\0\x48\0\x48\0\0"),  # 72 dpi, as the EXIF block says
+        segment(0xE1, b"Exif\0\0" + exif),
+        segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + xmp),
+        segment(0xE2, b"ICC_PROFILE\0\1\1" + icc.profile(picture.gamut)),
+    ]
+    return join(coded, height, across * (rows // block), extra)

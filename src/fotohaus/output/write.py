@@ -18,6 +18,7 @@ from fotohaus.raw.exif import SRGB, UNCALIBRATED, encode_exif
 from fotohaus.raw.image import RawImage
 from fotohaus.recipe import Recipe
 from fotohaus.render.picture import Picture
+from fotohaus.render.pipeline import Rendering
 from fotohaus.report import Report
 
 Noun = Picture | Scene | RawImage
@@ -33,12 +34,17 @@ _NAMES: dict[type, str] = {Picture: "finished picture", Scene: "scene in linear 
 
 
 def write(
-    noun: Noun, path: str | os.PathLike[str], *, recipe: Recipe | None = None, report: Report | None = None
+    noun: Noun | Rendering,
+    path: str | os.PathLike[str],
+    *,
+    recipe: Recipe | None = None,
+    report: Report | None = None,
 ) -> Path:
     """Write a picture (.jpg, .tif, .png), a scene (.exr) or a raw image (.dng); returns the file's path.
 
     The file carries the capture's facts, its colour space, and the recipe, from which `read_recipe` gets it back; a
-    picture's own recipe unless another is given. Serial numbers, owner and position never go into a file. It appears
+    picture's own recipe unless another is given. A rendering is made as it is written, strip by strip if the format
+    allows. Serial numbers, owner and position never go into a file. It appears
     under its name when it is whole: a failure, a full disk say, leaves nothing and what was there before.
 
     Raises WriteError for an extension that is unknown or does not hold this noun, for a place that can't be written
@@ -50,15 +56,16 @@ def write(
     holds = HOLDS.get(kind)
     if holds is None:
         raise WriteError(path, f"unknown kind of file {kind!r}: {', '.join(HOLDS)} can be written")
-    if not isinstance(noun, holds):
+    pictured = holds is Picture and isinstance(noun, Rendering)
+    if not isinstance(noun, holds) and not pictured:
         fitting = ", ".join(extension for extension, held in HOLDS.items() if isinstance(noun, held))
         what = _NAMES.get(type(noun), type(noun).__name__)
         raise WriteError(path, f"a {kind} file holds a {_NAMES[holds]}, not a {what}: use {fitting or 'another'}")
     check_target(path)
     with report.stage("write"):
         try:
-            if isinstance(noun, Picture):
-                save(path, _encode_picture(noun, kind, recipe or noun.recipe))
+            if isinstance(noun, (Picture, Rendering)):
+                save(path, _encode_picture(noun, kind, recipe or noun.recipe, report))
             elif isinstance(noun, Scene):
                 _check_pixels(noun.pixels.shape)
                 with replacing(path) as partial:
@@ -71,17 +78,18 @@ def write(
     return path
 
 
-def _encode_picture(picture: Picture, kind: str, recipe: Recipe) -> list[bytes]:
-    _check_pixels(picture.pixels.shape)
-    xmp = packet(recipe, picture.capture)
-    if kind in (".tif", ".tiff"):
-        return encode_tiff(picture, xmp=xmp)
-    height, width = picture.pixels.shape[:2]
-    space = SRGB if picture.gamut == "srgb" else UNCALIBRATED
-    exif = encode_exif(picture.capture, width=width, height=height, color_space=space)
-    if kind == ".png":
-        return encode_png(picture, exif=exif, xmp=xmp)
-    return [encode_jpeg(picture, quality=recipe.quality, dither=recipe.enabled("dither"), exif=exif, xmp=xmp)]
+def _encode_picture(noun: Picture | Rendering, kind: str, recipe: Recipe, report: Report) -> list[bytes]:
+    if isinstance(noun, Picture):
+        _check_pixels(noun.pixels.shape)
+    xmp = packet(recipe, noun.capture)
+    height, width = noun.shape
+    space = SRGB if noun.gamut == "srgb" else UNCALIBRATED
+    exif = encode_exif(noun.capture, width=width, height=height, color_space=space)
+    if kind in (".jpg", ".jpeg"):
+        dither = recipe.enabled("dither")
+        return encode_jpeg(noun, quality=recipe.quality, dither=dither, exif=exif, xmp=xmp, report=report)
+    picture = noun.picture() if isinstance(noun, Rendering) else noun
+    return encode_png(picture, exif=exif, xmp=xmp) if kind == ".png" else encode_tiff(picture, xmp=xmp)
 
 
 def _check_pixels(shape: tuple[int, ...]) -> None:

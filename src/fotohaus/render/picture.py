@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,29 @@ from fotohaus.recipe import Recipe
 Gamut = Literal["srgb", "p3"]
 
 NOTEBOOK_WIDTH = 1024
+
+
+class Rendition(Protocol):
+    """What a file can be made from: a Picture, or one that is made strip by strip as the file is written."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+
+    @property
+    def gamut(self) -> Gamut:
+        """The primaries."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """What made it."""
+
+    @property
+    def capture(self) -> CaptureInfo:
+        """The capture's facts."""
+
+    def rows(self, top: int, bottom: int) -> NDArray[np.uint16]:
+        """Rows of the picture, from `top` to before `bottom`: (bottom - top, W, 3), as in `Picture.pixels`."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +52,16 @@ class Picture:
     gamut: Gamut = "p3"
     recipe: Recipe = field(default_factory=Recipe)
     capture: CaptureInfo = field(default_factory=CaptureInfo)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        height, width = self.pixels.shape[:2]
+        return height, width
+
+    def rows(self, top: int, bottom: int) -> NDArray[np.uint16]:
+        """Rows of the picture, from `top` to before `bottom`."""
+        return self.pixels[top:bottom]
 
     def _repr_png_(self) -> bytes:
         """The picture as a notebook shows it: at most 1024 px wide, sRGB."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
+from fotohaus.develop.development import Development
 from fotohaus.develop.scene import Scene
 from fotohaus.kernels.common_tables import CURVE_HIGH, CURVE_LOW, CURVE_STEPS, ENCODE_LOW, ENCODE_STEPS
 from fotohaus.recipe import Recipe
@@ -17,6 +18,7 @@ from fotohaus.render.exposure import auto_exposure
 from fotohaus.render.picture import Gamut, Picture
 from fotohaus.render.tone import FilmicCurve, filmic_curve
 from fotohaus.report import Report
+from fotohaus.strips import in_threads, strips
 
 Float32 = NDArray[np.float32]
 
@@ -52,6 +54,73 @@ def _curve_table(curve: FilmicCurve | None, noise: tuple[float, float] | None, g
     return np.stack([lightness, lightness / np.cbrt(level), keep, deviation], axis=-1).astype(np.float32)
 
 
+class Rendering:
+    """A picture that is made strip by strip from a scene: exposure and tone are decided, pixels not made yet.
+
+    scene : a Scene, or a Development that makes its rows when they are asked for. shape, gamut, recipe and capture are
+    the picture's.
+    """
+
+    def __init__(self, scene: Scene | Development, recipe: Recipe, report: Report) -> None:
+        self.shape = scene.shape
+        self.gamut: Gamut = recipe.gamut
+        self.recipe = recipe
+        self.capture = scene.capture
+        self._scene, self._report = scene, report
+        with report.stage("exposure"):
+            metered = auto_exposure(_whole(scene), scene.capture)
+            ev = recipe.ev + (metered.ev if recipe.auto_exposure else 0.0)
+            report.note(metered.note if recipe.auto_exposure else "exposure as captured")
+            if recipe.ev:
+                report.note(f"{recipe.ev:+.2f} EV on top")
+            white = metered.white(ev)
+            curve = filmic_curve(white) if recipe.enabled("tone") else None
+            report.note(f"white at {np.log2(white / 0.18):+.1f} EV over mid-grey" if curve else "no tone curve")
+            gain = 2.0**ev
+            self._arguments = {
+                "gain": gain,
+                "curve": _curve_table(curve, scene.noise, gain),
+                **_constants(recipe.gamut),
+                "knee": gamut.KNEE if curve else -1.0,
+                "sharpen": recipe.sharpen * sharpening.GAIN if recipe.enabled("sharpen") else 0.0,
+                "overshoot": sharpening.OVERSHOOT,
+                "coring": sharpening.CORING,
+            }
+
+    def rows(self, top: int, bottom: int) -> NDArray[np.uint16]:
+        """Rows of the picture, from `top` to before `bottom`: (bottom - top, W, 3)."""
+        height, width = self.shape
+        first, last = max(0, top - sharpening.REACH), min(height, bottom + sharpening.REACH)
+        pixels = self._scene.rows(first, last)
+        with self._report.stage("render"):
+            # The kernel works on sixteen pixels at a time; the edge's repetition is what it sees beyond it anyway.
+            narrow = max(0, VECTOR - width)
+            if narrow:
+                pixels = np.pad(pixels, ((0, 0), (0, narrow), (0, 0)), mode="edge")
+            out = np.empty(pixels.shape, np.uint16)
+            kernels.call("render", pixels=kernels.planar(pixels), **self._arguments, picture=out)
+        return out[top - first : bottom - first, :width]
+
+    def picture(self) -> Picture:
+        """The whole picture."""
+        pixels = np.empty((*self.shape, 3), np.uint16)
+
+        def fill(strip: tuple[int, int]) -> None:
+            pixels[slice(*strip)] = self.rows(*strip)
+
+        parts = strips(self.shape[0])
+        for done, _ in enumerate(in_threads(fill, parts), 1):
+            self._report.progress(done, len(parts))
+        return Picture(pixels, self.gamut, self.recipe, self.capture)
+
+
+def _whole(scene: Scene | Development) -> Float32:
+    """What shows the whole scene at once."""
+    if isinstance(scene, Scene):
+        return scene.pixels if scene.overview is None else scene.overview
+    return scene.overview
+
+
 def render(scene: Scene, recipe: Recipe | None = None, *, report: Report | None = None, **choices: Any) -> Picture:
     """Make a scene presentable: expose, tone-map, sharpen, and bring it into the display's gamut.
 
@@ -68,38 +137,6 @@ def render(scene: Scene, recipe: Recipe | None = None, *, report: Report | None 
     pixels = scene.pixels
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape or pixels.dtype != np.float32:
         raise ValueError(f"pixels must be float32 of shape (H, W, 3), got {pixels.dtype} {pixels.shape}")
-
-    with report.stage("exposure"):
-        metered = auto_exposure(pixels, scene.capture)
-        ev = recipe.ev + (metered.ev if recipe.auto_exposure else 0.0)
-        report.note(metered.note if recipe.auto_exposure else "exposure as captured")
-        if recipe.ev:
-            report.note(f"{recipe.ev:+.2f} EV on top")
-
-    with report.stage("render"):
-        gain = 2.0**ev
-        white = metered.white(ev)
-        curve = filmic_curve(white) if recipe.enabled("tone") else None
-        strength = recipe.sharpen * sharpening.GAIN if recipe.enabled("sharpen") else 0.0
-        report.note(f"white at {np.log2(white / 0.18):+.1f} EV over mid-grey" if curve else "no tone curve")
-        width = pixels.shape[1]
-        # The kernel works on sixteen pixels at a time; the edge's repetition is what it sees beyond the edge anyway.
-        narrow = max(0, VECTOR - width)
-        if narrow:
-            pixels = np.pad(pixels, ((0, 0), (0, narrow), (0, 0)), mode="edge")
-        out = np.empty(pixels.shape, np.uint16)
-        kernels.call(
-            "render",
-            pixels=kernels.planar(pixels),
-            gain=gain,
-            curve=_curve_table(curve, scene.noise, gain),
-            **_constants(recipe.gamut),
-            knee=gamut.KNEE if curve else -1.0,
-            sharpen=strength,
-            overshoot=sharpening.OVERSHOOT,
-            coring=sharpening.CORING,
-            picture=out,
-        )
-    if narrow:
-        out = np.ascontiguousarray(out[:, :width])
-    return Picture(out, gamut=recipe.gamut, recipe=recipe, capture=scene.capture)
+    rendering = Rendering(scene, recipe, report)
+    with report.stage("picture"):
+        return rendering.picture()

@@ -11,6 +11,8 @@ Float64 = NDArray[np.float64]
 
 RADIUS = 0.75
 """Standard deviation of the blur that is undone, in px."""
+REACH = 2
+"""Pixels around one that have a say in it."""
 GAIN = 2.4
 """Gain on detail at strength 1."""
 OVERSHOOT = 0.12
