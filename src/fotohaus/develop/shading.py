@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -27,16 +27,19 @@ class Shading:
     """Gains on a grid over an array of samples, interpolated bilinearly; outside, the border's gains hold.
 
     grid : (points_y, points_x, n), n = 4 positions of the CFA at 2 * (y & 1) + (x & 1), or n = 3 planes.
-    origin, step : (x, y); sample x lies at grid column step[0] * x + origin[0], sample y likewise.
+    origin, step : (x, y); sample x lies at grid column step[0] * x + origin[0], sample y likewise, but for `top`, the
+    row that is the array's first where it is a part of an image.
     """
 
     grid: Float32 = field(default_factory=_ones)
     origin: tuple[float, float] = (0.0, 0.0)
     step: tuple[float, float] = (0.0, 0.0)
+    top: int = 0
 
     def below(self, top: int) -> Shading:
         """The same gains for the part of the array that begins at row `top`."""
-        return Shading(self.grid, (self.origin[0], self.origin[1] + top * self.step[1]), self.step)
+        # Not by another origin: it would be rounded, and the strips of a picture would differ from the whole.
+        return replace(self, top=self.top + top)
 
     @property
     def arguments(self) -> dict[str, object]:
@@ -47,13 +50,14 @@ class Shading:
             "origin_y": self.origin[1],
             "step_x": self.step[0],
             "step_y": self.step[1],
+            "top": self.top,
         }
 
     def sample(self, ys: NDArray[Any], xs: NDArray[Any], position: int) -> Float32:
         """Gains of one position of the CFA (or plane) at rows `ys` and columns `xs`: (len(ys), len(xs))."""
         (origin_x, origin_y), (step_x, step_y) = self.origin, self.step
         grid = self.grid[..., position : position + 1]
-        return _bilinear(grid, ys * step_y + origin_y, xs * step_x + origin_x)[..., 0].astype(np.float32)
+        return _bilinear(grid, (ys + self.top) * step_y + origin_y, xs * step_x + origin_x)[..., 0].astype(np.float32)
 
 
 def _bilinear(grid: NDArray[Any], ys: NDArray[Any], xs: NDArray[Any]) -> Float64:

@@ -12,13 +12,14 @@ class Gains:
     """Lens-shading gains on a grid, sampled at pixels (DNG 1.7.1, GainMap): bilinear, the border's value outside.
 
     grid : buffer [column, row, position]. origin, step : (x, y) scalars that turn a pixel into grid coordinates.
+    top : the row of the image that is y = 0 here.
     """
 
-    def __init__(self, grid, origin, step, positions):
+    def __init__(self, grid, origin, step, top, positions):
         self._grid, self._origin, self._step = grid, origin, step
         self._column, self._position = hl.Var("column"), hl.Var("position")
         self.row = hl.Func("gain_row")
-        low, high, part = self._split(hl.f32(y) * step[1] + origin[1], grid.dim(1).extent())
+        low, high, part = self._split(hl.f32(y + top) * step[1] + origin[1], grid.dim(1).extent())
         values = (grid[self._column, row, self._position] for row in (low, high))
         self.row[self._column, self._position, y] = hl.lerp(*values, part)
         self.row.bound(self._position, 0, positions)

@@ -22,6 +22,7 @@ class ReconstructHighlights:
     origin_y = hl.InputScalar(hl.Float(32))
     step_x = hl.InputScalar(hl.Float(32))
     step_y = hl.InputScalar(hl.Float(32))
+    top = hl.InputScalar(hl.Int(32))
     green = hl.InputScalar(hl.Int(32))
     rebuilt = hl.OutputBuffer(hl.Float(32), 2)
 
@@ -29,7 +30,7 @@ class ReconstructHighlights:
         g = self
         inside = [(0, g.linear.dim(0).extent()), (0, g.linear.dim(1).extent())]
         mirrored = hl.BoundaryConditions.mirror_interior(g.linear, inside)
-        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), 4)
+        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), g.top, 4)
         value, level, saturation = hl.Func("value"), hl.Func("level"), hl.Func("saturation")
         value[x, y] = mirrored[x, y]
         level[x, y] = hl.max(1e-6, g.clip[x & 1, y & 1] * gains.sample(2 * (y & 1) + (x & 1)))

@@ -24,11 +24,12 @@ class DevelopLinearRaw:
     origin_y = hl.InputScalar(hl.Float(32))
     step_x = hl.InputScalar(hl.Float(32))
     step_y = hl.InputScalar(hl.Float(32))
+    top = hl.InputScalar(hl.Int(32))
     rgb = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
-        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), 3)
+        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), g.top, 3)
         value, saturation, level, rebuilt = [], [], [], []
         for i in range(3):
             gain = gains.sample(i)

@@ -21,11 +21,12 @@ class Linearize:
     origin_y = hl.InputScalar(hl.Float(32))
     step_x = hl.InputScalar(hl.Float(32))
     step_y = hl.InputScalar(hl.Float(32))
+    top = hl.InputScalar(hl.Int(32))
     linear = hl.OutputBuffer(hl.Float(32), 2)
 
     def generate(self):
         g = self
-        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), 4)
+        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), g.top, 4)
         levels = (hl.f32(g.mosaic[x, y]) - g.black[x & 1, y & 1]) * g.scale[x & 1, y & 1]
         g.linear[x, y] = levels * gains.sample(2 * (y & 1) + (x & 1))
 
