@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fotohaus.errors import FotohausError, MergeError, ReadError, WriteError
     from fotohaus.output.embedded import read_recipe
     from fotohaus.output.write import write
-    from fotohaus.raw.describe import describe
+    from fotohaus.raw.describe_file import describe
     from fotohaus.raw.image import RawImage
     from fotohaus.raw.sources import read
     from fotohaus.recipe import Recipe

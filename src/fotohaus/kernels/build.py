@@ -3,20 +3,17 @@
 Run at build time only (`hatch_build.py`, or `python src/fotohaus/kernels/build.py`): needs the `halide` package and a C
 compiler to link with. Every `*_gen.py` holds one or more generators; each is compiled for all targets, and a wrapper
 that Halide writes picks the best one that the processor offers when it is called.
+
+`fotohaus.kernels` imports this module for the names alone: what only a build needs is imported there.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import os
 import platform
 import re
-import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,6 +51,8 @@ def targets() -> list[str]:
 
 
 def _run(command: list[str]) -> None:
+    import subprocess
+
     # An isolated build has its packages on sys.path only: a child finds them through PYTHONPATH.
     path = os.pathsep.join([str(HERE.parents[1]), *filter(None, sys.path)])
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -64,11 +63,14 @@ def _run(command: list[str]) -> None:
 
 def _compile(generator: Generator, folder: Path) -> Path:
     """Archive of one generator, from the cache if neither its source nor the compiler changed."""
+    import hashlib
+    from importlib.metadata import version
+
     key = hashlib.sha256()
     shared = [p for p in sorted(HERE.glob("*.py")) if p.name.startswith("common")]
     for source in (generator.source, *shared):
         key.update(source.read_bytes())
-    key.update(" ".join([importlib.metadata.version("halide"), generator.name, *targets()]).encode())
+    key.update(" ".join([version("halide"), generator.name, *targets()]).encode())
     function = f"{PREFIX}{generator.name}"
     out = folder / f"{generator.name}-{key.hexdigest()[:16]}"
     archive = out / f"{function}.a"
@@ -82,8 +84,10 @@ def _compile(generator: Generator, folder: Path) -> Path:
 
 def _runtime(folder: Path) -> Path:
     """Archive of Halide's runtime (threads, memory, errors), shared by all kernels."""
+    from importlib.metadata import version
+
     target = targets()[-1]
-    out = folder / f"runtime-{importlib.metadata.version('halide')}-{target}"
+    out = folder / f"runtime-{version('halide')}-{target}"
     archive = out / "halide_runtime.a"
     if not archive.exists():
         out.mkdir(parents=True, exist_ok=True)
@@ -95,6 +99,9 @@ def _runtime(folder: Path) -> Path:
 
 def build(folder: Path) -> Path:
     """Compile what changed into `folder` and link the library beside this file; returns the library's path."""
+    import sysconfig
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         archives = list(pool.map(lambda g: _compile(g, folder), generators()))
     archives.append(_runtime(folder))

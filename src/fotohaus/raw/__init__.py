@@ -1,20 +1,34 @@
 """Room raw: files to RawImage, RawImage to DNG."""
 
-from fotohaus.raw.calibration import apply_profile
-from fotohaus.raw.describe import describe
-from fotohaus.raw.extras import DepthMap, Extras, SemanticMask, read_extras
-from fotohaus.raw.image import (
-    CameraProfile,
-    CaptureInfo,
-    ColorCalibration,
-    GainMap,
-    NoiseProfile,
-    OtherOpcode,
-    RawImage,
-    Rectangle,
-)
-from fotohaus.raw.profile_read import read_dcp
-from fotohaus.raw.sources import RAW_EXTENSIONS, expand_sources, read, read_raw, stream
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fotohaus.raw.calibration import apply_profile
+    from fotohaus.raw.describe_file import describe
+    from fotohaus.raw.extras import DepthMap, Extras, SemanticMask, read_extras
+    from fotohaus.raw.image import (
+        CameraProfile,
+        CaptureInfo,
+        ColorCalibration,
+        GainMap,
+        NoiseProfile,
+        OtherOpcode,
+        RawImage,
+        Rectangle,
+    )
+    from fotohaus.raw.profile_read import read_dcp
+    from fotohaus.raw.sources import RAW_EXTENSIONS, expand_sources, read, read_raw, stream
+
+_HOME = {
+    "apply_profile": "calibration",
+    "describe": "describe_file",
+    "read_dcp": "profile_read",
+    **dict.fromkeys(("DepthMap", "Extras", "SemanticMask", "read_extras"), "extras"),
+    **dict.fromkeys(("CameraProfile", "CaptureInfo", "ColorCalibration", "GainMap"), "image"),
+    **dict.fromkeys(("NoiseProfile", "OtherOpcode", "RawImage", "Rectangle"), "image"),
+    **dict.fromkeys(("RAW_EXTENSIONS", "expand_sources", "read", "read_raw", "stream"), "sources"),
+}
 
 __all__ = [
     "RAW_EXTENSIONS",
@@ -38,3 +52,10 @@ __all__ = [
     "read_raw",
     "stream",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: developing a DNG needs few of them."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'fotohaus.raw' has no attribute {name!r}")
+    return getattr(import_module(f"fotohaus.raw.{_HOME[name]}"), name)

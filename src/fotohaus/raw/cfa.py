@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from fotohaus.raw import tags
 from fotohaus.raw.image import CFA_PATTERNS, PLANES, CfaPattern, Rectangle, UInt16
 from fotohaus.raw.tiff import Ifd, TiffError
+from fotohaus.records import record
 
 _MAX_SIDE = 16
 _CELLS = (2, 3, 4)
@@ -19,7 +19,7 @@ class OtherCfa(TiffError):
     """A sound file whose colour filter array fotohaus does not develop itself."""
 
 
-@dataclass(frozen=True)
+@record
 class Filters:
     """What lies on the sensor.
 

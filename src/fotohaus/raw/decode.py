@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,8 @@ def decode(ifd: Ifd, layout: Layout) -> Samples:
     elif len(indices) == 1 or kernels.threads() == 1:
         _decode_all(ifd, layout, indices, out)
     else:
+        from concurrent.futures import ThreadPoolExecutor
+
         count = min(kernels.threads(), len(indices))
         with ThreadPoolExecutor(count) as pool:
             parts = [pool.submit(_decode_all, ifd, layout, indices[i::count], out) for i in range(count)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,13 +17,14 @@ from fotohaus.raw import tags
 from fotohaus.raw.decode import decode
 from fotohaus.raw.layout import read_layout
 from fotohaus.raw.tiff import Ifd, Source, Tiff, TiffError
+from fotohaus.records import record
 
 MAX_MASKS = 32
 _FORMATS: tuple[Literal["unknown", "linear", "inverse"], ...] = ("unknown", "linear", "inverse")
 _MEASURES: tuple[Literal["unknown", "optical axis", "optical ray"], ...] = ("unknown", "optical axis", "optical ray")
 
 
-@dataclass(frozen=True)
+@record
 class DepthMap:
     """Distances over the field of view of the main image, turned as it is stored.
 
@@ -55,7 +56,7 @@ class DepthMap:
             return np.asarray(1 / (nearest + self.values.astype(np.float64) * (farthest - nearest)), np.float32)
 
 
-@dataclass(frozen=True)
+@record
 class SemanticMask:
     """How far each pixel belongs to what `name` says.
 
@@ -79,7 +80,7 @@ class SemanticMask:
         return out
 
 
-@dataclass(frozen=True)
+@record
 class Extras:
     """Depth map, semantic masks and transparency ((h, w) float32, 1: opaque) of a file; what is absent is None."""
 

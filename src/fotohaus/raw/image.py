@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fotohaus.raw.opcode_types import GainMap, Opcode, OtherOpcode
 from fotohaus.raw.profile import CameraProfile
 from fotohaus.raw.rectangle import Rectangle
+from fotohaus.records import record
 
 __all__ = [
     "CFA_PATTERNS",
@@ -44,7 +45,7 @@ XY = tuple[float, float]
 Samples = NDArray[Any]  # uint16, or float32 for floating-point raws
 
 
-@dataclass(frozen=True)
+@record
 class NoiseProfile:
     """Variance = scale * x + offset for each of R, G, B; x and the deviation in units of the white level after black.
 
@@ -56,7 +57,7 @@ class NoiseProfile:
     source: str = "file"
 
 
-@dataclass(frozen=True)
+@record
 class ColorCalibration:
     """How camera colours relate to CIE XYZ; the names and meanings are DNG 1.7.1's (chapter 6).
 
@@ -88,7 +89,7 @@ class ColorCalibration:
     calibration_signature: str | None = None
 
 
-@dataclass(frozen=True)
+@record
 class ImageSequence:
     """How a file belongs to others of one sequence (DNG 1.7.1, ImageSequenceInfo); None where it does not say."""
 
@@ -100,7 +101,7 @@ class ImageSequence:
     final: bool | None = None
 
 
-@dataclass(frozen=True)
+@record
 class CaptureInfo:
     """What the camera recorded about the capture; None where the file does not say.
 
@@ -136,7 +137,7 @@ class CaptureInfo:
     sequence: ImageSequence | None = None
 
 
-@dataclass(frozen=True)
+@record
 class RawImage:
     """One sensor image: the mosaic of its active area and everything needed to develop it.
 

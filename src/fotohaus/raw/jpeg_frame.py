@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fotohaus.raw.tiff import TiffError
+from fotohaus.records import record
 
 _LOSSLESS = 0xC3
 _BASELINE = (0xC0, 0xC1)  # and extended sequential, which differs in its tables only
 
 
-@dataclass(frozen=True)
+@record
 class Frame:
     """What a compressed image says about its size. `bits` is the precision of its samples."""
 

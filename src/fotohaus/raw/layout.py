@@ -6,10 +6,11 @@ RowInterleaveFactor, ColumnInterleaveFactor).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fotohaus.raw import tags
 from fotohaus.raw.tiff import Ifd, Source, TiffError
+from fotohaus.records import record
 
 MAX_SAMPLES = 400_000_000
 MAX_BLOCK = 1 << 12
@@ -37,7 +38,7 @@ _LEAST_BYTES = {JPEG: 1 / 8, DEFLATE: 1 / 1032, OLD_DEFLATE: 1 / 1032, LOSSY_JPE
 _SMALL, _LIKELY_RATIO = 1 << 26, 100
 
 
-@dataclass(frozen=True)
+@record
 class Layout:
     """How an image lies in the file: its size, and one segment (strip or tile) after the other."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from fotohaus.raw import tags
 from fotohaus.raw.image import Float32, Rectangle, Samples, UInt16
 from fotohaus.raw.tiff import Ifd, TiffError
+from fotohaus.records import record
 
 MAX_PATTERN = 1 << 16  # pixels
 MAX_AREAS = 256
@@ -49,7 +49,7 @@ def white_level(ifd: Ifd, samples: int, bits: int, table: UInt16 | None, floatin
     return np.broadcast_to(values, samples).astype(np.float32)
 
 
-@dataclass(frozen=True)
+@record
 class Unevenness:
     """What single pixels of the active area have on top of the black level: the sum of three parts.
 
@@ -73,7 +73,7 @@ class Unevenness:
             part[...] = left if samples.dtype.kind == "f" else np.rint(left).clip(0, 65535)
 
 
-@dataclass(frozen=True)
+@record
 class Black:
     """The black level of an active area.
 

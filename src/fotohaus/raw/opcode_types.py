@@ -6,23 +6,21 @@ and 3. Optical centres are fractions (x, y) of the way from the first pixel's ce
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.raw.rectangle import Rectangle
+from fotohaus.records import record
 
 OPTIONAL, FULL_QUALITY_ONLY = 1, 2
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Opcode:
-    """What every opcode has: the DNG version that it needs, and flags (bit 0: a reader may skip it)."""
+class _Flagged:
+    """flags : bit 0, a reader may skip it; bit 1, it may be skipped in previews."""
 
-    dng_version: int = 0x01030000
-    flags: int = OPTIONAL
+    flags: int
 
     @property
     def optional(self) -> bool:
@@ -30,7 +28,16 @@ class _Opcode:
         return bool(self.flags & OPTIONAL)
 
 
-@dataclass(frozen=True)
+@record(kw_only=True)
+class _Opcode(_Flagged):
+    """What every known opcode has; dng_version is the one that it needs."""
+
+    opcode_id: ClassVar[int]
+    dng_version: int = 0x01030000
+    flags: int = OPTIONAL
+
+
+@record
 class _AreaOpcode(_Opcode):
     """Works on every row_pitch-th row and col_pitch-th column of an area, in planes plane <= p < plane + planes."""
 
@@ -51,25 +58,27 @@ class _AreaOpcode(_Opcode):
         return slice(self.area.left, self.area.left + self.area.width, self.col_pitch)
 
 
-@dataclass(frozen=True)
-class WarpRectilinear(_Opcode):
-    """Moves pixels radially and tangentially: per plane (or one for all) kr0, kr1, kr2, kr3, kt0, kt1."""
+@record
+class _RadialWarp(_Opcode):
+    """coefficients : per plane, or one set for all."""
 
-    opcode_id: ClassVar[int] = 1
     coefficients: tuple[tuple[float, ...], ...]
     center: tuple[float, float]
 
 
-@dataclass(frozen=True)
-class WarpFisheye(_Opcode):
-    """Moves pixels of a fisheye to perspective: per plane (or one for all) kr0, kr1, kr2, kr3."""
+class WarpRectilinear(_RadialWarp):
+    """Moves pixels radially and tangentially: kr0, kr1, kr2, kr3, kt0, kt1."""
 
-    opcode_id: ClassVar[int] = 2
-    coefficients: tuple[tuple[float, ...], ...]
-    center: tuple[float, float]
+    opcode_id = 1
 
 
-@dataclass(frozen=True)
+class WarpFisheye(_RadialWarp):
+    """Moves pixels of a fisheye to perspective: kr0, kr1, kr2, kr3."""
+
+    opcode_id = 2
+
+
+@record
 class WarpRectilinear2(_Opcode):
     """Moves pixels by a polynomial of degree 14: per plane kr0 .. kr14, kt0, kt1.
 
@@ -78,138 +87,120 @@ class WarpRectilinear2(_Opcode):
     WarpRectilinear or WarpFisheye right after it is for older readers and must be skipped.
     """
 
-    opcode_id: ClassVar[int] = 14
+    opcode_id = 14
     coefficients: tuple[tuple[float, ...], ...]
     valid: tuple[tuple[float, float], ...]
     center: tuple[float, float]
     reciprocal: bool
 
 
-@dataclass(frozen=True)
+@record
 class FixVignetteRadial(_Opcode):
     """Multiplies by 1 + k0 r^2 + k1 r^4 + ... + k4 r^10, r being 1 at the corner farthest from the centre."""
 
-    opcode_id: ClassVar[int] = 3
+    opcode_id = 3
     coefficients: tuple[float, ...]
     center: tuple[float, float]
 
 
-@dataclass(frozen=True)
+@record
 class FixBadPixelsConstant(_Opcode):
     """Interpolates over the pixels of a mosaic that have one value; bayer_phase 0 to 3: it begins with R, Gr, Gb, B."""
 
-    opcode_id: ClassVar[int] = 4
+    opcode_id = 4
     constant: int
     bayer_phase: int
 
 
-@dataclass(frozen=True)
+@record
 class FixBadPixelsList(_Opcode):
     """Interpolates over the listed pixels (n, 2: row, column) and rectangles (n, 4: top, left, bottom, right)."""
 
-    opcode_id: ClassVar[int] = 5
+    opcode_id = 5
     bayer_phase: int
     points: NDArray[np.int64]
     rectangles: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@record
 class TrimBounds(_Opcode):
     """Cuts the image to an area; opcodes that follow count from its corner."""
 
-    opcode_id: ClassVar[int] = 6
+    opcode_id = 6
     area: Rectangle
 
 
-@dataclass(frozen=True)
+@record
 class MapTable(_AreaOpcode):
     """Looks samples, as 16-bit integers, up in a table whose last entry holds for all above."""
 
-    opcode_id: ClassVar[int] = 7
+    opcode_id = 7
     table: NDArray[np.uint16]
 
 
-@dataclass(frozen=True)
+@record
 class MapPolynomial(_AreaOpcode):
     """Puts samples through a polynomial, constant term first; in lists 2 and 3 samples are 0 to 1."""
 
-    opcode_id: ClassVar[int] = 8
+    opcode_id = 8
     coefficients: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class GainMap:
-    """A lens-shading map (DNG 1.7.1 opcode 9): gains on a grid over the image, interpolated bilinearly.
+@record
+class GainMap(_AreaOpcode):
+    """A lens-shading map: gains on a grid over the image, interpolated bilinearly.
 
     `area` and the pitches say which pixels the map multiplies, relative to the mosaic (already cropped to the active
     area); origin and spacing are fractions of the image's size. gains has shape (points_v, points_h, map_planes).
     """
 
-    opcode_id: ClassVar[int] = 9
-    area: Rectangle
-    row_pitch: int
-    col_pitch: int
-    plane: int
-    planes: int
+    opcode_id = 9
     origin_v: float
     origin_h: float
     spacing_v: float
     spacing_h: float
     gains: NDArray[np.float32]
-    dng_version: int = 0x01030000
-    flags: int = OPTIONAL
-
-    @property
-    def optional(self) -> bool:
-        """Whether the file allows a reader to skip it."""
-        return bool(self.flags & OPTIONAL)
 
 
-@dataclass(frozen=True)
-class DeltaPerRow(_AreaOpcode):
-    """Adds a number to every row that it works on; values has one for each."""
+@record
+class _PerLine(_AreaOpcode):
+    """values : one for every row, or column, that it works on."""
 
-    opcode_id: ClassVar[int] = 10
     values: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class DeltaPerColumn(_AreaOpcode):
-    """Adds a number to every column that it works on; values has one for each."""
+class DeltaPerRow(_PerLine):
+    """Adds a number to every row."""
 
-    opcode_id: ClassVar[int] = 11
-    values: NDArray[np.float32]
+    opcode_id = 10
 
 
-@dataclass(frozen=True)
-class ScalePerRow(_AreaOpcode):
-    """Multiplies every row that it works on; values has a factor for each."""
+class DeltaPerColumn(_PerLine):
+    """Adds a number to every column."""
 
-    opcode_id: ClassVar[int] = 12
-    values: NDArray[np.float32]
+    opcode_id = 11
 
 
-@dataclass(frozen=True)
-class ScalePerColumn(_AreaOpcode):
-    """Multiplies every column that it works on; values has a factor for each."""
+class ScalePerRow(_PerLine):
+    """Multiplies every row by a number."""
 
-    opcode_id: ClassVar[int] = 13
-    values: NDArray[np.float32]
+    opcode_id = 12
 
 
-@dataclass(frozen=True)
-class OtherOpcode:
+class ScalePerColumn(_PerLine):
+    """Multiplies every column by a number."""
+
+    opcode_id = 13
+
+
+@record
+class OtherOpcode(_Flagged):
     """An opcode that fotohaus does not know, or an optional one that is damaged: carried through, never applied."""
 
     opcode_id: int
     dng_version: int
     flags: int
     data: bytes
-
-    @property
-    def optional(self) -> bool:
-        """Whether the file allows a reader to skip it."""
-        return bool(self.flags & OPTIONAL)
 
 
 Warp = WarpRectilinear | WarpFisheye | WarpRectilinear2

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fotohaus.records import record
+
 Encoding = Literal["linear", "sRGB"]
 
 
-@dataclass(frozen=True)
+@record
 class HueSatMap:
     """A table over hue, saturation and value in linear ProPhoto RGB (chapter 6).
 
@@ -24,7 +25,7 @@ class HueSatMap:
     encoding: Encoding = "linear"
 
 
-@dataclass(frozen=True)
+@record
 class GainTableMap:
     """Gain tables on a grid over the active area (ProfileGainTableMap and ProfileGainTableMap2).
 
@@ -43,7 +44,7 @@ class GainTableMap:
     gamma: float = 1.0
 
 
-@dataclass(frozen=True)
+@record
 class RgbTable:
     """One colour table of RGBTables, for the region of a semantic mask, or for the background if `mask` is empty.
 
@@ -57,7 +58,7 @@ class RgbTable:
     extend_gamut: bool
 
 
-@dataclass(frozen=True)
+@record
 class RgbTables:
     """RGBTables: colour tables for regions of the picture, applied after the tone curve."""
 
@@ -65,7 +66,7 @@ class RgbTables:
     method: Literal["weighted sum", "sequential"]
 
 
-@dataclass(frozen=True)
+@record
 class Calibration:
     """One of a profile's one to three calibrations.
 
@@ -80,7 +81,7 @@ class Calibration:
     number: int = 1
 
 
-@dataclass(frozen=True)
+@record
 class CameraProfile:
     """A camera profile, of a DNG or a DCP file.
 

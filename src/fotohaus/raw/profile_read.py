@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.raw import tags
-from fotohaus.raw.illuminant import read_white
 from fotohaus.raw.profile import (
     Calibration,
     CameraProfile,
@@ -63,11 +62,17 @@ def read_calibrations(ifd: Ifd, order: Sequence[int] = (0, 1, 2)) -> tuple[Calib
                 color_matrix=color[planes],
                 forward_matrix=None if forward is None else forward[:, planes],
                 hue_sat_map=hue_sat_map(ifd, dims, _MAPS[i], encoding),
-                white_xy=read_white(bytes(ifd.raw(_LIGHT_DATA[i])), ifd.tiff.order) if light == 255 else None,
+                white_xy=_white(ifd, _LIGHT_DATA[i]) if light == 255 else None,
                 number=i + 1,
             )
         )
     return tuple(found)
+
+
+def _white(ifd: Ifd, tag: int) -> tuple[float, float] | None:
+    from fotohaus.raw.illuminant import read_white
+
+    return read_white(bytes(ifd.raw(tag)), ifd.tiff.order)
 
 
 def matrix(ifd: Ifd, tag: int) -> NDArray[np.float64] | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from fotohaus.records import record
 
 
-@dataclass(frozen=True)
+@record
 class Rectangle:
     """Pixels top <= y < top + height, left <= x < left + width."""
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fotohaus.errors import ReadError
 from fotohaus.raw.cfa import OtherCfa
 from fotohaus.raw.dng_read import is_dng, read_dng, with_dng_facts
 from fotohaus.raw.image import RawImage
-from fotohaus.raw.libraw import read_libraw
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 from fotohaus.report import Report
 
@@ -92,13 +90,15 @@ def read_raw(
     Raises ReadError if the file is missing, unreadable, damaged, or of a kind that is not read.
     """
     with reading(path), Source(path=path) as source:
-        if goes_to_libraw(source, path):
-            return read_libraw(path, report)
-        try:
-            return read_dng(source, path, report, off=off, enhanced=enhanced)
-        except OtherCfa:
-            # Only LibRaw demosaics it; what the DNG says about colour and noise is kept.
-            return with_dng_facts(read_libraw(path, report), source)
+        libraw = goes_to_libraw(source, path)
+        if not libraw:
+            with suppress(OtherCfa):
+                return read_dng(source, path, report, off=off, enhanced=enhanced)
+        from fotohaus.raw.libraw import read_libraw
+
+        raw = read_libraw(path, report)
+        # What LibRaw had to demosaic is still a DNG: what that says about colour and noise is kept.
+        return raw if libraw else with_dng_facts(raw, source)
 
 
 @contextmanager
@@ -162,6 +162,11 @@ def stream(
     Raises ReadError, when its turn comes, for one that can't be read.
     """
     files = expand_sources([paths] if isinstance(paths, (str, os.PathLike)) else paths)
+    if len(files) == 1:
+        yield read_raw(files[0], report, off=off)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(1, "fotohaus-read") as pool:
         following = pool.submit(_read_apart, files[0], off)
         for i in range(len(files)):

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.raw import tags
+from fotohaus.records import record
 
 MAX_IFDS = 64
 MAX_ENTRIES = 4096
@@ -131,7 +131,7 @@ def _read_at(descriptor: int, view: memoryview, offset: int) -> int:
     return len(data)
 
 
-@dataclass(frozen=True)
+@record
 class Entry:
     """One field of an IFD: `count` values of TIFF type `type` that lie at `offset` in the file."""
 
