@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from fotohaus.burst import merge
 from fotohaus.develop.pipeline import prepare
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import WriteError
@@ -25,8 +24,15 @@ def merge_files(files: Sequence[PathLike], recipe: Recipe, report: Report) -> Ra
 
     Raises ReadError for a file that can't be read, MergeError for frames that don't belong together.
     """
+    frames = stream(files, report, off=recipe.off)
+    if len(files) == 1:
+        with report.stage("read"):
+            return next(frames)
+    # Not at the top: most photos are one frame, and this room is the largest.
+    from fotohaus.burst import merge
+
     return merge(
-        stream(files, report, off=recipe.off),
+        frames,
         method=recipe.merge,
         reference=recipe.reference,
         total=len(files),

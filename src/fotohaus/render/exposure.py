@@ -77,7 +77,7 @@ def light_value(capture: CaptureInfo) -> float | None:
 
 
 def _quantiles(values: Float64, weight: Float64, points: tuple[float, ...]) -> list[float]:
-    order = np.argsort(values, kind="stable")
+    order = np.argsort(values)
     total = np.cumsum(weight[order])
     return [float(values[order[min(np.searchsorted(total, p * total[-1]), len(order) - 1)]]) for p in points]
 

@@ -16,6 +16,7 @@ from fotohaus.render import color
 from fotohaus.render.color import from_oklab, to_oklab
 from fotohaus.render.picture import Gamut
 
+Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 KNEE = 0.8
@@ -40,21 +41,27 @@ def boundary(gamut: Gamut) -> NDArray[np.float32]:
     # At lightness L and chroma C, the cube roots of the responses are L + C k: each channel is a cubic in C.
     k = direction @ np.linalg.inv(color.lms_to_lab())[:, 1:].T
     to_rgb = np.linalg.inv(color.to_lms(gamut)).T
-    cubic = [(k**n @ to_rgb).T[..., None] for n in (1, 2, 3)]
+    cubic = [(k**n @ to_rgb).T[..., None].astype(np.float32) for n in (1, 2, 3)]
 
-    def reach(light: Float64, inside: Callable[[Float64], NDArray[np.bool_]]) -> Float64:
-        low, high = np.zeros((2, HUES + 1, len(light)))
+    def reach(light: Float32, room: Callable[[Float32], Float32]) -> Float32:
+        """Where the room inside the gamut ends: halved a few times, and a straight line in what is left."""
+        first, second = 3 * light**2 * cubic[0], 3 * light * cubic[1]
+
+        def room_at(c: Float32) -> Float32:
+            return np.asarray(room(light**3 + c * (first + c * (second + c * cubic[2]))).min(axis=0))
+
+        low, high = np.zeros((2, HUES + 1, len(light)), np.float32)
         high += 1
-        for _ in range(17):
-            c = (low + high) / 2
-            channels = light**3 + c * (3 * light**2 * cubic[0] + c * (3 * light * cubic[1] + c * cubic[2]))
-            found = inside(channels).all(axis=0)
-            low, high = np.where(found, c, low), np.where(found, high, c)
-        return low
+        for _ in range(8):
+            c = (low + high) * np.float32(0.5)
+            inside = room_at(c) >= 0
+            low, high = np.where(inside, c, low), np.where(inside, high, c)
+        near, far = np.maximum(room_at(low), 0), np.minimum(room_at(high), 0)
+        return np.asarray(low + (high - low) * near / np.maximum(near - far, np.float32(1e-12)))
 
-    light = np.linspace(0, 1, LIGHTS + 1)
-    dark = light * reach(np.ones(1), lambda rgb: rgb >= 0)
-    bright = reach(light, lambda rgb: rgb <= 1)
+    light = np.linspace(0, 1, LIGHTS + 1, dtype=np.float32)
+    dark = (light * reach(np.ones(1, np.float32), lambda rgb: rgb)).astype(np.float64)
+    bright = reach(light, lambda rgb: 1 - rgb).astype(np.float64)
     corner = (np.maximum(dark, 1e-9) ** -CUSP + np.maximum(bright, 1e-9) ** -CUSP) ** (-1 / CUSP)
     return np.asarray(np.where((dark > 0) & (bright > 0), corner, 0), np.float32)
 
