@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from fotohaus import kernels
 
-STRIP = 128
+STRIP = 256
 """Rows of a strip, a multiple of the 16 that a JPEG may code together; the same for any number of threads."""
 
 Part = TypeVar("Part")

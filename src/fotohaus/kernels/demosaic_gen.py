@@ -2,7 +2,7 @@
 
 import halide as hl
 
-from fotohaus.kernels.common import c, x, y
+from fotohaus.kernels.common import c, strip_of, x, y
 from fotohaus.kernels.common_raw import decode, encode, total
 
 # Changes of the colour difference below this (in units of the white level) say nothing about direction.
@@ -96,7 +96,7 @@ class Demosaic:
 
         xo, yo, xi, yi = hl.Var("xo"), hl.Var("yo"), hl.Var("xi"), hl.Var("yi")
         # A strip never reaches below the picture: with that known, each row is computed once and kept while needed.
-        strip, vector = hl.min(128, g.rgb.output_buffer().dim(1).extent()), 8
+        strip, vector = strip_of(g.rgb.output_buffer().dim(1).extent(), 128), 8
         g.rgb.bound(c, 0, 3)
         g.rgb.split(y, yo, yi, strip, hl.TailStrategy.ShiftInwards).split(x, xo, xi, 256, hl.TailStrategy.GuardWithIf)
         g.rgb.reorder(xi, c, yi, xo, yo).vectorize(xi, vector, hl.TailStrategy.GuardWithIf).unroll(c).parallel(yo)

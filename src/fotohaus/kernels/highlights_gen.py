@@ -2,7 +2,7 @@
 
 import halide as hl
 
-from fotohaus.kernels.common import x, y
+from fotohaus.kernels.common import strip_of, x, y
 from fotohaus.kernels.common_raw import Gains, clipping, largest, smoothstep, total, unclip
 
 
@@ -63,7 +63,7 @@ class ReconstructHighlights:
         g.rebuilt[x, y] = value[x, y] + clipped * hl.max(0.0, estimate - value[x, y])
 
         yo, yi = hl.Var("yo"), hl.Var("yi")
-        strip = hl.min(64, g.rebuilt.output_buffer().dim(1).extent())
+        strip = strip_of(g.rebuilt.output_buffer().dim(1).extent(), 64)
         g.rebuilt.split(y, yo, yi, strip, hl.TailStrategy.ShiftInwards).parallel(yo)
         g.rebuilt.vectorize(x, 8, hl.TailStrategy.GuardWithIf)
         gains.row.compute_at(level, y)

@@ -3,7 +3,7 @@
 import halide as hl
 from halide import f32
 
-from fotohaus.kernels.common import c, x, y
+from fotohaus.kernels.common import c, strip_of, x, y
 from fotohaus.kernels.common_tables import CURVE_HIGH, CURVE_LOW, CURVE_STEPS, ENCODE_LOW, ENCODE_STEPS
 
 LARGEST = 2.0**30
@@ -180,7 +180,7 @@ class Render:
             g.picture.reorder(c, x, y)
             .bound(c, 0, 3)
             .unroll(c)
-            .split(y, yo, y, 64, tail)
+            .split(y, yo, y, strip_of(g.picture.output_buffer().dim(1).extent(), 64), tail)
             .parallel(yo)
             .split(x, xo, x, vector, tail)
             .reorder(c, x, xo, y, yo)
