@@ -4,7 +4,7 @@ import halide as hl
 from halide import f32
 
 from fotohaus.kernels.common import c, strip_of, x, y
-from fotohaus.kernels.common_tables import CURVE_HIGH, CURVE_LOW, CURVE_STEPS, ENCODE_LOW, ENCODE_STEPS
+from fotohaus.kernels.common_tables import BOUNDARY_UNIT, CURVE_HIGH, CURVE_LOW, CURVE_STEPS
 
 LARGEST = 2.0**30
 
@@ -21,12 +21,26 @@ def finite(v):
 def cube_root(v):
     """Signed cube root to 1e-7 relative: an inverse cube root guessed from the bits, then two third-order steps."""
     a = hl.max(hl.abs(v), f32(1e-18))
-    r = hl.reinterpret(hl.Float(32), hl.u32(0x54A2FA8C) - hl.reinterpret(hl.UInt(32), a) / hl.u32(3))
+    third = hl.i32(hl.f32(hl.reinterpret(hl.Int(32), a)) * f32(1 / 3))
+    r = hl.reinterpret(hl.Float(32), hl.i32(0x54A2FA8C) - third)
     for _ in range(2):
         e = 1 - a * r * r * r
         r = r + r * e * (f32(1 / 3) + e * f32(2 / 9))
     root = a * r * r
     return hl.select(v < 0, -root, root)
+
+
+# sRGB's curve, 1.055 v^(1 / 2.4) - 0.055, as a polynomial in the fourth root of v; good to 2e-6.
+ENCODED = (-0.05964172, 0.14077650, 1.36022677, -0.83896778, 0.63877218, -0.30603850, 0.06487366)
+
+
+def encode_srgb(v):
+    """The sRGB transfer function (IEC 61966-2-1) of 0..1."""
+    t = hl.sqrt(hl.sqrt(v))
+    curved = f32(ENCODED[-1])
+    for weight in ENCODED[-2::-1]:
+        curved = curved * t + f32(weight)
+    return hl.select(v <= f32(0.0031308), f32(12.92) * v, curved)
 
 
 def table_position(v, low, high, steps):
@@ -41,6 +55,11 @@ def table_position(v, low, high, steps):
 def lerp(a, b, t):
     """Linear interpolation."""
     return a + t * (b - a)
+
+
+def between(pair, t):
+    """Linear interpolation between two 16-bit numbers in one of 32 bits, the first in its lower half."""
+    return lerp(f32(hl.i32(pair & hl.u32(0xFFFF))), f32(hl.i32(pair >> 16)), t)
 
 
 def difference(a, b):
@@ -59,15 +78,15 @@ class Render:
     """Planar Scene in, interleaved uint16 out.
 
     curve[channel, entry] : 0 lightness of the tone-mapped norm, 1 factor on cube roots, 2 share of colour that is kept,
-        3 lightness noise (deviation); boundary[lightness, hue] : largest Oklab chroma of the display's gamut.
+        3 lightness noise (deviation); boundary[lightness, hue] : largest Oklab chroma of the display's gamut
+        at this and at the next lightness, a number of 16 bits each.
     Matrices [column, row] leave out the column that the others' differences are taken to.
     """
 
     pixels = hl.InputBuffer(hl.Float(32), 3)
     gain = hl.InputScalar(hl.Float(32))
     curve = hl.InputBuffer(hl.Float(32), 2)
-    boundary = hl.InputBuffer(hl.Float(32), 2)
-    encode = hl.InputBuffer(hl.Float(32), 1)
+    boundary = hl.InputBuffer(hl.UInt(32), 2)
     to_lms = hl.InputBuffer(hl.Float(32), 2)
     to_lab = hl.InputBuffer(hl.Float(32), 2)
     from_lab = hl.InputBuffer(hl.Float(32), 2)
@@ -116,7 +135,7 @@ class Render:
         n = norm[x, y]
         here = lightness[x, y]
         detail = here - symmetric(down, 1, 0)
-        threshold = g.coring * look_up(n, 3)
+        threshold = g.coring * g.curve[3, table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)[0]]
         cored = detail * detail * detail / (detail * detail + threshold * threshold + f32(1e-12))
         room = g.overshoot * (high - low)
         change = hl.clamp(here + g.sharpen * cored, low - room, high + room) - here
@@ -138,17 +157,13 @@ class Render:
         chroma = hl.sqrt(a * a + bb * bb)
         turn = bb / (hl.abs(a) + hl.abs(bb) + f32(1e-20))
         hue = hl.select(a < 0, 2 - turn, turn) + 1  # 0..4, a monotone stand-in for the angle, from -90 degrees
-        hues, lights = g.boundary.dim(1).extent() - 1, g.boundary.dim(0).extent() - 1
+        hues, lights = g.boundary.dim(1).extent() - 1, g.boundary.dim(0).extent()
         hp = hue * f32(hues) * 0.25
         hi = hl.clamp(hl.i32(hp), 0, hues - 1)
         lp = hl.min(light, 1) * f32(lights)
         li = hl.clamp(hl.i32(lp), 0, lights - 1)
-        ht, lt = hp - f32(hi), lp - f32(li)
-        limit = lerp(
-            lerp(g.boundary[li, hi], g.boundary[li + 1, hi], lt),
-            lerp(g.boundary[li, hi + 1], g.boundary[li + 1, hi + 1], lt),
-            ht,
-        )
+        near, far = (between(g.boundary[li, hi + i], lp - f32(li)) for i in (0, 1))
+        limit = f32(BOUNDARY_UNIT) * lerp(near, far, hp - f32(hi))
         share = chroma / hl.max(limit, f32(1e-7))
         beyond = hl.max(share - g.knee, 0) / (1 - g.knee)
         compressed = hl.min(share, g.knee) + (1 - g.knee) * beyond / (1 + beyond)
@@ -164,9 +179,7 @@ class Render:
         encoded = []
         for row in range(3):
             v = hl.clamp(about(g.to_display, row, cubes, 0), 0, 1)
-            i, t = table_position(v, ENCODE_LOW, 0, ENCODE_STEPS)
-            curved = lerp(g.encode[i], g.encode[i + 1], t)
-            encoded.append(hl.u16(hl.select(v <= f32(0.0031308), f32(12.92) * v, curved) * 65535 + 0.5))
+            encoded.append(hl.u16(encode_srgb(v) * 65535 + 0.5))
         pixel[x, y] = tuple(encoded)
         done = pixel[x, y]
         g.picture[x, y, c] = hl.mux(c, [done[0], done[1], done[2]])
@@ -180,7 +193,7 @@ class Render:
             g.picture.reorder(c, x, y)
             .bound(c, 0, 3)
             .unroll(c)
-            .split(y, yo, y, strip_of(g.picture.output_buffer().dim(1).extent(), 64), tail)
+            .split(y, yo, y, strip_of(g.picture.output_buffer().dim(1).extent(), 128), tail)
             .parallel(yo)
             .split(x, xo, x, vector, tail)
             .reorder(c, x, xo, y, yo)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fotohaus import kernels
 from fotohaus.develop.development import Development
 from fotohaus.develop.scene import Scene
-from fotohaus.kernels.common_tables import CURVE_HIGH, CURVE_LOW, CURVE_STEPS, ENCODE_LOW, ENCODE_STEPS
+from fotohaus.kernels.common_tables import BOUNDARY_UNIT, CURVE_HIGH, CURVE_LOW, CURVE_STEPS
 from fotohaus.recipe import Recipe
 from fotohaus.render import color, gamut, sharpening
 from fotohaus.render.exposure import auto_exposure
@@ -31,12 +31,16 @@ def _grid(low: int, high: int, steps: int) -> NDArray[np.float64]:
     return np.append(octaves.ravel(), 2.0**high)
 
 
+def _pairs(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Each entry of a table of 16-bit numbers with the next of its row in one: one look-up brings both."""
+    return table[:, :-1] | table[:, 1:] << 16
+
+
 @functools.cache
-def _constants(space: Gamut) -> dict[str, Float32]:
+def _constants(space: Gamut) -> dict[str, Any]:
     lab = color.lms_to_lab()
     return {
-        "encode": color.encode_srgb(_grid(ENCODE_LOW, 0, ENCODE_STEPS)).astype(np.float32),
-        "boundary": gamut.boundary(space),
+        "boundary": _pairs(np.rint(gamut.boundary(space) / BOUNDARY_UNIT).astype(np.uint32)),
         "to_lms": color.differences(color.to_lms("rec2020"), 1),
         "to_lab": color.differences(lab, 0),
         "from_lab": color.differences(np.linalg.inv(lab), 0),
