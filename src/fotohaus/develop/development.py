@@ -39,17 +39,18 @@ class Development:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the scene."""
-        return self.source.shape
+        return self.source.crop.height, self.source.crop.width
 
     def rows(self, top: int, bottom: int) -> Float32:
         """Rows of the scene, from `top` to before `bottom`: (bottom - top, W, 3), linear Rec. 2020."""
-        return self.source.rows(top, bottom, self.matrix)
+        first = self.source.crop.top
+        return self.source.rows(first + top, first + bottom, self.matrix)
 
     @cached_property
     def overview(self) -> Float32:
         """The scene in small, as `Scene.overview`."""
         small = self.source.small(OVERVIEW)
-        return small.rows(0, small.shape[0], self.matrix)
+        return small.rows(0, small.crop.height, self.matrix)
 
     def scene(self) -> Scene:
         """The whole scene."""

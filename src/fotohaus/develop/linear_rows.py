@@ -12,7 +12,7 @@ from fotohaus import kernels
 from fotohaus.develop.geometry import upright
 from fotohaus.develop.highlights import saturation_levels
 from fotohaus.develop.shading import Shading, shading_of
-from fotohaus.raw.image import RawImage
+from fotohaus.raw.image import RawImage, Rectangle
 from fotohaus.report import Report
 
 Float32 = NDArray[np.float32]
@@ -23,49 +23,52 @@ _NEVER = 1e9  # a clip level that nothing reaches
 
 @dataclass(frozen=True)
 class LinearRows:
-    """Linear raw whose levels are known, as rows of its upright crop.
+    """Linear raw whose levels are known, as rows of its upright view.
 
-    samples : (H, W, 3) view. black, scale, clip : (3,), per plane; scale holds the white balance, clip is the level of
-    the scaled values from which they are rebuilt from the other planes, None for never.
+    samples : (H, W, 3) view. crop : the picture within it. black, scale, clip : (3,), per plane; scale holds the white
+    balance, clip is the level of the scaled values from which they are rebuilt from the other planes, None for never.
     """
 
     samples: NDArray[np.uint16]
+    crop: Rectangle
     black: Float64
     scale: Float64
     clip: Float64 | None
     shading: Shading
     report: Report
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns of the picture."""
-        height, width = self.samples.shape[:2]
-        return height, width
+    def rows(self, top: int, bottom: int, matrix: Float64, columns: tuple[int, int] | None = None) -> Float32:
+        """Rows of the view as RGB, white-balanced camera values times a (3, 3) matrix: (bottom - top, W, 3).
 
-    def rows(self, top: int, bottom: int, matrix: Float64) -> Float32:
-        """Rows of the picture as RGB: white-balanced camera values times a (3, 3) matrix."""
-        rgb = kernels.empty((bottom - top, self.samples.shape[1], 3))
+        columns : the first and the last, not included, that are made; by default the crop's.
+        """
+        left, right = columns or (self.crop.left, self.crop.left + self.crop.width)
+        rgb = kernels.empty((bottom - top, right - left, 3))
+        shading = self.shading.below(top)
         with self.report.stage("linearize"):
             kernels.call(
                 "develop_linear_raw",
-                mosaic=self.samples[top:bottom],
+                mosaic=self.samples[top:bottom, left:right],
                 black=self.black.astype(np.float32),
                 scale=self.scale.astype(np.float32),
                 clip=np.full(3, _NEVER, np.float32) if self.clip is None else self.clip.astype(np.float32),
                 offset=np.zeros(3, np.float32),
                 matrix=np.ascontiguousarray(matrix, np.float32),
                 rgb=rgb,
-                **self.shading.below(top).arguments,
+                **shading.after(left).arguments,
             )
         return rgb
 
     def small(self, cells: int) -> LinearRows:
-        """About `cells` of its pixels, on a regular grid."""
-        height, width = self.shape
-        step = max(1, ceil((height * width / cells) ** 0.5))
+        """About `cells` of the crop's pixels, on a regular grid."""
+        crop = self.crop
+        step = max(1, ceil((crop.height * crop.width / cells) ** 0.5))
+        samples = self.samples[crop.top :, crop.left :][: crop.height : step, : crop.width : step]
         (origin_x, origin_y), (step_x, step_y) = self.shading.origin, self.shading.step
-        shading = Shading(self.shading.grid, (origin_x, origin_y), (step * step_x, step * step_y))
-        return LinearRows(self.samples[::step, ::step], self.black, self.scale, self.clip, shading, self.report)
+        origin = origin_x + crop.left * step_x, origin_y + crop.top * step_y
+        shading = Shading(self.shading.grid, origin, (step * step_x, step * step_y))
+        whole = Rectangle(0, 0, *samples.shape[:2])
+        return LinearRows(samples, whole, self.black, self.scale, self.clip, shading, self.report)
 
 
 def linear_rows(
@@ -89,4 +92,4 @@ def linear_rows(
     if highlights:
         with report.stage("saturation"):
             clip = np.maximum(saturation_levels(raw, multipliers, report)[0] - black, 1.0) * scale
-    return LinearRows(view.samples, black, scale, clip, shading, report)
+    return LinearRows(view.samples, view.crop, black, scale, clip, shading, report)

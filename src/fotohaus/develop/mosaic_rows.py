@@ -25,7 +25,7 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class MosaicRows:
-    """A mosaic whose levels are known, as rows of its upright crop.
+    """A mosaic whose levels are known, as rows of its upright view.
 
     black, scale : (2, 2), per position of the view's CFA; scale holds the white balance. clip, offset : see
     `reconstruct_highlights`; None where nothing is clipped.
@@ -42,16 +42,20 @@ class MosaicRows:
     report: Report
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns of the picture."""
-        return self.view.crop.height, self.view.crop.width
+    def crop(self) -> Rectangle:
+        """The picture within the view."""
+        return self.view.crop
 
-    def rows(self, top: int, bottom: int, matrix: Float64) -> Float32:
-        """Rows of the picture as RGB: white-balanced camera values times a (3, 3) matrix."""
+    def rows(self, top: int, bottom: int, matrix: Float64, columns: tuple[int, int] | None = None) -> Float32:
+        """Rows of the view as RGB, white-balanced camera values times a (3, 3) matrix: (bottom - top, W, 3).
+
+        columns : the first and the last, not included, that are made; by default the crop's.
+        """
         crop, margin = self.view.crop, MARGINS[self.method] + HIGHLIGHTS_MARGIN
+        left, right = columns or (crop.left, crop.left + crop.width)
         # An even row begins the part, so that the CFA looks the same in it.
-        first = max(0, crop.top + top - margin) // 2 * 2
-        last = min(self.view.samples.shape[0], crop.top + bottom + margin)
+        first = max(0, top - margin) // 2 * 2
+        last = min(self.view.samples.shape[0], bottom + margin)
         shading = self.shading.below(first)
         with self.report.stage("linearize"):
             linear = linearize(self.view.samples[first:last], self.black, self.scale, shading)
@@ -59,7 +63,7 @@ class MosaicRows:
             with self.report.stage("highlights"):
                 linear = reconstruct(linear, self.cfa, self.clip, shading, offset=self.offset)
         with self.report.stage("demosaic"):
-            part = Rectangle(crop.top + top - first, crop.left, bottom - top, crop.width)
+            part = Rectangle(top - first, left, bottom - top, right - left)
             return interpolate(linear, self.cfa, matrix=matrix, crop=part, method=self.method)
 
     def small(self, cells: int) -> LinearRows:
@@ -82,8 +86,10 @@ class MosaicRows:
         )
         (origin_x, origin_y), (step_x, step_y) = self.shading.origin, self.shading.step
         black, scale, clip = (np.array([np.mean([v[k] for v in levels[n]]) for n in PLANES]) for k in range(3))
+        seen = np.stack([np.mean(planes[n], axis=0).astype(np.uint16) for n in PLANES], axis=-1)
         return LinearRows(
-            np.stack([np.mean(planes[n], axis=0).astype(np.uint16) for n in PLANES], axis=-1),
+            seen,
+            Rectangle(0, 0, *seen.shape[:2]),
             black,
             scale,
             None if self.clip is None else clip,

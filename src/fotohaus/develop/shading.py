@@ -41,6 +41,10 @@ class Shading:
         # Not by another origin: it would be rounded, and the strips of a picture would differ from the whole.
         return replace(self, top=self.top + top)
 
+    def after(self, left: int) -> Shading:
+        """The same gains for the part of the array that begins at column `left`."""
+        return replace(self, origin=(self.origin[0] + left * self.step[0], self.origin[1]))
+
     @property
     def arguments(self) -> dict[str, object]:
         """The gains as arguments of a kernel."""
