@@ -33,7 +33,7 @@ def _grid(low: int, high: int, steps: int) -> NDArray[np.float64]:
 
 def _pairs(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Each entry of a table of 16-bit numbers with the next of its row in one: one look-up brings both."""
-    return np.bitwise_or(table[:, :-1], table[:, 1:] << np.uint32(16), dtype=np.uint32)
+    return np.asarray(table[:, :-1] | table[:, 1:] << np.uint32(16), np.uint32)
 
 
 @functools.cache
