@@ -77,7 +77,7 @@ def _bilinear(grid: NDArray[Any], ys: NDArray[Any], xs: NDArray[Any]) -> Float64
     return along(along(grid.astype(np.float64), 0, ys), 1, xs)
 
 
-def _positions(gain_map: GainMap, height: int, width: int, cfa: bool) -> list[int] | None:
+def gain_positions(gain_map: GainMap, height: int, width: int, cfa: bool) -> list[int] | None:
     """What of the last axis of the combined grid a map multiplies; None if it is not the whole image."""
     area = gain_map.area
     pitches = gain_map.row_pitch, gain_map.col_pitch
@@ -104,7 +104,7 @@ def combine_gain_maps(
     report = report or Report()
     applied = []
     for gain_map in maps:
-        positions = _positions(gain_map, height, width, cfa)
+        positions = gain_positions(gain_map, height, width, cfa)
         if positions is None:
             report.warn("a gain map over a part of the image is not applied")
         elif positions:

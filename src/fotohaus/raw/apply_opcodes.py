@@ -1,4 +1,4 @@
-"""Opcodes that change samples where they are, on NumPy arrays (DNG 1.7.1 chapter 7): what list 1 can hold.
+"""Opcodes that change samples where they are, on NumPy arrays (DNG 1.7.1 chapter 7).
 
 List 1 is defined on the samples as stored, which only the reader sees: linearization, black level and the crop to the
 active area come after it.
@@ -37,7 +37,7 @@ def apply_opcodes(
             case types.FixBadPixelsConstant() if samples.ndim == 2:
                 bad = samples == opcode.constant
             case types.FixBadPixelsList() if samples.ndim == 2:
-                bad = _listed(opcode, samples.shape[0], samples.shape[1])
+                bad = listed_pixels(opcode, samples.shape[0], samples.shape[1])
             case types.MapTable() if samples.dtype == np.uint16:
                 _by_rows(planes, opcode)
                 continue
@@ -59,7 +59,8 @@ def apply_opcodes(
     return tuple(left)
 
 
-def _listed(opcode: types.FixBadPixelsList, height: int, width: int) -> NDArray[np.bool_]:
+def listed_pixels(opcode: types.FixBadPixelsList, height: int, width: int) -> NDArray[np.bool_]:
+    """Where the pixels of a list are."""
     bad = np.zeros((height, width), bool)
     rows, columns = opcode.points[:, 0], opcode.points[:, 1]
     inside = (rows < height) & (columns < width)
@@ -108,42 +109,84 @@ def fix_bad_pixels(mosaic: NDArray[Any], bad: NDArray[np.bool_], period: int = 2
     mosaic[rows[found], columns[found]] = fixed.astype(mosaic.dtype)
 
 
-def _by_rows(planes: NDArray[Any], opcode: Any) -> None:
-    """An opcode that works on each sample by itself, some rows at a time."""
-    height, width = planes.shape[:2]
+def apply_to_part(
+    samples: NDArray[np.float32], opcode: Opcode, corner: tuple[int, int], size: tuple[int, int], floating: bool = False
+) -> None:
+    """Apply an opcode that works on each sample by itself to linear reference values (lists 2 and 3), in place.
+
+    samples : (h, w) or (h, w, planes), black at 0, white at 1, from row and column `corner` of an image of `size` on.
+    floating : whether the file's samples are floats. Values above 1 are cut, where the opcode works, to 1, as DNG 1.7.1
+    has it; values below 0, which it cuts as well, keep the noise around black even: curves are point-symmetric there.
+    """
+    _by_rows(samples.reshape(*samples.shape[:2], -1), opcode, corner, size, 1.0 if floating else 1 / 65535)
+
+
+def _by_rows(
+    planes: NDArray[Any],
+    opcode: Any,
+    corner: tuple[int, int] = (0, 0),
+    size: tuple[int, int] | None = None,
+    linear: float | None = None,
+) -> None:
+    """An opcode that works on each sample by itself, some rows at a time.
+
+    corner, size : what part of what image the planes are. linear : for linear reference values, the unit of numbers
+    that are added to them; None for samples as stored.
+    """
+    size = size or (planes.shape[0], planes.shape[1])
     first, last = opcode.plane, min(opcode.plane + opcode.planes, planes.shape[2])
-    columns = np.arange(opcode.area.left, min(opcode.area.left + opcode.area.width, width), opcode.col_pitch)
-    rows = np.arange(opcode.area.top, min(opcode.area.top + opcode.area.height, height), opcode.row_pitch)
-    if not columns.size or first >= last:
+    area, (top, left) = opcode.area, corner
+    rows = np.arange(area.top, min(area.top + area.height, size[0]), opcode.row_pitch)
+    columns = np.arange(area.left, min(area.left + area.width, size[1]), opcode.col_pitch)
+    begin, end = np.searchsorted(rows, (top, top + planes.shape[0]))
+    start, stop = np.searchsorted(columns, (left, left + planes.shape[1]))
+    if begin >= end or start >= stop or first >= last:
         return
-    across = slice(int(columns[0]), int(columns[-1]) + 1, opcode.col_pitch)
-    integer = planes.dtype.kind == "u"
-    for begin in range(0, rows.size, _ROWS):
-        some = rows[begin : begin + _ROWS]
-        down = slice(int(some[0]), int(some[-1]) + 1, opcode.row_pitch)
+    across = slice(int(columns[start]) - left, int(columns[stop - 1]) - left + 1, opcode.col_pitch)
+    for at in range(begin, end, _ROWS):
+        lines = slice(at, min(at + _ROWS, end))
+        some = rows[lines]
+        down = slice(int(some[0]) - top, int(some[-1]) - top + 1, opcode.row_pitch)
         part = planes[down, across, first:last]
-        value = _changed(part, opcode, some, columns, (height, width), begin)
-        part[...] = np.rint(value).clip(0, 65535) if integer else value
+        if isinstance(opcode, GainMap):
+            value = part * _gains(opcode, some, columns[start:stop], size)[..., : part.shape[2]]
+        else:
+            value = _changed(part, opcode, lines, slice(start, stop), linear)
+        if linear is not None:
+            part[...] = np.minimum(value, 1)
+        else:
+            part[...] = np.rint(value).clip(0, 65535) if planes.dtype.kind == "u" else value
 
 
-def _changed(
-    part: NDArray[Any], opcode: Any, rows: NDArray[Any], columns: NDArray[Any], size: tuple[int, int], begin: int
-) -> NDArray[Any]:
+def _changed(part: NDArray[Any], opcode: Any, rows: slice, columns: slice, linear: float | None) -> NDArray[Any]:
+    """New values of some rows and columns, which are counted as the opcode counts those that it works on."""
     x = part.astype(np.float64)
     match opcode:
-        case types.MapTable():
-            return np.asarray(opcode.table[part.clip(0, opcode.table.size - 1)])
-        case types.MapPolynomial():
-            return np.asarray(np.polynomial.polynomial.polyval(x, opcode.coefficients))
+        case types.MapTable() | types.MapPolynomial():
+            return map_values(x, opcode) if linear is None else map_linear(x, opcode)
         case types.DeltaPerRow():
-            return np.asarray(x + opcode.values[begin : begin + rows.size, None, None])
+            return np.asarray(x + (linear or 1) * opcode.values[rows, None, None])
         case types.ScalePerRow():
-            return np.asarray(x * opcode.values[begin : begin + rows.size, None, None])
+            return np.asarray(x * opcode.values[rows, None, None])
         case types.DeltaPerColumn():
-            return np.asarray(x + opcode.values[None, : columns.size, None])
-        case types.ScalePerColumn():
-            return np.asarray(x * opcode.values[None, : columns.size, None])
-    return np.asarray(x * _gains(opcode, rows, columns, size)[..., : part.shape[2]])
+            return np.asarray(x + (linear or 1) * opcode.values[None, columns, None])
+    return np.asarray(x * opcode.values[None, columns, None])
+
+
+def map_values(x: NDArray[np.float64], opcode: types.MapTable | types.MapPolynomial) -> NDArray[np.float64]:
+    """What a curve makes of values: a table, of 16-bit numbers; a polynomial, of its own."""
+    if isinstance(opcode, types.MapPolynomial):
+        return np.asarray(np.polynomial.polynomial.polyval(x, opcode.coefficients))
+    at = np.rint(x).astype(np.int64).clip(0, opcode.table.size - 1)
+    return np.asarray(opcode.table[at], np.float64)
+
+
+def map_linear(x: NDArray[np.float64], opcode: types.MapTable | types.MapPolynomial) -> NDArray[np.float64]:
+    """What a curve makes of linear reference values: turned about its begin for those below 0, cut to 1 above."""
+    scale = 65535 if isinstance(opcode, types.MapTable) else 1
+    there = map_values(np.minimum(np.abs(x), 1) * scale, opcode)
+    zero = map_values(np.zeros(1), opcode)[0]
+    return np.asarray(np.where(x < 0, 2 * zero - there, there) / scale)
 
 
 def _gains(opcode: GainMap, rows: NDArray[Any], columns: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float64]:
