@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fotohaus.develop.color import REC2020_TO_XYZ, camera_to_rec2020
-from fotohaus.develop.temperature import D50, D65, adaptation, correlated_color_temperature, xy_to_xyz, xyz_to_xy
+from fotohaus.develop.temperature import D50, D65, adaptation, temperature_and_tint, xy_to_xyz, xyz_to_xy
 from fotohaus.raw.image import ColorCalibration
 from fotohaus.report import Report
 
@@ -25,12 +25,12 @@ FORWARD_1, FORWARD_2 = (m * (xy_to_xyz(D50) / m.sum(1))[:, None] for m in (FORWA
 @pytest.mark.parametrize("xy", [(0.4476, 0.4074), D50, (0.3127, 0.3290), (0.28, 0.29), (0.35, 0.33), (0.31, 0.36)])
 def test_temperature_agrees_with_robertson(xy):
     cct, _ = colour.temperature.uv_to_CCT_Robertson1968(colour.UCS_to_uv(colour.XYZ_to_UCS(colour.xy_to_XYZ(xy))))
-    assert correlated_color_temperature(xy) == pytest.approx(cct, rel=2e-3)
+    assert temperature_and_tint(xy)[0] == pytest.approx(cct, rel=2e-3)
 
 
 @pytest.mark.parametrize("xy", [(0.9, 0.05), (0.05, 0.9), (0.1, 0.02), (0.7, 0.29)])
 def test_temperature_of_no_light_is_a_number(xy):
-    assert correlated_color_temperature(xy) > 1500
+    assert temperature_and_tint(xy)[0] > 1500
 
 
 def test_adaptation_is_linear_bradford():

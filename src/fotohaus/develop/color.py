@@ -6,15 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fotohaus.develop.illuminants import color_weights, known_temperatures
 from fotohaus.develop.temperature import (
     D50,
     D55,
     D65,
-    ILLUMINANTS,
     XY,
     Float64,
     adaptation,
-    correlated_color_temperature,
     rgb_to_xyz,
     temperature_and_tint,
     xy_to_xyz,
@@ -46,7 +45,7 @@ class CameraColor:
 
 @dataclass(frozen=True)
 class _Matrices:
-    """One calibration, or two interpolated.
+    """One calibration, or two or three interpolated.
 
     color : XYZ to camera. calibration : reference camera to camera. forward : reference camera to XYZ (D50).
     """
@@ -86,13 +85,14 @@ def _normalized_forward(matrix: Float64) -> Float64:
 
 
 class _Calibrations:
-    """The file's calibrations, interpolated by the reciprocal of the white's colour temperature."""
+    """The file's calibrations, interpolated for a white."""
 
     def __init__(self, color: ColorCalibration) -> None:
         balance = np.diag(np.asarray(color.analog_balance, np.float64))
         if not np.isfinite(balance).all() or not (np.diag(balance) > 0).all():
             raise ValueError("its analog balance is not positive")
         self.balance = balance
+        self.color = color
 
         def one(matrix: Float64, calibration: Float64, forward: Float64 | None, number: int) -> _Matrices:
             individual = _checked(calibration, f"camera calibration {number}")
@@ -101,30 +101,27 @@ class _Calibrations:
                 forward = _normalized_forward(_checked(forward, f"forward matrix {number}"))
             return _Matrices(xyz_to_camera, individual, forward)
 
-        self.first = one(color.color_matrix_1, color.calibration_1, color.forward_matrix_1, 1)
-        self.second: _Matrices | None = None
-        warm, cool = ILLUMINANTS.get(color.illuminant_1), ILLUMINANTS.get(color.illuminant_2 or 0)
-        if color.color_matrix_2 is not None and warm and cool and warm != cool:
-            self.second = one(color.color_matrix_2, color.calibration_2, color.forward_matrix_2, 2)
-            self.temperatures = warm, cool
+        self.each = [one(color.color_matrix_1, color.calibration_1, color.forward_matrix_1, 1)]
+        # Lights that don't tell the calibrations apart leave the first alone.
+        if color.color_matrix_2 is not None and len(set(known_temperatures(color))) == 2:
+            self.each.append(one(color.color_matrix_2, color.calibration_2, color.forward_matrix_2, 2))
+            if color.color_matrix_3 is not None:
+                self.each.append(one(color.color_matrix_3, color.calibration_3, color.forward_matrix_3, 3))
 
     def at(self, white: XY) -> _Matrices:
         """The matrices for a white."""
-        first, second = self.first, self.second
-        if second is None:
-            return first
-        t1, t2 = self.temperatures
-        t = min(max(correlated_color_temperature(white), min(t1, t2)), max(t1, t2))
-        part = (1 / t - 1 / t2) / (1 / t1 - 1 / t2)
-        if first.forward is not None and second.forward is not None:
-            forward: Float64 | None = part * first.forward + (1 - part) * second.forward
-        else:
-            forward = first.forward if first.forward is not None else second.forward
-        return _Matrices(
-            part * first.color + (1 - part) * second.color,
-            part * first.calibration + (1 - part) * second.calibration,
-            forward,
-        )
+        if len(self.each) == 1:
+            return self.each[0]
+        parts = color_weights(self.color, white)
+
+        def mix(matrices: list[Float64]) -> Float64:
+            return np.asarray(sum(part * matrix for part, matrix in zip(parts, matrices, strict=True)))
+
+        forwards = [one.forward for one in self.each if one.forward is not None]
+        forward = forwards[0] if forwards else None
+        if len(forwards) == len(self.each):
+            forward = mix(forwards)
+        return _Matrices(mix([one.color for one in self.each]), mix([one.calibration for one in self.each]), forward)
 
     def white_of(self, neutral: Float64) -> XY:
         """Chromaticity of the light under which a neutral gives these camera values, by iteration."""

@@ -74,6 +74,11 @@ _ROBERTSON = np.array(
     ]
 )
 
+# Adobe's SDK has u at 325 mired misprinted, as many copies of the table do. Calibrations are interpolated by the table
+# as it stands there: then matrices are the SDK's under lamps of 2857 to 3333 K, too.
+_ADOBE = _ROBERTSON.copy()
+_ADOBE[_ADOBE[:, 0] == 325, 1] = 0.24702
+
 _TINT_SCALE = -3000.0
 
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
@@ -98,17 +103,26 @@ def temperature_and_tint(xy: XY) -> tuple[float, float]:
     Tint is Adobe's: 3000 times the distance from the Planckian locus along the isotemperature line in CIE 1960 uv,
     positive on the green side (the picture, balanced for such a light, becomes more magenta). DNG SDK, dng_temperature.
     """
+    return _temperature_and_tint(xy, _ROBERTSON)
+
+
+def calibration_place(xy: XY) -> tuple[float, float]:
+    """Temperature and tint by which calibrations are interpolated: as `temperature_and_tint`, by Adobe's table."""
+    return _temperature_and_tint(xy, _ADOBE)
+
+
+def _temperature_and_tint(xy: XY, table: Float64) -> tuple[float, float]:
     x, y = xy
     divisor = 1.5 - x + 6.0 * y
     u, v = 2.0 * x / divisor, 3.0 * y / divisor
-    mired, u_line, v_line, slope = _ROBERTSON.T
+    mired, u_line, v_line, slope = table.T
     # Signed distances to the isotemperature lines; the chromaticity lies between the lines where the sign changes.
     distance = ((v - v_line) - slope * (u - u_line)) / np.hypot(1.0, slope)
     below = np.flatnonzero(distance[1:] <= 0.0)
     i = int(below[0]) + 1 if below.size else len(mired) - 1
     before, here = float(distance[i - 1]), max(0.0, -float(distance[i]))
     part = here / (before + here) if i > 1 and before + here > 0 else float(i > 1 and here > 0)
-    value, locus, along = _isotemperature_line(i, part)
+    value, locus, along = _isotemperature_line(table, i, part)
     return 1e6 / value, _TINT_SCALE * float(np.dot((u - locus[0], v - locus[1]), along))
 
 
@@ -117,24 +131,19 @@ def temperature_to_xy(kelvin: float, tint: float = 0.0) -> XY:
     mired = _ROBERTSON[:, 0]
     value = min(max(1e6 / kelvin, 0.0), float(mired[-1]))
     i = min(max(int(np.searchsorted(mired, value)), 1), len(mired) - 1)
-    _, locus, along = _isotemperature_line(i, float((mired[i] - value) / (mired[i] - mired[i - 1])))
+    _, locus, along = _isotemperature_line(_ROBERTSON, i, float((mired[i] - value) / (mired[i] - mired[i - 1])))
     u, v = locus + along * (tint / _TINT_SCALE)
     divisor = u - 4.0 * v + 2.0
     return float(1.5 * u / divisor), float(v / divisor)
 
 
-def _isotemperature_line(i: int, part: float) -> tuple[float, Float64, Float64]:
+def _isotemperature_line(table: Float64, i: int, part: float) -> tuple[float, Float64, Float64]:
     """Mired, uv on the locus and unit direction of the line between lines i - 1 (part = 1) and i (part = 0)."""
-    before, here = _ROBERTSON[i - 1], _ROBERTSON[i]
+    before, here = table[i - 1], table[i]
     mixed = part * before + (1.0 - part) * here
     units = [np.array([1.0, line[3]]) / np.hypot(1.0, line[3]) for line in (before, here)]
     along = part * units[0] + (1.0 - part) * units[1]
     return float(mixed[0]), mixed[1:3], np.asarray(along / np.hypot(*along))
-
-
-def correlated_color_temperature(xy: XY) -> float:
-    """Correlated colour temperature in kelvin of a chromaticity: 1667 K to infinity (Robertson 1968)."""
-    return temperature_and_tint(xy)[0]
 
 
 def adaptation(source: XY, target: XY) -> Float64:

@@ -60,7 +60,8 @@ def _gains(table: GainTableMap) -> bytes:
     down, across, entries = table.gains.shape
     grid = (table.spacing_v, table.spacing_h, table.origin_v, table.origin_h)
     head = struct.pack("<2I4dI5f", down, across, *grid, entries, *table.weights)
-    return head + struct.pack("<I3f", 3, table.gamma, 0.0, 1.0) + table.gains.astype("<f4").tobytes()
+    # The range of gains means nothing for floats, but Adobe's SDK refuses one that begins at 0.
+    return head + struct.pack("<I3f", 3, table.gamma, 1.0, 1.0) + table.gains.astype("<f4").tobytes()
 
 
 def _rgb_tables(tables: RgbTables) -> bytes:
