@@ -24,7 +24,7 @@ Figures that back what the other pages say, each with its peers in the same run.
 
 def names() -> list[str]:
     """The benchmarks, quality before speed."""
-    found = sorted(p.stem for p in (ROOT / "benchmarks").glob("[a-z]*.py") if p.stem != "common")
+    found = sorted(p.stem for p in (ROOT / "benchmarks").glob("[a-z]*.py") if p.stem not in ("common", "adobe_sdk"))
     return sorted(found, key=lambda name: name == "speed")
 
 

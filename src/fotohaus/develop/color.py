@@ -133,8 +133,8 @@ class _Calibrations:
             found = xyz_to_xy(xyz)
             if abs(found[0] - white[0]) + abs(found[1] - white[1]) < 1e-7:
                 return found
-            # Two matrices may send the search to and fro for ever: then the middle.
-            white = found if step < 28 else ((found[0] + white[0]) / 2, (found[1] + white[1]) / 2)
+            # The search may go to and fro for ever: then the middle, after as many steps as in Adobe's SDK.
+            white = found if step < 29 else ((found[0] + white[0]) / 2, (found[1] + white[1]) / 2)
         return white
 
 

@@ -100,20 +100,21 @@ def shifts_at(table, hue, saturation, value):
 
 
 def schedule(output, result):
-    """Whole pixels in vectors, strips of rows in parallel."""
+    """Whole pixels in vectors, rows in parallel.
+
+    Rows are not split: a loop's remainder is code of its own, whose last bits would depend on where a strip begins.
+    """
     pixel = hl.Func("pixel")
     pixel[x, y] = tuple(result)
     output[x, y, c] = hl.mux(c, [pixel[x, y][i] for i in range(3)])
-    xo, yo = hl.Var("xo"), hl.Var("yo")
-    tail = hl.TailStrategy.GuardWithIf
+    xo = hl.Var("xo")
     (
         output.bound(c, 0, 3)
-        .split(y, yo, y, 32, tail)
-        .split(x, xo, x, 8, tail)
-        .reorder(x, c, xo, y, yo)
+        .split(x, xo, x, 8, hl.TailStrategy.GuardWithIf)
+        .reorder(x, c, xo, y)
         .vectorize(x)
         .unroll(c)
-        .parallel(yo)
+        .parallel(y)
     )
     pixel.compute_at(output, xo).vectorize(x, 8)
 

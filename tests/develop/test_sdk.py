@@ -1,0 +1,66 @@
+"""Colour against Adobe's DNG SDK, on files that have every kind of matrix and table."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fotohaus.develop.geometry import orient
+from fotohaus.raw import read_raw
+from fotohaus.raw.dng import encode_dng
+
+
+def _module(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = made
+    spec.loader.exec_module(made)
+    return made
+
+
+HERE = Path(__file__).resolve()
+adobe_sdk = _module(HERE.parents[2] / "benchmarks" / "adobe_sdk.py")
+profiles = _module(HERE.with_name("profiles.py"))
+CASES = {**dict(profiles.colour_cases()), **dict(profiles.look_cases())}
+
+pytestmark = pytest.mark.skipif(adobe_sdk.library() is None, reason="needs dngpy 0.1.3 on x86-64 Linux")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_agrees_with_the_sdk(name, tmp_path):
+    case = CASES[name]
+    path = tmp_path / "made.dng"
+    path.write_bytes(encode_dng(case.raw))
+    raw = read_raw(path)
+    theirs = adobe_sdk.stages(path, white=case.white, look=case.look)
+    box = raw.crop
+    camera = theirs.stage3[box.top : box.top + box.height, box.left : box.left + box.width].astype(np.float64)
+    mine = profiles.ours(raw, camera, case.white, case.look)
+    kept = profiles.inside(theirs.render)
+    assert kept.mean() > 0.4
+    error = profiles.delta_e(theirs.render, mine)[kept]
+    assert np.median(error) < 0.02
+    assert np.percentile(error, 99) < 0.5
+    assert np.percentile(error, 95) < 0.1
+
+
+def test_the_look_can_be_left_out_of_a_file(tmp_path):
+    case = CASES["all of it"]
+    path = tmp_path / "made.dng"
+    path.write_bytes(encode_dng(case.raw))
+    plain = profiles.ours(case.raw, case.raw.mosaic, None, False)
+    neutral = adobe_sdk.stages(path).render
+    assert np.median(profiles.delta_e(neutral, plain)) < 0.01
+    assert np.median(profiles.delta_e(adobe_sdk.stages(path, look=True).render, plain)) > 2
+
+
+def test_orient_undoes_itself():
+    array = np.arange(6).reshape(2, 3)
+    for orientation in range(1, 9):
+        undo = {6: 8, 8: 6}.get(orientation, orientation)
+        np.testing.assert_array_equal(orient(orient(array, orientation), undo), array)
