@@ -14,10 +14,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from fotohaus.white_choice import FORMS, parse_white
 
-STAGES = ("opcodes", "highlights", "tone", "sharpen", "dither")
+STAGES = ("opcodes", "highlights", "lens", "profile", "tone", "sharpen", "dither")
 """Stages that can be switched off. "merge" is chosen by `merge = "off"`."""
 
-Stage = Literal["opcodes", "highlights", "tone", "sharpen", "dither"]
+Stage = Literal["opcodes", "highlights", "lens", "profile", "tone", "sharpen", "dither"]
 
 
 def _stages(value: Any) -> Any:

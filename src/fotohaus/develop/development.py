@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
+from fotohaus.develop.lens import LensMap
 from fotohaus.develop.linear_rows import LinearRows
 from fotohaus.develop.mosaic_rows import MosaicRows
+from fotohaus.develop.profile_tables import apply_hue_sat_map
 from fotohaus.develop.scene import Scene
 from fotohaus.raw.image import CaptureInfo
+from fotohaus.raw.profile import HueSatMap
 from fotohaus.strips import in_threads, strips
 
 Float32 = NDArray[np.float32]
@@ -26,12 +29,18 @@ OVERVIEW = 65536
 class Development:
     """A scene that is made strip by strip, each from as much of the raw image as it needs.
 
-    source : where rows of camera RGB come from. matrix : (3, 3), white-balanced camera values to linear Rec. 2020, with
-    the baseline exposure in it. noise, white_xy, capture : as the scene will have them.
+    source : where rows of camera RGB come from. matrix : (3, 3), white-balanced camera values to linear Rec. 2020.
+    exposure : the factor of the baseline exposure. lens : how the picture is resampled, if it is. profile : the camera
+    profile's hue/sat map, for light before the baseline exposure; hdr : whether that profile's range is "HDR".
+    noise, white_xy, capture : as the scene will have them.
     """
 
     source: MosaicRows | LinearRows
     matrix: Float64
+    exposure: float = 1.0
+    lens: LensMap | None = None
+    profile: HueSatMap | None = None
+    hdr: bool = False
     noise: tuple[float, float] | None = None
     white_xy: tuple[float, float] | None = None
     capture: CaptureInfo = field(default_factory=CaptureInfo)
@@ -43,14 +52,31 @@ class Development:
 
     def rows(self, top: int, bottom: int) -> Float32:
         """Rows of the scene, from `top` to before `bottom`: (bottom - top, W, 3), linear Rec. 2020."""
-        first = self.source.crop.top
-        return self.source.rows(first + top, first + bottom, self.matrix)
+        if self.lens is None:
+            first = self.source.crop.top
+            return self._colored(self.source.rows(first + top, first + bottom, self._to_rec2020))
+        first, last = self.lens.source_rows(top, bottom)
+        camera = self.source.rows(first, last, np.eye(3), self.lens.columns)
+        with self.source.report.stage("lens"):
+            made = self.lens.apply(camera, first, top, bottom, self._to_rec2020)
+        return self._colored(made)
+
+    @property
+    def _to_rec2020(self) -> Float64:
+        # A hue/sat map stands between the matrix and the exposure.
+        return self.matrix if self.profile else self.matrix * self.exposure
+
+    def _colored(self, pixels: Float32) -> Float32:
+        if self.profile is None:
+            return pixels
+        with self.source.report.stage("profile"):
+            return apply_hue_sat_map(pixels, self.profile, hdr=self.hdr, gain=self.exposure, out=pixels)
 
     @cached_property
     def overview(self) -> Float32:
         """The scene in small, as `Scene.overview`."""
         small = self.source.small(OVERVIEW)
-        return small.rows(0, small.crop.height, self.matrix)
+        return self._colored(small.rows(0, small.crop.height, self._to_rec2020))
 
     def scene(self) -> Scene:
         """The whole scene."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
-from fotohaus.develop.geometry import upright
+from fotohaus.develop.geometry import Upright
 from fotohaus.develop.highlights import saturation_levels
 from fotohaus.develop.shading import Shading, shading_of
 from fotohaus.raw.image import RawImage, Rectangle
@@ -73,6 +73,7 @@ class LinearRows:
 
 def linear_rows(
     raw: RawImage,
+    view: Upright,
     multipliers: Float64,
     *,
     shade: bool = True,
@@ -81,7 +82,6 @@ def linear_rows(
 ) -> LinearRows:
     """Look at linear raw as a whole, as its rows need it; the choices are those of `mosaic_rows`."""
     report = report or Report()
-    view = upright(raw, 0)
     black, white = raw.black[0].astype(np.float64), raw.white[0].astype(np.float64)
     scale = multipliers / np.maximum(white - black, 1.0)
     shading = Shading(np.ones((1, 1, 3), np.float32))

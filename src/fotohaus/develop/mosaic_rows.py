@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fotohaus.develop.demosaic import MARGINS, Method
 from fotohaus.develop.demosaic import demosaic as interpolate
-from fotohaus.develop.geometry import Upright, cfa_of, upright
+from fotohaus.develop.geometry import Upright, cfa_of
 from fotohaus.develop.highlights import CLIPPED, HIGHLIGHTS_MARGIN, LOWEST, clipped_border_offset, saturation_levels
 from fotohaus.develop.highlights import reconstruct_highlights as reconstruct
 from fotohaus.develop.linear_rows import LinearRows
@@ -21,6 +21,11 @@ from fotohaus.report import Report
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+
+
+def margin(method: Method) -> int:
+    """Samples around a pixel that have a say in it."""
+    return MARGINS[method] + HIGHLIGHTS_MARGIN
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,11 @@ class MosaicRows:
 
         columns : the first and the last, not included, that are made; by default the crop's.
         """
-        crop, margin = self.view.crop, MARGINS[self.method] + HIGHLIGHTS_MARGIN
+        crop, around = self.view.crop, margin(self.method)
         left, right = columns or (crop.left, crop.left + crop.width)
         # An even row begins the part, so that the CFA looks the same in it.
-        first = max(0, top - margin) // 2 * 2
-        last = min(self.view.samples.shape[0], bottom + margin)
+        first = max(0, top - around) // 2 * 2
+        last = min(self.view.samples.shape[0], bottom + around)
         shading = self.shading.below(first)
         with self.report.stage("linearize"):
             linear = linearize(self.view.samples[first:last], self.black, self.scale, shading)
@@ -104,6 +109,7 @@ class MosaicRows:
 
 def mosaic_rows(
     raw: RawImage,
+    view: Upright,
     pattern: CfaPattern,
     multipliers: Float64,
     *,
@@ -114,10 +120,9 @@ def mosaic_rows(
 ) -> MosaicRows:
     """Look at a mosaic as a whole, as its rows need it.
 
-    multipliers : (3,) white balance. shade, highlights : whether gain maps are applied and clipped samples rebuilt.
+    view : its crop and, where the mosaic goes on, `margin(method)` around it. multipliers : (3,) white balance. shade, highlights : whether gain maps are applied and clipped samples rebuilt.
     """
     report = report or Report()
-    view = upright(raw, MARGINS[method] + HIGHLIGHTS_MARGIN)
     cfa = cfa_of(view, pattern)
     black, white = (view.at_positions(level).astype(np.float64) for level in (raw.black, raw.white))
     balance = np.array([multipliers[PLANES.index(name)] for name in cfa]).reshape(2, 2)

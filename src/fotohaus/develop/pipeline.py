@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,16 @@ from fotohaus.develop import uncalibrated
 from fotohaus.develop.color import REC2020_TO_XYZ, camera_to_rec2020
 from fotohaus.develop.demosaic import Method
 from fotohaus.develop.development import Development
+from fotohaus.develop.geometry import upright
+from fotohaus.develop.lens import prepare_lens
 from fotohaus.develop.linear_rows import LinearRows, linear_rows
-from fotohaus.develop.mosaic_rows import MosaicRows, mosaic_rows
+from fotohaus.develop.list_2 import apply_list_2
+from fotohaus.develop.mosaic_rows import MosaicRows, margin, mosaic_rows
+from fotohaus.develop.profile_tables import hue_sat_map_at, total_baseline_exposure
 from fotohaus.develop.scene import Scene
 from fotohaus.develop.white_balance import find_white
 from fotohaus.errors import ReadError
-from fotohaus.raw.image import GainMap, NoiseProfile, OtherOpcode, RawImage
+from fotohaus.raw.image import NoiseProfile, OtherOpcode, RawImage
 from fotohaus.report import Report
 from fotohaus.white_choice import parse_white
 
@@ -52,7 +57,8 @@ def prepare(
 ) -> Development:
     """Take every decision that needs the whole of a raw image, so that its scene can be made in strips.
 
-    off : stages to leave out: "opcodes" (gain maps), "highlights".
+    off : stages to leave out: "opcodes" (the file's lists 2 and 3), "highlights", "lens" (list 3), "profile" (the
+    camera profile's hue/sat map).
     wb : what to take as white, as in `Recipe.wb`.
     demosaic : the method by which a mosaic becomes RGB, see `fotohaus.develop.demosaic.demosaic`.
 
@@ -61,6 +67,9 @@ def prepare(
     """
     choice = parse_white(wb)
     report = report or Report()
+    opcodes = "opcodes" not in off
+    if opcodes:
+        raw = apply_list_2(raw, report)
     raw = raw.quantized()
     if raw.cfa is not None and min(raw.mosaic.shape[:2]) < 2:
         raise ReadError(raw.path, "is too small for a Bayer mosaic")
@@ -70,7 +79,7 @@ def prepare(
             calibration = uncalibrated.guess(raw)
             report.note("the file holds no calibration: colours taken for sRGB's, the picture's medians for grey")
         try:
-            white_xy = find_white(raw, calibration, choice, opcodes="opcodes" not in off, report=report)
+            white_xy = find_white(raw, calibration, choice, opcodes=opcodes, report=report)
             color = camera_to_rec2020(calibration, report, white_xy=white_xy)
         except (ValueError, np.linalg.LinAlgError) as error:
             raise ReadError(raw.path, str(error)) from error
@@ -78,24 +87,44 @@ def prepare(
         if raw.cfa is not None:
             report.note(f"colours interpolated by the {demosaic} method")
         report.note(f"white at {color.temperature:.0f} K, tint {round(color.tint):+d}, gains {gains}")
-        matrix = color.matrix * _baseline(raw, report)
-        shade, highlights = "opcodes" not in off, "highlights" not in off
-        if shade:
-            _note_what_is_left_out(raw, report)
+        exposure = _baseline(raw, report)
+        table = None if "profile" in off else hue_sat_map_at(raw.profile, color.white_xy)
+        if table is not None:
+            report.note("the profile's hue/sat map")
+        _note_what_is_left_out(raw, report)
+    corrected = opcodes and "lens" not in off
+    # A lens correction may read anywhere.
+    around = margin(demosaic) if raw.cfa else 0
+    view = upright(raw, max(raw.mosaic.shape) if corrected and raw.opcodes_3 else around)
+    lens = None
+    if corrected and raw.opcodes_3:
+        with report.stage("lens"):
+            lens = prepare_lens(raw, view, multipliers=color.multipliers, report=report)
+    choices: dict[str, Any] = {"shade": opcodes, "highlights": "highlights" not in off, "report": report}
     source: MosaicRows | LinearRows
     if raw.cfa is None:
-        source = linear_rows(raw, color.multipliers, shade=shade, highlights=highlights, report=report)
+        source = linear_rows(raw, view, color.multipliers, **choices)
     else:
-        source = mosaic_rows(
-            raw, raw.cfa, color.multipliers, method=demosaic, shade=shade, highlights=highlights, report=report
-        )
-    noise = None if raw.noise is None else luminance_noise(raw.noise, color.multipliers, matrix, raw.cfa is not None)
-    return Development(source, matrix, noise, color.white_xy, raw.capture)
+        source = mosaic_rows(raw, view, raw.cfa, color.multipliers, method=demosaic, **choices)
+    noise = None
+    if raw.noise is not None:
+        noise = luminance_noise(raw.noise, color.multipliers, color.matrix * exposure, raw.cfa is not None)
+    return Development(
+        source=source,
+        matrix=color.matrix,
+        exposure=exposure,
+        lens=lens,
+        profile=table,
+        hdr=raw.profile is not None and raw.profile.dynamic_range == "HDR",
+        noise=noise,
+        white_xy=color.white_xy,
+        capture=raw.capture,
+    )
 
 
 def _baseline(raw: RawImage, report: Report) -> float:
     """Factor that the file asks for on top of its white level."""
-    exposure = raw.color.baseline_exposure
+    exposure = total_baseline_exposure(raw)
     if not np.isfinite(exposure) or abs(exposure) > _EXPOSURE_LIMIT:
         report.note(f"baseline exposure {exposure} EV ignored")
         return 1.0
@@ -105,16 +134,18 @@ def _baseline(raw: RawImage, report: Report) -> float:
 
 
 def _note_what_is_left_out(raw: RawImage, report: Report) -> None:
-    others = (*raw.opcodes_1, *(o for o in raw.opcodes_2 if not isinstance(o, GainMap)), *raw.opcodes_3)
-    names = {f"opcode {o.opcode_id}" if isinstance(o, OtherOpcode) else type(o).__name__ for o in others}
-    needed = sorted({type(o).__name__ for o in others if not o.optional})
+    early, late = (
+        [opcode for opcode in opcodes if isinstance(opcode, OtherOpcode)]
+        for opcodes in ((*raw.opcodes_1, *raw.opcodes_2), raw.opcodes_3)
+    )
+    # Of list 3, the lens stage warns.
+    needed = sorted({f"opcode {opcode.opcode_id}" for opcode in early if not opcode.optional})
     if needed:
-        report.warn(f"{raw.name}: needs {', '.join(needed)}, which this version does not apply: colours may be off")
+        report.warn(f"{raw.name}: needs {', '.join(needed)}, which nobody knows: colours may be off")
+    names = {f"opcode {opcode.opcode_id}" for opcode in early + late}
     if raw.profile is not None:
-        tables = ("look_table", "tone_curve", "gain_table_map", "rgb_tables")
-        names |= {f"profile's {name.replace('_', ' ')}" for name in tables if getattr(raw.profile, name) is not None}
-        if any(calibration.hue_sat_map is not None for calibration in raw.profile.calibrations):
-            names.add("profile's hue/sat map")
+        look = ("look_table", "tone_curve", "gain_table_map", "rgb_tables")
+        names |= {f"profile's {name.replace('_', ' ')}" for name in look if getattr(raw.profile, name) is not None}
     if names:
         report.note(f"not applied: {', '.join(sorted(names))}")
 
