@@ -4,7 +4,9 @@
 
 Mean and largest CIE delta E 2000 of the 24 patches after one exposure factor. The chart is lit by a lamp, the file's
 white balance is that of the window behind it: so colour is judged with the neutral of the chart's own grey patches.
-LibRaw runs beside it, with its own matrix and the same neutral.
+Beside it run LibRaw, with its own matrix, and Adobe's DNG SDK, with the file's, both with the same neutral; and the
+file's matrix on the means of the mosaic's samples, without any demosaic. The window's light lies over the chart as a
+veil, which lifts the black patch; "veil taken off" subtracts from all patches what the black one has too much.
 """
 
 from __future__ import annotations
@@ -17,10 +19,13 @@ from pathlib import Path
 import numpy as np
 import rawpy
 
+import adobe_sdk
 from common import DATA, ROOT, table
 from fotohaus.develop import develop
-from fotohaus.develop.color import REC2020_TO_XYZ
+from fotohaus.develop.color import REC2020_TO_XYZ, camera_to_rec2020, white_of_neutral
+from fotohaus.develop.profile_tables import prophoto_to_rec2020
 from fotohaus.raw import read_raw
+from fotohaus.raw.image import PLANES, RawImage
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -62,14 +67,46 @@ def libraw(path: Path) -> np.ndarray:
     return np.asarray(image / 65535.0)
 
 
+def samples(raw: RawImage) -> np.ndarray:
+    """Means of the mosaic's samples of the patches, in linear Rec. 2020."""
+    half, means = CHART["half_size"], np.zeros((len(CHART["centres"]), 3))
+    for place, name in enumerate(raw.cfa or ""):
+        row, column = divmod(place, 2)
+        black = float(raw.black[row, column])
+        plane = (raw.mosaic[row::2, column::2].astype(np.float64) - black) / (float(raw.white[row, column]) - black)
+        for i, (x, y) in enumerate(CHART["centres"]):
+            top, left = (y + raw.crop.top - half) // 2, (x + raw.crop.left - half) // 2
+            mean = plane[top : top + half, left : left + half].mean()
+            means[i, PLANES.index(name)] += mean / (raw.cfa or "").count(name)
+    color = camera_to_rec2020(raw.color)
+    return np.asarray((means * color.multipliers) @ color.matrix.T)
+
+
+def unveiled(values: np.ndarray) -> np.ndarray:
+    """Patches without what the black one has beyond its share of the greys' light."""
+    light = values[18:22].sum(0) / EXPECTED[18:22, 1].sum()
+    return np.asarray(values - (values[23] - light * EXPECTED[23, 1]))
+
+
+def adobe(path: Path, white: tuple[float, float]) -> list[list[object]]:
+    if adobe_sdk.library() is None:
+        return []
+    render = patches(adobe_sdk.stages(path, white=white).render) @ prophoto_to_rec2020().T
+    return [row("Adobe's SDK, white of the chart", render @ REC2020_TO_XYZ.T)]
+
+
 def main() -> None:
     path = DATA / "raw" / CHART["file"]
     raw = read_raw(path)
     balanced = replace(raw, color=replace(raw.color, as_shot_neutral=tuple(CHART["neutral"])))
     x, y = CHART["centres"][20]
+    mine = patches(develop(balanced).pixels)
     rows = [
-        row("fotohaus, white of the chart", patches(develop(balanced).pixels) @ REC2020_TO_XYZ.T),
+        row("fotohaus, white of the chart", mine @ REC2020_TO_XYZ.T),
+        row("the same, veil taken off", unveiled(mine) @ REC2020_TO_XYZ.T),
+        row("without demosaic", samples(balanced) @ REC2020_TO_XYZ.T),
         row("LibRaw, white of the chart", patches(libraw(path))),
+        *adobe(path, white_of_neutral(raw.color, np.array(CHART["neutral"]))),
         row(f"fotohaus, --wb pick:{x},{y}", patches(develop(raw, wb=f"pick:{x},{y}").pixels) @ REC2020_TO_XYZ.T),
         row("fotohaus, the camera's white", patches(develop(raw).pixels) @ REC2020_TO_XYZ.T),
     ]
