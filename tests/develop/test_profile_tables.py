@@ -243,6 +243,14 @@ class TestLook:
                 apply_profile_look(part, look, top=top, left=left), whole[top:, left:], atol=2e-6
             )
 
+    def test_a_picture_in_small_gets_the_same(self):
+        look = profile_look(dict(profiles.look_cases())["all of it"].raw)
+        assert look is not None
+        pixels = pixels_of(1, 0.0, 0.5, (64, 64))
+        small = kernels.planar(np.array(pixels[1::4, 1::4]), np.float32)
+        whole = apply_profile_look(kernels.planar(pixels.copy(), np.float32), look)
+        np.testing.assert_allclose(apply_profile_look(small, look, top=1, left=1, step=4), whole[1::4, 1::4], atol=3e-6)
+
     @pytest.mark.parametrize("method", ["weighted sum", "sequential"])
     def test_tables_hold_for_their_regions(self, method):
         sky, rest = profiles.rgb_table(1, mask="sky"), profiles.rgb_table(2)

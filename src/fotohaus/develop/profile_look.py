@@ -103,10 +103,13 @@ def profile_look(raw: RawImage, masks: Sequence[SemanticMask] = ()) -> ProfileLo
     )
 
 
-def apply_profile_look(pixels: Float32, look: ProfileLook, *, top: int = 0, left: int = 0) -> Float32:
+def apply_profile_look(
+    pixels: Float32, look: ProfileLook, *, top: float = 0, left: float = 0, step: float = 1
+) -> Float32:
     """Linear Rec. 2020 (H, W, 3), planar float32, at baseline exposure, to display-linear Rec. 2020, in place.
 
-    top, left : where the first pixel lies in the upright, cropped picture. Every pixel for itself; no margin is needed.
+    top, left : where the first pixel lies in the upright, cropped picture. step : how far apart pixels lie there, for a
+    picture in small. Every pixel for itself; no margin is needed.
     Tone curves of SDR profiles cut at 1 (and at the gamut of ProPhoto); those of HDR profiles go on above.
     """
     to_prophoto, from_prophoto = without_green(rec2020_to_prophoto()), without_green(prophoto_to_rec2020())
@@ -121,8 +124,8 @@ def apply_profile_look(pixels: Float32, look: ProfileLook, *, top: int = 0, left
             gamma=look.gain_table.gamma,
             origin_x=origin_x + left * step_x,
             origin_y=origin_y + top * step_y,
-            step_x=step_x,
-            step_y=step_y,
+            step_x=step * step_x,
+            step_y=step * step_y,
             out=pixels,
         )
     if look.look_table is not None:
@@ -139,13 +142,13 @@ def apply_profile_look(pixels: Float32, look: ProfileLook, *, top: int = 0, left
             out=pixels,
         )
     if look.tables:
-        _apply_tables(pixels, look, top, left)
+        _apply_tables(pixels, look, top, left, step)
     return pixels
 
 
-def _apply_tables(pixels: Float32, look: ProfileLook, top: int, left: int) -> None:
+def _apply_tables(pixels: Float32, look: ProfileLook, top: float, left: float, step: float) -> None:
     height, width = pixels.shape[:2]
-    ys, xs = np.arange(top, top + height), np.arange(left, left + width)
+    ys, xs = top + step * np.arange(height), left + step * np.arange(width)
     masks = [None if mask is None else mask.sample(ys, xs, 0) for mask in look.masks]
     covered = sum((mask for mask in masks if mask is not None), start=np.zeros((1, 1), np.float32))
     background = 1 - np.minimum(covered, 1)
