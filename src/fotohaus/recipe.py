@@ -54,7 +54,9 @@ class Recipe(BaseModel):
         description="How colours are interpolated: by direction, or by a small trained network: better textures and "
         "fine colour, in about 30 ms per megapixel on two cores.",
     )
-    look: Literal["neutral"] = Field("neutral", description="The look of the photo.")
+    look: Literal["neutral", "camera"] = Field(
+        "neutral", description="The look of the photo; camera is the one that its maker put into the raw file."
+    )
     ev: float = Field(0.0, ge=-10, le=10, description="Exposure on top of the automatic one, in EV.")
     auto_exposure: bool = Field(True, description="Choose the exposure from the scene; otherwise the camera's stands.")
     sharpen: float = Field(0.5, ge=0, le=1, description="Strength of sharpening.")

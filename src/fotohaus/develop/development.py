@@ -12,6 +12,7 @@ from fotohaus import kernels
 from fotohaus.develop.lens import LensMap
 from fotohaus.develop.linear_rows import LinearRows
 from fotohaus.develop.mosaic_rows import MosaicRows
+from fotohaus.develop.profile_look import ProfileLook
 from fotohaus.develop.profile_tables import apply_hue_sat_map
 from fotohaus.develop.scene import Scene
 from fotohaus.raw.image import CaptureInfo
@@ -32,7 +33,7 @@ class Development:
     source : where rows of camera RGB come from. matrix : (3, 3), white-balanced camera values to linear Rec. 2020.
     exposure : the factor of the baseline exposure. lens : how the picture is resampled, if it is. profile : the camera
     profile's hue/sat map, for light before the baseline exposure; hdr : whether that profile's range is "HDR".
-    noise, white_xy, capture : as the scene will have them.
+    noise, white_xy, capture, camera_look : as the scene will have them.
     """
 
     source: MosaicRows | LinearRows
@@ -44,6 +45,7 @@ class Development:
     noise: tuple[float, float] | None = None
     white_xy: tuple[float, float] | None = None
     capture: CaptureInfo = field(default_factory=CaptureInfo)
+    camera_look: ProfileLook | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -88,4 +90,4 @@ class Development:
 
         for _ in in_threads(fill, strips(height)):
             pass
-        return Scene(pixels, self.noise, self.white_xy, self.capture, self.overview)
+        return Scene(pixels, self.noise, self.white_xy, self.capture, self.overview, self.camera_look)

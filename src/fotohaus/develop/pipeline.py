@@ -17,6 +17,7 @@ from fotohaus.develop.lens import prepare_lens
 from fotohaus.develop.linear_rows import LinearRows, linear_rows
 from fotohaus.develop.list_2 import apply_list_2
 from fotohaus.develop.mosaic_rows import MosaicRows, margin, mosaic_rows
+from fotohaus.develop.profile_look import profile_look
 from fotohaus.develop.profile_tables import hue_sat_map_at, total_baseline_exposure
 from fotohaus.develop.scene import Scene
 from fotohaus.develop.white_balance import find_white
@@ -119,6 +120,7 @@ def prepare(
         noise=noise,
         white_xy=color.white_xy,
         capture=raw.capture,
+        camera_look=profile_look(raw),
     )
 
 
@@ -143,9 +145,6 @@ def _note_what_is_left_out(raw: RawImage, report: Report) -> None:
     if needed:
         report.warn(f"{raw.name}: needs {', '.join(needed)}, which nobody knows: colours may be off")
     names = {f"opcode {opcode.opcode_id}" for opcode in early + late}
-    if raw.profile is not None:
-        look = ("look_table", "tone_curve", "gain_table_map", "rgb_tables")
-        names |= {f"profile's {name.replace('_', ' ')}" for name in look if getattr(raw.profile, name) is not None}
     if names:
         report.note(f"not applied: {', '.join(sorted(names))}")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fotohaus.develop.profile_look import ProfileLook
 from fotohaus.raw.image import CaptureInfo
 
 
@@ -22,6 +23,7 @@ class Scene:
     white_xy : CIE xy of the light that was taken as white.
     overview : (h, w, 3) float32, the scene in small, for who needs all of it at once: to meter it, say. None: the
         pixels tell. It shows the sensor's own samples, as they were before a lens correction or a denoising.
+    camera_look : how the file's camera profile would have it rendered; None if it does not say.
     """
 
     pixels: NDArray[np.float32]
@@ -29,6 +31,7 @@ class Scene:
     white_xy: tuple[float, float] | None = None
     capture: CaptureInfo = field(default_factory=CaptureInfo)
     overview: NDArray[np.float32] | None = None
+    camera_look: ProfileLook | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fotohaus import kernels
 from fotohaus.develop.development import Development
+from fotohaus.develop.profile_look import apply_profile_look
 from fotohaus.develop.scene import Scene
 from fotohaus.kernels.common_tables import BOUNDARY_UNIT, CURVE_HIGH, CURVE_LOW, CURVE_STEPS
 from fotohaus.recipe import Recipe
@@ -71,16 +72,23 @@ class Rendering:
         self.recipe = recipe
         self.capture = scene.capture
         self._scene, self._report = scene, report
+        self._look = scene.camera_look if recipe.look == "camera" else None
+        if recipe.look == "camera" and self._look is None:
+            report.warn("the file holds no look of its camera: the neutral one is taken")
         with report.stage("exposure"):
             metered = auto_exposure(_whole(scene), scene.capture)
-            ev = recipe.ev + (metered.ev if recipe.auto_exposure else 0.0)
-            report.note(metered.note if recipe.auto_exposure else "exposure as captured")
+            # The camera's look is made for the camera's exposure, and brings its own tone.
+            automatic = recipe.auto_exposure and self._look is None
+            ev = recipe.ev + (metered.ev if automatic else 0.0)
+            report.note(metered.note if automatic else "exposure as captured")
             if recipe.ev:
                 report.note(f"{recipe.ev:+.2f} EV on top")
             white = metered.white(ev)
-            curve = filmic_curve(white) if recipe.enabled("tone") else None
+            curve = filmic_curve(white) if recipe.enabled("tone") and self._look is None else None
             report.note(f"white at {np.log2(white / 0.18):+.1f} EV over mid-grey" if curve else "no tone curve")
             gain = 2.0**ev
+            if self._look is not None:
+                self._exposed, gain = gain, 1.0
             self._arguments = {
                 "gain": gain,
                 "curve": _curve_table(curve, scene.noise, gain),
@@ -96,6 +104,10 @@ class Rendering:
         height, width = self.shape
         first, last = max(0, top - sharpening.REACH), min(height, bottom + sharpening.REACH)
         pixels = self._scene.rows(first, last)
+        if self._look is not None:
+            with self._report.stage("look"):
+                exposed = np.multiply(pixels, np.float32(self._exposed), out=kernels.empty(pixels.shape))
+                pixels = apply_profile_look(exposed, self._look, top=first)
         with self._report.stage("render"):
             # The kernel works on sixteen pixels at a time; the edge's repetition is what it sees beyond it anyway.
             narrow = max(0, VECTOR - width)
