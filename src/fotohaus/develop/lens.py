@@ -194,7 +194,9 @@ def prepare_lens(
     image = Rectangle(0, 0, height, width)
     listed = _in_force(raw.opcodes_3 if opcodes else (), report)
     if not any(isinstance(o, (*_WARPS, types.FixVignetteRadial)) for o in listed):
-        listed = [*listed, *_in_force(profile, report)]
+        # Gain maps of list 2 have evened out the light already.
+        shaded = any(isinstance(o, types.GainMap) for o in raw.opcodes_2)
+        listed += [o for o in _in_force(profile, report) if isinstance(o, _WARPS) or not shaded]
     steps, shown = _placed([*aberration, *listed], image, report)
     before, mapped, after = _parts(steps, report)
     if not before and not mapped and not after:

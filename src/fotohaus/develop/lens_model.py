@@ -37,6 +37,15 @@ def circle(center: tuple[float, float], image: Rectangle) -> Circle:
     return Circle(image.left + x, image.top + y, max(float(np.hypot(far_x, far_y)), 1e-6))
 
 
+def _from_center(about: Circle, places: Places) -> tuple[Float64, Float64, Float64]:
+    """Offsets from the centre in units of the radius, and the squares of their lengths.
+
+    These go a little beyond 1, for what lies just outside of the image and is interpolated with.
+    """
+    x, y = (places[0] - about.x) / about.radius, (places[1] - about.y) / about.radius
+    return x, y, np.minimum(x * x + y * y, min((1 + 40 / about.radius) ** 2, 1.5))
+
+
 def radial_ratio(warp: Warp, plane: int, r2: Float64) -> Float64:
     """By what a radius is multiplied to find where a pixel of the corrected picture comes from.
 
@@ -63,8 +72,7 @@ def radial_ratio(warp: Warp, plane: int, r2: Float64) -> Float64:
 def source_places(warp: Warp, image: Rectangle, plane: int, places: Places) -> Places:
     """Where in the image before a warp the places of the image after it come from."""
     about = circle(warp.center, image)
-    x, y = (places[0] - about.x) / about.radius, (places[1] - about.y) / about.radius
-    r2 = np.minimum(x * x + y * y, 1)
+    x, y, r2 = _from_center(about, places)
     ratio = radial_ratio(warp, plane, r2)
     source_x, source_y = x * ratio, y * ratio
     k = () if isinstance(warp, WarpFisheye) else warp.coefficients[min(plane, len(warp.coefficients) - 1)][-2:]
@@ -83,10 +91,8 @@ def moves(warp: Warp) -> bool:
 
 
 def vignette_gain(opcode: FixVignetteRadial, image: Rectangle, places: Places) -> Float64:
-    """Gain at places. Radii count to the pixels' corners' half: a pixel's centre lies at a half."""
-    about = circle(opcode.center, image)
-    x, y = (places[0] + 0.5 - about.x) / about.radius, (places[1] + 0.5 - about.y) / about.radius
-    r2 = np.minimum(x * x + y * y, 1)
+    """Gain at places. Here, other than for warps, the SDK counts from the image's corner to the pixel's centre."""
+    _, _, r2 = _from_center(circle(opcode.center, image), (places[0] + 0.5, places[1] + 0.5))
     return np.asarray(np.polynomial.polynomial.polyval(r2, (1.0, *opcode.coefficients)))
 
 
