@@ -173,3 +173,15 @@ def test_floats_in_their_own_unit(image: RawImage) -> None:
         opcodes_2=(types.DeltaPerRow(FULL, 1, 1, 0, 1, np.full(HEIGHT, 0.05, np.float32)),),
     )  # fmt: skip
     np.testing.assert_allclose(values(apply_list_2(floats)), samples + 0.05, atol=3 * STEP)
+
+
+@pytest.mark.parametrize("size", [1e30, -1e300, 1e308])
+def test_absurd_coefficients_give_an_image(image: RawImage, size: float) -> None:
+    opcodes = [
+        types.MapPolynomial(FULL, 1, 1, 0, 1, (size, -size, size)),
+        types.FixVignetteRadial((size, -size, size, 0, 0), (0.5, size)),
+        types.ScalePerRow(AREA, 1, 1, 0, 1, np.full(40, 3e38, np.float32)),
+        types.DeltaPerColumn(AREA, 1, 1, 0, 1, np.full(51, -3e38, np.float32)),
+    ]
+    for opcode in opcodes:
+        assert applied(image, opcode).mosaic.dtype == np.uint16

@@ -29,6 +29,7 @@ TAPS = 6
 BAND = 128  # rows, and ...
 _GROUP = 4  # ... cells in a row, that are made by one kernel
 _KERNELS = ("lens_near", "lens_far", "lens_any")
+_FARTHEST, _BRIGHTEST = 1e5, 1e3  # px of displacement and gain; more is a mistake
 _SPREADS = ((1, 1), (3, 2))  # px that displacements may differ in LANES px, along x and y
 
 _WARPS = (types.WarpRectilinear, types.WarpFisheye, types.WarpRectilinear2)
@@ -154,8 +155,9 @@ class LensMap:
         # Opcodes are for values up to white; what was rebuilt above it keeps its proportion.
         above = np.maximum(out, 1)
         np.minimum(out, 1, out=out)
-        for step in steps:
-            self._change(seen, (starts[0], starts[1]), step)
+        with np.errstate(all="ignore"):
+            for step in steps:
+                self._change(seen, (starts[0], starts[1]), step)
         out *= above * balance
         return out
 
@@ -164,7 +166,8 @@ class LensMap:
             places = np.meshgrid(
                 np.arange(seen.shape[1]) + float(corner[1]), np.arange(seen.shape[0]) + float(corner[0])
             )
-            seen *= vignette_gain(step.opcode, step.image, (places[0], places[1]))[..., None].astype(np.float32)
+            gain = np.nan_to_num(vignette_gain(step.opcode, step.image, (places[0], places[1])), nan=1.0)
+            seen *= gain.clip(0, _BRIGHTEST)[..., None].astype(np.float32)
             return
         image = step.image
         place = corner[0] - image.top, corner[1] - image.left
@@ -206,14 +209,15 @@ def prepare_lens(
     grid = _grid(crop.height, crop.width)
     places = [_on_sensor(view, crop, grid, (shown.top, shown.left))] * 3
     gains: list[Float64] = [np.ones(grid[0].shape)] * 3
-    for step in reversed(mapped):
-        places, gains = _back(step, places, gains)
+    with np.errstate(all="ignore"):  # a file may hold any coefficients
+        for step in reversed(mapped):
+            places, gains = _back(step, places, gains)
     seen = [_in_view(view, crop, p) for p in places]
     nodes = kernels.empty((*grid[0].shape, 9))
     for i in range(3):
-        nodes[..., i] = seen[i][0] - grid[0]
-        nodes[..., 3 + i] = seen[i][1] - grid[1]
-        nodes[..., 6 + i] = gains[i]
+        for axis in (0, 1):
+            nodes[..., 3 * axis + i] = np.nan_to_num(seen[i][axis] - grid[axis]).clip(-_FARTHEST, _FARTHEST)
+        nodes[..., 6 + i] = np.nan_to_num(gains[i], nan=1.0).clip(0, _BRIGHTEST)
     moving = bool(np.abs(nodes[..., :6]).max() > 1e-4)
     columns = (crop.left, crop.left + crop.width)
     if moving:

@@ -135,7 +135,8 @@ class _Values:
 
     def _curve(self, opcode: types.MapTable | types.MapPolynomial) -> None:
         planes = self.samples.reshape(*self.samples.shape[:2], -1)
-        table = _code(map_linear((np.arange(65536.0) - BLACK) / (65535 - BLACK), opcode))
+        with np.errstate(all="ignore"):
+            table = _code(map_linear((np.arange(65536.0) - BLACK) / (65535 - BLACK), opcode))
         last = min(opcode.plane + opcode.planes, planes.shape[2])
         part = planes[opcode.rows, opcode.columns, opcode.plane : last]
         _look_up(part, table, part)
@@ -146,13 +147,14 @@ class _Values:
         def change(strip: tuple[int, int]) -> None:
             part = self.samples[slice(*strip)]
             values = _value(part)
-            if isinstance(opcode, types.FixVignetteRadial):
-                x, y = np.meshgrid(np.arange(float(width)), np.arange(float(strip[0]), strip[1]))
-                gain = vignette_gain(opcode, Rectangle(0, 0, height, width), (x, y)).astype(np.float32)
-                values *= gain.reshape(*gain.shape, *[1] * (values.ndim - 2))
-            else:
-                apply_to_part(values, opcode, (strip[0], 0), (height, width), self.floating)
-            part[...] = _code(values)
+            with np.errstate(all="ignore"):  # a file may hold any coefficients
+                if isinstance(opcode, types.FixVignetteRadial):
+                    x, y = np.meshgrid(np.arange(float(width)), np.arange(float(strip[0]), strip[1]))
+                    gain = vignette_gain(opcode, Rectangle(0, 0, height, width), (x, y)).astype(np.float32)
+                    values *= gain.reshape(*gain.shape, *[1] * (values.ndim - 2))
+                else:
+                    apply_to_part(values, opcode, (strip[0], 0), (height, width), self.floating)
+                part[...] = _code(values)
 
         for _ in in_threads(change, strips(height)):
             pass
@@ -188,7 +190,8 @@ def _value(samples: NDArray[Any]) -> NDArray[Any]:
 
 def _code(values: NDArray[Any]) -> NDArray[np.uint16]:
     """16-bit samples of linear reference values."""
-    return np.asarray(np.rint(values * (65535 - BLACK) + BLACK).clip(0, 65535).astype(np.uint16))
+    codes = np.nan_to_num(values * (65535 - BLACK) + BLACK, copy=False)
+    return np.asarray(np.rint(codes).clip(0, 65535).astype(np.uint16))
 
 
 def _look_up(samples: NDArray[np.uint16], table: NDArray[np.uint16], out: NDArray[np.uint16]) -> None:

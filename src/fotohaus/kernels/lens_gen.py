@@ -8,6 +8,7 @@ from fotohaus.kernels.common_raw import total
 CELL = 16  # px between the nodes of a map
 LANES = 8  # px in a row between which a map is linear
 TAPS = 6
+TILE = 128  # px along x
 SOFT = 0.25  # how far a result may lie beyond the four samples around it, in units of their lowest and highest
 
 # Lanczos's kernel of six taps, normalised, as polynomials of u = f - 1/2: tap t has E_t(u^2) + u O_t(u^2), tap 5 - t
@@ -93,13 +94,14 @@ def finish(g, pixel, field):
     """Apply the matrix to `pixel`, and schedule a generator."""
     g.rgb[x, y, c] = total([g.matrix[i, c] * pixel[x % LANES, x / LANES, y][i] for i in range(3)])
 
-    yo, xb, xl = hl.Var("yo"), hl.Var("xb"), hl.Var("xl")
+    yo, xt, xb, xl = (hl.Var(name) for name in ("yo", "xt", "xb", "xl"))
     # x and y begin at 0: blocks of eight pixels are then known to be aligned.
     for dimension in (0, 1):
         g.rgb.output_buffer().dim(dimension).set_min(0)
     g.rgb.bound(c, 0, 3).split(y, yo, y, 16, hl.TailStrategy.GuardWithIf)
-    g.rgb.split(x, xb, xl, LANES, hl.TailStrategy.GuardWithIf).reorder(xl, c, xb, y, yo)
-    g.rgb.unroll(c).vectorize(xl).parallel(yo)
+    # Tiles: a row of the picture may come from many rows of the source.
+    g.rgb.split(x, xt, x, TILE, hl.TailStrategy.GuardWithIf).split(x, xb, xl, LANES, hl.TailStrategy.GuardWithIf)
+    g.rgb.reorder(xl, c, xb, y, xt, yo).unroll(c).vectorize(xl).parallel(yo)
     field.schedule(g.rgb, y)
     return xb
 

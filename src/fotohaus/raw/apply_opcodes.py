@@ -153,7 +153,7 @@ def _by_rows(
         else:
             value = _changed(part, opcode, lines, slice(start, stop), linear)
         if linear is not None:
-            part[...] = np.minimum(value, 1)
+            part[...] = np.fmax(np.fmin(value, 1), -1)
         else:
             part[...] = np.rint(value).clip(0, 65535) if planes.dtype.kind == "u" else value
 

@@ -20,9 +20,11 @@ def binned_opcodes(opcodes: tuple[Opcode, ...], filters: Filters, report: Report
             report.note(f"{opcode_name(opcode)} is for pixels that are binned, and left out")
             continue
         area = opcode.area
-        first_y, first_x = max(0, (area.top - top) // cell), max(0, (area.left - left) // cell)
-        last_y, last_x = -(-(area.top + area.height - top) // cell), -(-(area.left + area.width - left) // cell)
         pitches = (max(1, opcode.row_pitch // cell), max(1, opcode.col_pitch // cell))
+        first_y, first_x = (area.top - top) // cell, (area.left - left) // cell
+        # Of a cell that is cut at the corner, the next that the pitch meets.
+        first_y, first_x = (n if n >= 0 else n % p for n, p in zip((first_y, first_x), pitches, strict=True))
+        last_y, last_x = -(-(area.top + area.height - top) // cell), -(-(area.left + area.width - left) // cell)
         if last_y > first_y and last_x > first_x:
             place = Rectangle(first_y, first_x, last_y - first_y, last_x - first_x)
             made = replace(opcode, area=place, row_pitch=pitches[0], col_pitch=pitches[1])
