@@ -1,0 +1,109 @@
+"""Deconvolution of linear luminance by a small inverse filter, weighed by the noise and limited at edges."""
+
+import halide as hl
+from halide import f32
+
+from fotohaus.kernels.common import c, strip_of, x, y
+from fotohaus.kernels.common_raw import largest, total
+
+# Luminance of linear Rec. 2020 (ITU-R BT.2020).
+LUMINANCE = (0.2627, 0.6780, 0.0593)
+# Weight of a saturated pixel at distance 0, 1, ... along each axis.
+SATURATED = (1.0, 1.0, 1.0, 0.67, 0.33)
+# A pixel's luminance changes by no more than this factor.
+LARGEST_RATIO = 3.0
+
+
+@hl.generator(name="capture_sharpening")
+class CaptureSharpening:
+    """Planar linear Rec. 2020 in and out; `left`, `top` : the first pixel of the output in the input.
+
+    weights[class] : of the difference to the neighbours at distances (1,0), (1,1), (2,0), (2,1), (2,2).
+    The variance of the filtered noise that is taken off the detail's energy: noise_scale * Y + noise_offset.
+    """
+
+    pixels = hl.InputBuffer(hl.Float(32), 3)
+    weights = hl.InputBuffer(hl.Float(32), 1)
+    noise_scale = hl.InputScalar(hl.Float(32))
+    noise_offset = hl.InputScalar(hl.Float(32))
+    overshoot = hl.InputScalar(hl.Float(32))
+    white = hl.InputScalar(hl.Float(32))
+    left = hl.InputScalar(hl.Int(32))
+    top = hl.InputScalar(hl.Int(32))
+    sharpened = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        source = hl.BoundaryConditions.repeat_edge(
+            g.pixels, [(0, g.pixels.dim(0).extent()), (0, g.pixels.dim(1).extent())]
+        )
+        at = [source[x + g.left, y + g.top, i] for i in range(3)]
+        luminance, saturated = hl.Func("luminance"), hl.Func("saturated")
+        luminance[x, y] = total([k * v for k, v in zip(LUMINANCE, at, strict=True)])
+        saturated[x, y] = hl.clamp((largest(at) / g.white - 0.85) * (1 / 0.13), 0.0, 1.0)
+        here = luminance[x, y]
+
+        # The filter, 5x5 and alike in its eight octants: rows at the same distance are added first.
+        rows = [hl.Func(f"rows_{i}") for i in range(3)]
+        rows[0][x, y] = here
+        for i in (1, 2):
+            rows[i][x, y] = luminance[x, y - i] + luminance[x, y + i]
+        w10, w11, w20, w21, w22 = (g.weights[i] for i in range(5))
+        centre = -4 * (w10 + w11 + w20 + 2 * w21 + w22)
+        detail = hl.Func("detail")
+        detail[x, y] = (
+            centre * here
+            + w10 * (rows[1][x, y] + rows[0][x - 1, y] + rows[0][x + 1, y])
+            + w11 * (rows[1][x - 1, y] + rows[1][x + 1, y])
+            + w20 * (rows[2][x, y] + rows[0][x - 2, y] + rows[0][x + 2, y])
+            + w21 * (rows[2][x - 1, y] + rows[2][x + 1, y] + rows[1][x - 2, y] + rows[1][x + 2, y])
+            + w22 * (rows[2][x - 2, y] + rows[2][x + 2, y])
+        )
+
+        # Detail's energy in 3x3 pixels, less that of the noise: the Wiener weight of what is left.
+        energy_y, energy = hl.Func("energy_y"), hl.Func("energy")
+        square = [detail[x, y + i] * detail[x, y + i] for i in (-1, 0, 1)]
+        energy_y[x, y] = 0.25 * square[0] + 0.5 * square[1] + 0.25 * square[2]
+        energy[x, y] = 0.25 * energy_y[x - 1, y] + 0.5 * energy_y[x, y] + 0.25 * energy_y[x + 1, y]
+        mean_y = 0.25 * rows[1][x, y] + 0.5 * here
+        noise = g.noise_scale * hl.max(mean_y, 0.0) + g.noise_offset
+        kept = hl.max(energy[x, y] - noise, 0.0) / (energy[x, y] + f32(1e-20))
+
+        low_y, high_y = hl.Func("low_y"), hl.Func("high_y")
+        low_y[x, y] = hl.min(luminance[x, y - 1], here, luminance[x, y + 1])
+        high_y[x, y] = hl.max(luminance[x, y - 1], here, luminance[x, y + 1])
+        low = hl.min(low_y[x - 1, y], low_y[x, y], low_y[x + 1, y])
+        high = hl.max(high_y[x - 1, y], high_y[x, y], high_y[x + 1, y])
+        # A share of the range is much on the dark side of an edge: there, it is at most that share of the darkness.
+        room = g.overshoot * (high - low)
+        below = hl.min(room, g.overshoot * hl.max(low, 0.0))
+
+        # Round saturated pixels nothing is known of the light that was blurred: they and their surroundings stay.
+        near_y, near = hl.Func("near_y"), hl.Func("near")
+        reach = range(1 - len(SATURATED), len(SATURATED))
+        near_y[x, y] = largest([SATURATED[abs(i)] * saturated[x, y + i] for i in reach])
+        near[x, y] = largest([SATURATED[abs(i)] * near_y[x + i, y] for i in reach])
+
+        wanted = hl.clamp(here + detail[x, y] * kept, low - below, high + room)
+        ratio = hl.clamp(wanted / hl.max(here, f32(1e-6)), 1 / LARGEST_RATIO, LARGEST_RATIO)
+        gain = hl.Func("gain")
+        gain[x, y] = 1.0 + (hl.select(here > f32(1e-6), ratio, 1.0) - 1.0) * (1.0 - near[x, y])
+        g.sharpened[x, y, c] = source[x + g.left, y + g.top, c] * gain[x, y]
+
+        yo, yi, xo, xi, vector = hl.Var("yo"), hl.Var("yi"), hl.Var("xo"), hl.Var("xi"), 8
+        strip = strip_of(g.sharpened.output_buffer().dim(1).extent(), 64)
+        tail = hl.TailStrategy.GuardWithIf
+        g.sharpened.bound(c, 0, 3)
+        g.sharpened.split(y, yo, yi, strip, hl.TailStrategy.ShiftInwards).split(x, xo, xi, 512, tail)
+        g.sharpened.reorder(xi, c, yi, xo, yo).vectorize(xi, vector, tail).unroll(c).parallel(yo)
+        gain.compute_at(g.sharpened, yi).vectorize(x, vector)
+        for f in (luminance, saturated, detail):
+            f.store_at(g.sharpened, xo).compute_at(g.sharpened, yi).vectorize(x, vector)
+        for f in (rows[1], rows[2]):
+            f.store_at(g.sharpened, xo).compute_at(g.sharpened, yi).vectorize(x, vector)
+        for f in (energy_y, low_y, high_y, near_y):
+            f.compute_at(g.sharpened, yi).vectorize(x, vector)
+
+
+if __name__ == "__main__":
+    hl.main()
