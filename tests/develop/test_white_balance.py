@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fotohaus.develop import develop
+from fotohaus.develop.auto_white import estimate_light, estimate_white, exposure_value
 from fotohaus.develop.color import camera_to_rec2020, white_of_neutral
 from fotohaus.develop.temperature import temperature_and_tint, temperature_to_xy
 from fotohaus.develop.white_balance import find_white
 from fotohaus.errors import ReadError
 from fotohaus.raw import read_raw
-from fotohaus.raw.image import CFA_PATTERNS, ColorCalibration, GainMap, Rectangle
+from fotohaus.raw.image import CFA_PATTERNS, CaptureInfo, ColorCalibration, GainMap, Rectangle
 from fotohaus.recipe import Recipe
 from fotohaus.report import Report
 from fotohaus.white_choice import PRESETS, Chromaticity, Pick, Temperature, parse_white
@@ -246,7 +247,7 @@ def casts(scenes, color, neutral):
     return scenes.raw_of(camera, color=color)
 
 
-@pytest.mark.parametrize("kelvin", [2500, 3200, 4500, 6500, 9000])
+@pytest.mark.parametrize("kelvin", [2700, 3200, 4500, 6500, 8500])
 @pytest.mark.parametrize("known", [False, True])
 def test_auto_finds_the_light_of_a_cast(scenes, kelvin, known):
     color = replace(scenes.CAMERA, as_shot_neutral=scenes.CAMERA.as_shot_neutral if known else None)
@@ -254,7 +255,40 @@ def test_auto_finds_the_light_of_a_cast(scenes, kelvin, known):
     raw = casts(scenes, color, neutral)
     white = find_white(raw, color, parse_white("auto"))
     # The camera's own white (6500 K) has a say where there is one.
-    assert angle(1 / camera_to_rec2020(color, white_xy=white).multipliers, neutral) < (7 if known else 3)
+    assert angle(1 / camera_to_rec2020(color, white_xy=white).multipliers, neutral) < (7 if known else 3.5)
+
+
+@pytest.mark.parametrize(("kelvin", "kept"), [(2400, "warm"), (5500, ""), (10500, "cool")])
+def test_auto_keeps_some_of_the_colour_of_candles_and_dusk(scenes, kelvin, kept):
+    color = replace(scenes.CAMERA, as_shot_neutral=None)
+    neutral = 1 / camera_to_rec2020(color, white_xy=temperature_to_xy(kelvin, 5)).multipliers
+    rng = np.random.default_rng(8)
+    camera = np.exp(rng.normal(-1.6, 0.5, (60, 80, 1)) + rng.normal(0, 0.03, (60, 80, 3))).clip(0, 0.9) * neutral
+    whole = np.ones((60, 80), bool)
+    light = 1e6 / estimate_light(camera, whole, color)[0]
+    white, _ = temperature_and_tint(estimate_white(camera, whole, color))
+    assert light == pytest.approx(kelvin, rel=0.3)
+    # White that is taken to be cooler than the light leaves the picture warm.
+    assert {"warm": white > light * 1.03, "": white == pytest.approx(light, rel=0.01), "cool": white < light * 0.99}[
+        kept
+    ]
+
+
+@pytest.mark.parametrize(("brightness", "least", "most"), [(14, 4200, 7500), (3, 2400, 4800)])
+def test_auto_knows_sun_from_lamps_by_how_bright_they_are(scenes, brightness, least, most):
+    """A wall of one colour that is white under a lamp of 3200 K, or orange under the sky."""
+    color = replace(scenes.CAMERA, as_shot_neutral=None)
+    lamp, sky = (1 / camera_to_rec2020(color, white_xy=temperature_to_xy(k, 5)).multipliers for k in (3200, 5500))
+    rng = np.random.default_rng(2)
+    wall = np.sqrt(lamp * sky) * rng.uniform(0.3, 0.5, (40, 60, 1)) * rng.normal(1, 0.02, (40, 60, 3))
+    mired, _, _ = estimate_light(wall, np.ones((40, 60), bool), color, brightness)
+    assert least < 1e6 / mired < most
+
+
+def test_exposure_value():
+    assert exposure_value(CaptureInfo(exposure_time=1 / 100, f_number=16.0, iso=100)) == pytest.approx(14.64, abs=0.01)
+    assert exposure_value(CaptureInfo(exposure_time=1 / 100, iso=100)) is None
+    assert exposure_value(None) is None
 
 
 def test_auto_is_the_same_however_the_frame_lies(scenes):

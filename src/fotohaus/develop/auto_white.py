@@ -1,140 +1,191 @@
 """Automatic white balance: the light of a picture, from its linear camera values.
 
-Three estimates that fail differently are averaged in mired and tint: shades of grey (Finlayson and Trezzi 2004), grey
-edge (van de Weijer, Gevers and Gijsenij 2007), and a vote of the picture's colours for lights near the daylight and
-Planckian loci (after Finlayson, Hordley and Hubel 2001, colour by correlation). The calibration says where those lie.
+A convolutional colour constancy (Barron 2015): in the logarithm of red and blue over green another light moves all
+colours of a picture together, so that finding the light is finding a place in a histogram. Filters that were learned
+from pictures of known white (tools/train_white.py) say how likely each light near the daylight and Planckian loci is,
+given the picture's surfaces, its edges and its brightest parts; how bright the scene was says whether the sky lit it.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib.resources
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from fotohaus.develop.color import camera_to_rec2020, white_of_neutral
-from fotohaus.develop.temperature import XY, temperature_and_tint, temperature_to_xy
-from fotohaus.raw.image import ColorCalibration
+from fotohaus.develop.color import camera_to_rec2020
+from fotohaus.develop.temperature import XY, temperature_to_xy
+from fotohaus.raw.image import CaptureInfo, ColorCalibration
 from fotohaus.report import Report
 
 Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
-MIREDS = (80.0, 450.0)
-"""Lights that the automatic white takes into account: 12500 to 2200 K."""
+BINS, STEP = 64, 1 / 16
+"""The histograms: bins along a side, and the width of one in the logarithm; beyond their ends they begin anew."""
 
-_NORM = 5  # Minkowski norm of shades of grey and grey edge
-_TINT, _TINT_SHARE = 5.0, 0.4  # lights are near this tint: so much of an estimate's distance from it is believed
-_TINT_REACH = 60.0
-_UNSURE = 20.0  # mired: of the average of estimates that agree
-_CAMERA_UNSURE = 40.0  # mired: of the camera's own white
+MIREDS, TINTS = np.arange(95.0, 421.0, 8.0), np.arange(-25.0, 46.0, 5.0)
+"""The lights: 10500 to 2400 K, and tints in Adobe's units."""
+
+TINT, TINT_SPREAD = 6.0, 14.0
+"""Lights are near this tint; before anything is known of the picture."""
+
+_NODES = np.linspace(MIREDS[0], MIREDS[-1], 10), np.array([TINTS[0], 10.0, TINTS[-1]])
+_RANGE = 1.95  # of the logarithms
+_DARK = 2e-4  # of the white level
+_BRIGHT = 0.9  # quantile of the brightness
 _FEWEST = 64  # cells to say something
-_DARK = 0.002  # of the brightest channel of the picture
-_BLOCK = 4  # cells along the side of what has one vote
-_VOTE_WIDTH = 0.06  # of a light, in the logarithm of red and blue over green
-_RANGE, _BINS = (-3.0, 3.0), 96
+_CAMERA_UNSURE, _UNSURE = 40.0, 15.0  # mired: of the camera's own white, and of ours on top of its spread
+_WARM, _COOL, _KEPT = 330.0, 135.0, 0.5  # mired beyond which that part of a cast is kept
+_OUTDOORS, _DUSK = 9.5, 1.2  # exposure value at which a scene is outdoors as likely as not, and how it goes over
+_DAYLIGHT = (175.0, 30.0, 8.0, 5.0)  # mired and tint, with their spreads, of light from the sky
 
 
-def estimate_white(camera: Float64, valid: Bool, color: ColorCalibration, report: Report | None = None) -> XY:
-    """Chromaticity of the light of a picture.
+def estimate_white(
+    camera: Float64,
+    valid: Bool,
+    color: ColorCalibration,
+    report: Report | None = None,
+    capture: CaptureInfo | None = None,
+) -> XY:
+    """The chromaticity to take for white in a picture.
 
-    camera : (H, W, 3) linear camera values before white balance. valid : (H, W), cells with nothing clipped.
-    The camera's own white has a say, the more the less the estimates agree; it stands where the picture says nothing.
+    camera : (H, W, 3) linear camera values before white balance, 1 where the sensor clips. valid : (H, W), cells with
+    nothing clipped. capture : its exposure tells how bright the scene was.
+    The camera's own white has a say, the more the less certain the picture is; it stands where that says nothing. Of
+    very warm and very cool light some is kept: candles and dusk have a colour for people too.
 
     Raises ValueError for a calibration that can't be used.
     """
     report = report or Report()
-    own = color.as_shot_neutral is not None or color.as_shot_white_xy is not None
     as_shot = camera_to_rec2020(color)
-    valid = valid & (camera.min(axis=2) > 0)
-    if valid.sum() < _FEWEST:
+    found = estimate_light(camera, valid, color, exposure_value(capture))
+    if found is None:
         report.note("nothing to find a white by: as shot")
         return as_shot.white_xy
-    camera = camera / camera[valid].max()
-    found = [
-        light
-        for light in (
-            _light_of(shades_of_grey(camera, valid), color),
-            _light_of(grey_edge(camera, valid), color),
-            _vote(camera, valid, color),
-        )
-        if light is not None
-    ]
-    if not found:
-        report.note("nothing to find a white by: as shot")
-        return as_shot.white_xy
-    mireds, tints = np.array(found).T
-    mired, tint = float(mireds.mean()), _TINT + _TINT_SHARE * (float(tints.mean()) - _TINT)
-    report.note(f"estimates of the light: {', '.join(f'{1e6 / m:.0f} K' for m in mireds)}")
-    if own:
-        share = _CAMERA_UNSURE**2 / (_CAMERA_UNSURE**2 + _UNSURE**2 + float(mireds.var()))
-        own_mired = float(np.clip(1e6 / as_shot.temperature, *MIREDS))
-        own_tint = float(np.clip(as_shot.tint, -_TINT_REACH, _TINT_REACH))
+    mired, tint, spread = found
+    report.note(f"light of the picture: {1e6 / mired:.0f} K, {tint:+.0f}, give or take {spread:.0f} mired")
+    if color.as_shot_neutral is not None or color.as_shot_white_xy is not None:
+        own_mired = float(np.clip(1e6 / as_shot.temperature, MIREDS[0], MIREDS[-1]))
+        own_tint = float(np.clip(as_shot.tint, TINTS[0], TINTS[-1]))
+        # A camera that was set to another light by hand is far off.
+        doubt = _CAMERA_UNSURE**2 + (own_mired - mired) ** 2 / 4
+        share = doubt / (doubt + _UNSURE**2 + spread**2)
         mired, tint = share * mired + (1 - share) * own_mired, share * tint + (1 - share) * own_tint
+    mired += _KEPT * (max(0.0, _COOL - mired) - max(0.0, mired - _WARM))
     return temperature_to_xy(1e6 / mired, tint)
 
 
-def shades_of_grey(camera: Float64, valid: Bool) -> Float64:
-    """The (3,) camera response to the light, up to scale: a Minkowski norm of the valid cells (Finlayson 2004)."""
-    return _norm(camera[valid])
+def estimate_light(
+    camera: Float64, valid: Bool, color: ColorCalibration, brightness: float | None = None
+) -> tuple[float, float, float] | None:
+    """Mired and tint of the light of a picture, and the spread of the mired; None where there is too little to see.
 
-
-def grey_edge(camera: Float64, valid: Bool) -> Float64:
-    """The same from the norm of the gradient of the smoothed picture (van de Weijer 2007, first order)."""
-    padded = np.pad(camera, ((1, 1), (1, 1), (0, 0)), "edge")
-    rows = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
-    smooth = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / 4
-    if min(valid.shape) < 3:
-        return np.zeros(3)
-    dy, dx = smooth[2:, 1:-1] - smooth[:-2, 1:-1], smooth[1:-1, 2:] - smooth[1:-1, :-2]
-    whole = valid[1:-1, 1:-1] & valid[2:, 1:-1] & valid[:-2, 1:-1] & valid[1:-1, 2:] & valid[1:-1, :-2]
-    return _norm(np.hypot(dy, dx)[whole])
-
-
-def _norm(values: Float64) -> Float64:
-    return np.asarray(np.mean(values**_NORM, axis=0) ** (1 / _NORM)) if len(values) else np.zeros(3)
-
-
-def _light_of(neutral: Float64, color: ColorCalibration) -> tuple[float, float] | None:
-    """Mired and tint of the light that a camera response stands for, near the loci; None if it is no light."""
-    if not neutral.min() > 0:
+    camera, valid, color : as for `estimate_white`; the calibration's own white has no say. brightness : the exposure
+    value of the scene at ISO 100, None where unknown.
+    """
+    seen = histograms(camera, valid)
+    if seen is None:
         return None
-    try:
-        kelvin, tint = temperature_and_tint(white_of_neutral(color, neutral))
-    except ValueError:
-        return None
-    return float(np.clip(1e6 / kelvin, *MIREDS)), float(np.clip(tint, -_TINT_REACH, _TINT_REACH))
+    near = np.fft.irfft2((np.fft.rfft2(seen) * np.fft.rfft2(weights())).sum(axis=0), s=(BINS, BINS))
+    places, shares = bins_of(lights(color))
+    score = (near.ravel()[places] * shares).sum(axis=1).reshape(len(MIREDS), len(TINTS))
+    score += prior(brightness)
+    likely = np.exp(score - score.max())
+    likely /= likely.sum()
+    mired, tint = float(likely.sum(axis=1) @ MIREDS), float(likely.sum(axis=0) @ TINTS)
+    return mired, tint, math.sqrt(float(likely.sum(axis=1) @ (MIREDS - mired) ** 2))
 
 
-def _vote(camera: Float64, valid: Bool, color: ColorCalibration) -> tuple[float, float] | None:
-    """Mired and tint, the mean over lights weighted by how many of the picture's colours would be grey under each."""
-    rows, columns = (n // _BLOCK for n in valid.shape)
-    blocks = camera[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK, 3).mean(axis=(1, 3))
-    whole = valid[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK).all(axis=(1, 3))
-    values = blocks[whole & (blocks.min(axis=2) > _DARK)]
-    if len(values) < _FEWEST:
-        return None
-    brightness = values.mean(axis=1)
-    brighter = brightness > np.quantile(brightness, 0.2)
-    values, brightness = values[brighter], brightness[brighter]
-    if not len(values):
-        return None
-    red, blue = np.log(values[:, 0] / values[:, 1]), np.log(values[:, 2] / values[:, 1])
-    colors, edges, _ = np.histogram2d(red, blue, _BINS, (_RANGE, _RANGE), weights=np.sqrt(brightness))
-    colors **= 0.7  # a large surface of one colour has less than its share
-    middles = (edges[1:] + edges[:-1]) / 2
+@functools.cache
+def weights() -> Float64:
+    """(3, 64, 64) filters for surfaces, edges and bright parts, [red, blue]: what a colour says for a light that lies
+    so many bins away from it.
+    """
+    with (importlib.resources.files("fotohaus.develop") / "auto_white.npz").open("rb") as file:
+        return np.asarray(np.load(file)["filters"], np.float64)
 
-    mireds, tints = np.arange(MIREDS[0] + 10, MIREDS[1] - 25, 10.0), np.arange(-25.0, 26.0, 10.0)
-    score = np.zeros((len(mireds), len(tints)))
-    for i, j in np.ndindex(score.shape):
-        light = temperature_to_xy(1e6 / float(mireds[i]), float(tints[j]))
+
+def exposure_value(capture: CaptureInfo | None) -> float | None:
+    """How bright a scene was: the exposure value at ISO 100; None where the capture does not say."""
+    if capture is None or not (capture.exposure_time and capture.f_number and capture.iso):
+        return None
+    return math.log2(capture.f_number**2 / capture.exposure_time * 100 / capture.iso)
+
+
+def prior(brightness: float | None = None) -> Float64:
+    """(mireds, tints) logarithm of how likely lights are before the picture is looked at."""
+    usual = np.zeros((len(MIREDS), 1)) - 0.5 * ((TINTS - TINT) / TINT_SPREAD) ** 2
+    if brightness is None:
+        return usual
+    outdoors = 1 / (1 + math.exp(min(50.0, (_OUTDOORS - brightness) / _DUSK)))
+    mired, spread, tint, tint_spread = _DAYLIGHT
+    sky = -0.5 * (((MIREDS[:, None] - mired) / spread) ** 2 + ((TINTS - tint) / tint_spread) ** 2)
+    parts = [np.exp(p) / np.exp(p).sum() for p in (usual, sky)]
+    return np.asarray(np.log((1 - outdoors) * parts[0] + outdoors * parts[1] + 1e-9))
+
+
+def lights(color: ColorCalibration) -> Float64:
+    """(n, 2) logarithms of red and blue over green of the response to each light, mired by mired."""
+    mireds, tints = _NODES
+    seen = np.full((len(mireds), len(tints), 2), np.nan)
+    for i, j in np.ndindex(seen.shape[:2]):
         try:
-            balance = camera_to_rec2020(color, white_xy=light).multipliers
+            gains = camera_to_rec2020(
+                color, white_xy=temperature_to_xy(1e6 / float(mireds[i]), float(tints[j]))
+            ).multipliers
         except ValueError:
+            # Beyond what the matrices can balance: as the nearest that they can.
+            seen[i, j] = seen[i - 1, j] if i else np.nan
             continue
-        centre = np.log(balance[1] / balance[[0, 2]])
-        near_red, near_blue = np.exp(-0.5 * ((middles - centre[:, None]) / _VOTE_WIDTH) ** 2)
-        score[i, j] = near_red @ colors @ near_blue
-    score = (score / score.sum()) ** 2 if score.sum() > 0 else score
-    if not score.sum() > 0:
+        seen[i, j] = np.log(gains[1] / gains[[0, 2]])
+    if not np.isfinite(seen).all():
+        raise ValueError("its color matrix gives no light for white")
+    # Parabolas over the tints, straight lines between the mireds.
+    curves = np.linalg.solve(np.vander(tints, 3), seen)
+    across = np.vander(TINTS, 3) @ curves
+    at = np.interp(MIREDS, mireds, np.arange(len(mireds)))
+    low = np.minimum(at.astype(int), len(mireds) - 2)
+    part = (at - low)[:, None, None]
+    return np.asarray((across[low] * (1 - part) + across[low + 1] * part).reshape(-1, 2))
+
+
+def histograms(camera: Float64, valid: Bool) -> Float64 | None:
+    """(3, 64, 64) histograms of surfaces, edges and bright parts, each with a sum of 1; None for too few cells."""
+    valid = valid & (camera.min(axis=2) > _DARK)
+    if valid.sum() < _FEWEST:
         return None
-    score /= score.sum()
-    return float(score.sum(1) @ mireds), float(score.sum(0) @ tints)
+    values = camera[valid]
+    brightness = values.sum(axis=1)
+    bright = values[brightness >= np.quantile(brightness, _BRIGHT)]
+    corner = camera[:-1, :-1]
+    edges = abs(camera[:-1, 1:] - corner) + abs(camera[1:, :-1] - corner)
+    edges = edges[valid[:-1, :-1] & valid[:-1, 1:] & valid[1:, :-1]]
+    strength = edges.sum(axis=1)
+    if len(edges):
+        edges = edges[(edges.min(axis=1) > _DARK / 2) & (strength > np.median(strength))]
+    surfaces = _histogram(values)
+    return np.stack([surfaces, _histogram(edges, True) if len(edges) else surfaces, _histogram(bright)])
+
+
+def _histogram(values: Float64, weighted: bool = False) -> Float64:
+    """(64, 64) of the colours of (n, 3) values, each shared by four bins; weighted by a root of their size if asked."""
+    places, shares = bins_of(np.log(values[:, [0, 2]] / values[:, [1]]).clip(-_RANGE, _RANGE))
+    if weighted:
+        shares *= np.sqrt(values.sum(axis=1))[:, None]
+    counts = np.bincount(places.ravel(), shares.ravel(), BINS * BINS)
+    return np.asarray((counts / counts.sum()).reshape(BINS, BINS))
+
+
+def bins_of(logarithms: Float64) -> tuple[NDArray[np.int64], Float64]:
+    """(n, 4) flat indices of the bins around places in a histogram, and the share of each."""
+    at = logarithms / STEP
+    low = np.floor(at)
+    (red, blue), low = (at - low).T, low.astype(np.int64)
+    first, second = (low % BINS).T, ((low + 1) % BINS).T
+    places = [first[0] * BINS + first[1], second[0] * BINS + first[1]]
+    places += [first[0] * BINS + second[1], second[0] * BINS + second[1]]
+    shares = [(1 - red) * (1 - blue), red * (1 - blue), (1 - red) * blue, red * blue]
+    return np.stack(places, axis=1), np.stack(shares, axis=1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fotohaus import kernels
 from fotohaus.develop.auto_white import estimate_white
 from fotohaus.develop.color import camera_to_rec2020, white_of_neutral
 from fotohaus.develop.geometry import Upright, upright
@@ -27,7 +28,8 @@ _DARK = 1e-3  # of the white level: a picked median below says nothing
 _GAIN_LIMIT = 16.0  # the most that one channel's gain may exceed another's
 _BALANCE_LIMIT = 64.0  # a white that needs more than this gain, or a colour matrix with larger numbers, is no light
 _MATRIX_LIMIT = 12.0
-_CELLS = 60_000  # that the picture is averaged down to for the automatic white
+_CELLS = 12_000  # that the picture is averaged down to for the automatic white
+_SKIP = 6  # tiles along the side of a cell from which on every other row of them will do
 
 
 def find_white(
@@ -172,9 +174,10 @@ def _automatic(raw: RawImage, color: ColorCalibration, opcodes: bool, report: Re
     camera = np.zeros((rows, columns, 3))
     valid = np.ones((rows, columns), bool)
     centres = [np.arange(n) * step + (step - 1) / 2 for n in (rows, columns)]
+    cells = kernels.empty((rows, columns, 1, 2))
     for position, channel, samples in tiles.planes(slice(0, rows * step), slice(0, columns * step)):
-        blocks = samples.reshape(rows, step, columns, step)
-        valid &= blocks.max(axis=(1, 3)) < tiles.clipped(position)
-        mean = tiles.linear(position, blocks.mean(axis=(1, 3)))
+        kernels.call("cells", samples=samples[..., None], step=step, skip=2 if step >= _SKIP else 1, cells=cells)
+        valid &= cells[..., 0, 1] < tiles.clipped(position)
+        mean = tiles.linear(position, cells[..., 0, 0].astype(np.float64))
         camera[..., channel] += mean * tiles.gains(position, *centres) / (2 if tiles.cfa and channel == 1 else 1)
-    return estimate_white(camera, valid, color, report)
+    return estimate_white(camera, valid, color, report, raw.capture)
