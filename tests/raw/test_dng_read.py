@@ -266,6 +266,23 @@ def test_a_crop_is_clipped(dng: Maker, samples: Maker, origin: list[int], size: 
     assert read(dng(samples((20, 30)), raw={50719: (LONG, origin), 50720: (LONG, size)})).crop == crop
 
 
+@pytest.mark.parametrize(
+    ("part", "crop"),
+    [
+        ((0, 0, 1, 1), Rectangle(4, 6, 20, 30)),
+        ((0.25, 0.1, 0.75, 0.9), Rectangle(9, 9, 10, 24)),
+        ((0.5, 0, 0.5, 1), Rectangle(4, 6, 20, 30)),
+        ((0, 0, 1.5, 1), Rectangle(4, 6, 20, 30)),
+        ((0.6, 0, 0.4, 1), Rectangle(4, 6, 20, 30)),
+    ],
+)
+def test_the_crop_that_was_chosen_on_the_camera(
+    dng: Maker, samples: Maker, part: tuple[float, ...], crop: Rectangle
+) -> None:
+    raw = {50719: (4, [6, 4]), 50720: (4, [30, 20]), 51125: (5, thousandths(*part))}
+    assert read(dng(samples((40, 50)), raw=raw)).crop == crop
+
+
 @pytest.mark.parametrize("area", [[5, 5, 5, 9], [10, 0, 2, 30], [50, 50, 60, 60]])
 def test_an_empty_active_area_is_refused(dng: Maker, samples: Maker, area: list[int]) -> None:
     assert "active area" in refused(dng(samples((20, 30)), raw={50829: (LONG, area)}))

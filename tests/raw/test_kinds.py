@@ -197,6 +197,70 @@ def test_gain_maps_of_cells_become_those_of_binned_samples(dng: Maker, samples: 
     ]  # fmt: skip
 
 
+def quad_of(image: np.ndarray, pattern: str, offset: tuple[int, int], cell: int) -> np.ndarray:
+    """The samples that a pattern of cells takes of an (H, W, 3) image."""
+    y, x = np.indices(image.shape[:2])
+    cells = (y - offset[0]) // cell % 2 * 2 + (x - offset[1]) // cell % 2
+    return image[y, x, np.array(["RGB".index(c) for c in pattern])[cells]]
+
+
+@pytest.mark.parametrize("offset", [(0, 0), (1, 0), (0, 1), (1, 1)])
+@pytest.mark.parametrize("pattern", ["RGGB", "BGGR", "GRBG", "GBRG"])
+def test_quad_bayer_is_remosaiced(dng: Maker, pattern: str, offset: tuple[int, int]) -> None:
+    y, x = np.indices((47, 62)) / 10
+    light = 0.45 + 0.3 * np.sin(x + 0.4 * y)
+    # As bright in all colours as the neutral says, and a coloured ramp on top.
+    colored = np.stack([light + 0.02 * x, light, light - 0.02 * y], axis=2) * (0.5, 1, 0.625)
+    stored = np.rint(512 + colored * 12000).astype(np.uint16)
+    raw = quad(pattern, 2, offset) | {50714: (SHORT, 512), 50717: (LONG, 15000)}
+    data = dng(quad_of(stored, pattern, offset, 2), raw=raw)
+    image = read(data, quad="full")
+    assert image.mosaic.shape == (47, 62)
+    assert image.cfa is not None
+    wanted = quad_of(stored, image.cfa, (0, 0), 1)
+    own = quad_of(np.broadcast_to([0, 1, 2], stored.shape), pattern, offset, 2)
+    target = quad_of(np.broadcast_to([0, 1, 2], stored.shape), image.cfa, (0, 0), 1)
+    np.testing.assert_array_equal(image.mosaic[own == target], wanted[own == target])
+    error = abs(image.mosaic.astype(float) - wanted)[6:-6, 6:-6]
+    assert error.max() < 150
+    # Half of that is what binned cells could not show at all.
+    assert error.mean() < 25
+    assert read(data).mosaic.shape == ((47 - offset[0]) // 2, (62 - offset[1]) // 2)
+
+
+def test_a_flat_quad_bayer_stays_flat(dng: Maker) -> None:
+    stored = quad_of(np.broadcast_to([3000, 9000, 5000], (40, 48, 3)), "RGGB", (0, 0), 2).astype(np.uint16)
+    image = read(dng(stored, raw=quad("RGGB", 2)), quad="full")
+    expected = quad_of(np.broadcast_to([3000, 9000, 5000], (40, 48, 3)), "RGGB", (0, 0), 1)
+    assert abs(image.mosaic - expected.astype(float)).max() <= 1
+
+
+def test_larger_cells_are_binned_whatever_is_asked_for(dng: Maker, samples: Maker) -> None:
+    assert read(dng(samples((24, 48)), raw=quad("RGGB", 3)), quad="full").mosaic.shape == (8, 16)
+
+
+@pytest.mark.parametrize("offset", [(0, 0), (1, 1)])
+def test_gain_maps_of_cells_keep_to_their_colours_when_remosaiced(
+    dng: Maker, samples: Maker, offset: tuple[int, int]
+) -> None:
+    gains = np.ones((2, 2, 1), np.float32)
+    maps = [
+        GainMap(Rectangle(y, x, 48 - y, 64 - x), 4, 4, 0, 1, 0, 0, 1, 1, gains * (1 + own))
+        for y in range(4)
+        for x in range(4)
+        for own in ["RGB".index("RGGB"[(y - offset[0]) // 2 % 2 * 2 + (x - offset[1]) // 2 % 2])]
+    ]
+    fields = quad("RGGB", 2, offset) | {51009: (UNDEFINED, encode_opcodes(maps))}
+    image = read(dng(samples((48, 64), 10), raw=fields), quad="full")
+    gain = np.zeros((48, 64))
+    for opcode in image.opcodes_2:
+        assert isinstance(opcode, GainMap)
+        gain[opcode.rows, opcode.columns] = opcode.gains[0, 0, 0]
+    assert image.cfa is not None
+    color = quad_of(np.broadcast_to([0, 1, 2], (48, 64, 3)), image.cfa, (0, 0), 1)
+    np.testing.assert_array_equal(gain, 1 + color)
+
+
 # Which image
 
 

@@ -7,12 +7,13 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fotohaus.raw import libraw
+from fotohaus.raw import libraw, libraw_child
 from fotohaus.raw.dng_read import read_dng
 from fotohaus.raw.image import CFA_PATTERNS, RawImage, Rectangle
 from fotohaus.raw.libraw import libraw_cfa, libraw_header, read_libraw
@@ -165,3 +166,66 @@ def test_the_header_comes_without_the_mosaic(dng: Maker, samples: Maker, tmp_pat
     assert header["size"] == [64, 80]
     assert capture.make == "Barnes"
     assert mosaic is None
+
+
+class FakeRaw:
+    """What rawpy shows of a file, of which there is none among the test data."""
+
+    raw_pattern: np.ndarray | None = None
+    num_colors, color_desc = 3, b"RGBG"
+    camera_whitebalance, daylight_whitebalance = [0.0, 0.0, 0.0, 0.0], [2.0, 1.0, 1.6, 0.0]
+    raw_image_visible = np.arange(12, dtype=np.uint16).reshape(3, 4)
+
+    def __init__(self, kind: str, size: tuple[int, int] = (3, 4), **more: Any) -> None:
+        self.raw_type = SimpleNamespace(name=kind)
+        self.sizes = SimpleNamespace(height=size[0], width=size[1])
+        vars(self).update(more)
+
+    def postprocess(self, user_wb: list[float], **options: Any) -> np.ndarray:
+        assert options["output_bps"] == 16
+        # As LibRaw scales: the largest gain is 1.
+        gains = np.array(user_wb[:3]) / max(user_wb)
+        return np.rint(np.array([20000, 60000, 40000]) * gains * np.ones((*vars(self.sizes).values(), 1))).astype("u2")
+
+
+SIX = np.zeros((6, 6), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (
+            {"kind": "Flat", "num_colors": 4, "color_desc": b"GMCY", "raw_pattern": SIX[:4, :2]},
+            r"GMCY.* not red, green",
+        ),
+        ({"kind": "Flat", "raw_pattern": SIX, "size": (480, 640)}, "640 x 480 .* too small"),
+    ],
+)
+def test_sensors_that_nobody_here_demosaics_are_named(kind: dict[str, Any], reason: str) -> None:
+    import rawpy
+
+    with pytest.raises(ValueError, match=reason):
+        libraw_child._image(FakeRaw(**kind), rawpy)
+
+
+@pytest.mark.parametrize("kind", [{"kind": "Stack"}, {"kind": "Flat", "raw_pattern": SIX, "size": (600, 600)}])
+def test_foveon_and_x_trans_keep_their_levels_through_white_balance(kind: dict[str, Any]) -> None:
+    import rawpy
+
+    linear = libraw_child._image(FakeRaw(**kind), rawpy)
+    np.testing.assert_allclose(linear[0, 0].astype(float), [20000, 60000, 40000], atol=1.5)
+
+
+def test_a_monochrome_camera(dng: Maker, samples: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import rawpy
+
+    np.testing.assert_array_equal(libraw_child._image(FakeRaw("Flat", num_colors=1), rawpy)[0], [0, 1, 2, 3])
+    path = tmp_path / "a.dng"
+    path.write_bytes(dng(samples((64, 80)), raw={50714: (3, 63)}))
+    header, capture, mosaic = libraw_header(path, "image")
+    changes = {"planes": 1, "pattern": None}
+    monkeypatch.setattr(libraw, "libraw_header", lambda *_: (header | changes, capture, mosaic))
+    image = read_libraw(path)
+    assert image.monochrome
+    assert (image.cfa, image.mosaic.shape, image.black.tolist()) == (None, (64, 80, 3), [[63, 63, 63]])
+    assert image.color.as_shot_neutral == (1, 1, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,17 @@ from fotohaus.raw import levels, tags
 from fotohaus.raw.apply_opcodes import apply_opcodes
 from fotohaus.raw.calibration import gray_color, read_color, read_noise
 from fotohaus.raw.capture import read_capture
-from fotohaus.raw.cfa import Filters, bin_cells, bin_rectangle, read_filters
+from fotohaus.raw.cfa import Filters, read_filters
 from fotohaus.raw.decode import decode
-from fotohaus.raw.fit_opcodes import binned_opcodes, fit_gain_maps
-from fotohaus.raw.image import CameraProfile, ColorCalibration, Float32, NoiseProfile, RawImage, Rectangle, Samples
+from fotohaus.raw.fit_opcodes import fit_gain_maps
+from fotohaus.raw.image import CameraProfile, ColorCalibration, Float32, RawImage, Rectangle, Samples
 from fotohaus.raw.layout import read_layout
 from fotohaus.raw.opcodes import parse_opcodes
 from fotohaus.raw.profile_read import as_shot_profile, gain_table_map, profile_in
 from fotohaus.raw.tiff import Ifd, Source, Tiff, TiffError
 from fotohaus.report import Report
+
+Quad = Literal["bin", "full"]
 
 _NEWEST = (1, 7)
 # Float samples beyond so many times the white level are not light but damage.
@@ -41,11 +43,14 @@ def read_dng(
     *,
     off: Collection[str] = (),
     enhanced: bool = False,
+    quad: Quad = "bin",
 ) -> RawImage:
     """The main raw image of a DNG.
 
     off : with "opcodes", opcode list 1 is not applied to the samples, but kept in `opcodes_1`.
     enhanced : take the enhanced image (already demosaiced) instead of the raw one, where the file has it.
+    quad : what becomes of cells of several pixels under one filter: "bin" makes each one sample; "full" remosaics cells
+        of 2 x 2 to a Bayer mosaic, and bins larger ones.
     Raises TiffError, with the reason as its text, if the file is damaged or uses what fotohaus does not read.
     """
     report = report or Report()
@@ -107,14 +112,22 @@ def read_dng(
         profile=None if profile.plain else profile,
         monochrome=filters.kind == "monochrome",
     )
-    return _finished(made, filters, order, float(white.max()), report)
+    return _finished(made, filters, order, float(white.max()), quad, report)
 
 
-def _finished(raw: RawImage, filters: Filters, order: tuple[int, ...], white: float, report: Report) -> RawImage:
+def _finished(
+    raw: RawImage, filters: Filters, order: tuple[int, ...], white: float, quad: Quad, report: Report
+) -> RawImage:
     """The raw image with its samples and levels in the shapes that RawImage has for its kind."""
     if filters.kind == "mosaic":
         raw = replace(raw, black=_array(raw.black[..., 0]), white=_array(raw.white[..., 0]))
-        return raw if filters.cell == 1 else _binned(raw, filters, white, report)
+        if filters.cell == 1:
+            return raw
+        from fotohaus.raw.remosaic import binned, remosaiced
+
+        if quad == "full" and filters.cell == 2:
+            return remosaiced(raw, filters, report)
+        return binned(raw, filters, white, report)
     black, white_ = raw.black.reshape(1, -1), raw.white.reshape(1, -1)
     if filters.kind == "monochrome":
         gray = raw.mosaic.reshape(raw.mosaic.shape[:2])
@@ -128,31 +141,6 @@ def _finished(raw: RawImage, filters: Filters, order: tuple[int, ...], white: fl
 
 def _array(values: NDArray[Any]) -> Float32:
     return np.ascontiguousarray(values, np.float32)
-
-
-def _binned(raw: RawImage, filters: Filters, white: float, report: Report) -> RawImage:
-    """A mosaic of cells, binned: one sample for the pixels under one filter, which have a share of the noise."""
-    if raw.mosaic.dtype != np.uint16:
-        raw = raw.quantized()
-        white = float(raw.white.max())
-    mosaic, factor, count = bin_cells(raw.mosaic, filters, white)
-    if min(mosaic.shape) < 2:
-        raise TiffError(f"is damaged: a mosaic of {mosaic.shape[1]} x {mosaic.shape[0]} cells")
-    report.note(f"{filters.cell} x {filters.cell} pixels of one colour binned: {mosaic.shape[1]} x {mosaic.shape[0]}")
-    noise = raw.noise
-    if noise is not None:
-        scale, offset = (tuple(v / count for v in values) for values in (noise.scale, noise.offset))
-        noise = NoiseProfile(scale, offset, noise.source)  # type: ignore[arg-type]
-    return replace(
-        raw,
-        mosaic=mosaic,
-        black=np.full((2, 2), raw.black.mean() * factor, np.float32),
-        white=np.full((2, 2), (raw.black.mean() + (raw.white - raw.black).mean()) * factor, np.float32),
-        crop=bin_rectangle(raw.crop, filters, *mosaic.shape),
-        noise=noise,
-        opcodes_1=(),
-        opcodes_2=binned_opcodes(raw.opcodes_2, filters, report),
-    )
 
 
 def _profile_and_color(
@@ -288,14 +276,24 @@ def active_area(image: Ifd, height: int, width: int) -> Rectangle:
 
 
 def default_crop(image: Ifd, active: Rectangle) -> Rectangle:
-    """The default crop within the active area, clipped to it; all of it where the file's crop makes no sense."""
+    """The default crop within the active area, clipped to it; all of it where the file's crop makes no sense.
+
+    Of it the part that DefaultUserCrop names: the aspect ratio, or digital zoom, that was chosen on the camera.
+    """
     left, top = _pair(image.integers(tags.DEFAULT_CROP_ORIGIN), (0, 0))
     width, height = _pair(image.integers(tags.DEFAULT_CROP_SIZE), (active.width, active.height))
     left, top = max(left, 0), max(top, 0)
     width, height = min(width, active.width - left), min(height, active.height - top)
     if width < 1 or height < 1:
         return Rectangle(0, 0, active.height, active.width)
-    return Rectangle(top, left, height, width)
+    part = image.floats(tags.DEFAULT_USER_CROP, 4)
+    if part is None or not np.isfinite(part).all() or not (part >= 0).all() or not (part <= 1).all():
+        return Rectangle(top, left, height, width)
+    first_y, last_y = (round(height * float(part[i])) for i in (0, 2))
+    first_x, last_x = (round(width * float(part[i])) for i in (1, 3))
+    if last_y <= first_y or last_x <= first_x:
+        return Rectangle(top, left, height, width)
+    return Rectangle(top + first_y, left + first_x, last_y - first_y, last_x - first_x)
 
 
 def _pair(values: list[int] | None, default: tuple[int, int]) -> tuple[int, int]:

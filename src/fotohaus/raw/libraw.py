@@ -106,26 +106,35 @@ def libraw_header(path: str | os.PathLike[str], wanted: str = "header") -> tuple
             mosaic = np.empty(header["shape"], "<u2")
             _fill(stream, mosaic)
             mosaic = mosaic.astype(np.uint16, copy=False)
+    if "refused" in header:
+        raise TiffError(header["refused"])
     if "error" in header:
         raise TiffError(f"can't be read by LibRaw: {header['error'] or 'unknown reason'}")
     return header, _capture(path, header, exif), mosaic
 
 
 def read_libraw(path: str | os.PathLike[str], report: Report | None = None) -> RawImage:
-    """A raw file of any format that LibRaw reads: the mosaic of a Bayer sensor; linear raw, demosaiced by LibRaw, of
-    other sensors with three colours (X-Trans, Foveon, and makers' own reduced raws).
+    """A raw file of any format that LibRaw reads: the mosaic of a Bayer sensor; linear raw of a monochrome one; and
+    linear raw, demosaiced by LibRaw, of others with three colours (X-Trans, Foveon, and makers' own reduced raws).
 
     Raises TiffError, with the reason as its text, for everything else.
     """
     report = report or Report()
     header, capture, mosaic = libraw_header(path, "image")
     linear = mosaic is not None and mosaic.ndim == 3
-    cfa = None if linear else libraw_cfa(header)
+    gray = not linear and header["planes"] == 1
+    cfa = None if linear or gray else libraw_cfa(header)
     if mosaic is None or mosaic.size == 0 or mosaic.shape[2:] not in ((), (3,)):
         raise TiffError("holds no mosaic")
     if abs(header["pixel_aspect"] - 1) > 0.01:
         raise TiffError("pixels that are not square are not supported yet")
-    black = np.array(header["black"], np.float32)[np.array(header["pattern"])] if not linear else np.zeros((1, 3))
+    if linear:
+        black = np.zeros((1, 3), np.float32)
+    elif gray:
+        black = np.full((1, 3), header["black"][0], np.float32)
+        mosaic = np.broadcast_to(mosaic[..., None], (*mosaic.shape, 3))
+    else:
+        black = np.array(header["black"], np.float32)[np.array(header["pattern"])]
     if linear:
         report.note("demosaiced by LibRaw: no Bayer sensor")
         header["white"] = 65535
@@ -134,7 +143,9 @@ def read_libraw(path: str | os.PathLike[str], report: Report | None = None) -> R
     if not (np.isfinite(black).all() and (white > black).all()):
         raise TiffError(f"is damaged: white level {header['white']} is not above black level {black.max():g}")
     matrix = np.array(header["xyz_to_camera"], np.float64)[:3]
-    if not np.isfinite(matrix).all() or np.linalg.cond(matrix) > 1e6:
+    if gray:
+        matrix = SRGB_FROM_XYZ
+    elif not np.isfinite(matrix).all() or np.linalg.cond(matrix) > 1e6:
         report.warn(f"{path}: LibRaw has no color matrix for this camera; its colours are taken for sRGB's")
         matrix = SRGB_FROM_XYZ
     return RawImage(
@@ -142,11 +153,14 @@ def read_libraw(path: str | os.PathLike[str], report: Report | None = None) -> R
         cfa=cfa,
         black=black.astype(np.float32),
         white=white,
-        color=ColorCalibration(color_matrix_1=matrix, as_shot_neutral=_neutral(header["white_balance"])),
+        color=ColorCalibration(
+            color_matrix_1=matrix, as_shot_neutral=(1.0, 1.0, 1.0) if gray else _neutral(header["white_balance"])
+        ),
         crop=_crop(header),
         orientation=ORIENTATION_OF_FLIP.get(header["flip"], 1),
         capture=capture,
         path=os.fspath(path),
+        monochrome=gray,
     )
 
 

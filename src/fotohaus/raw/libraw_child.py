@@ -2,7 +2,7 @@
 
 Run as a script: `python -P libraw_child.py PATH image|header`. Writes to its standard output: the header's length
 (8 bytes, little-endian), the header as JSON, the EXIF block of the embedded preview, and the visible image as uint16:
-the mosaic of a Bayer sensor; of any other, linear camera RGB without white balance, demosaiced by LibRaw.
+the mosaic of a Bayer or monochrome sensor; of any other, linear camera RGB without white balance, demosaiced by LibRaw.
 Imports nothing of fotohaus, which keeps its start short.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 
 MEMORY_LIMIT = 4 << 30  # bytes of address space
 CPU_LIMIT = 120  # s
+X_TRANS_LEAST = 512  # px: the side of LibRaw's tiles
 
 
 def _bound() -> None:
@@ -68,16 +69,34 @@ def _header(raw: Any) -> dict[str, Any]:
     }
 
 
+def _gains(raw: Any) -> list[float]:
+    """White balance of red, green and blue: what is neutral must be equal while it is demosaiced."""
+    for gains in (raw.camera_whitebalance, raw.daylight_whitebalance):
+        if all(0.01 < g < 100 for g in gains[:3]):
+            return [float(g) for g in gains[:3]]
+    return [1.0, 1.0, 1.0]
+
+
 def _image(raw: Any, rawpy: Any) -> Any:
-    """The visible mosaic of a Bayer sensor, else (H, W, 3) of white 65535 and black 0; None if neither can be had."""
+    """The visible mosaic of a Bayer or monochrome sensor, else (H, W, 3) of white 65535 and black 0.
+
+    Raises ValueError, with the reason, if neither can be had.
+    """
     pattern = raw.raw_pattern
     flat = raw.raw_type.name == "Flat"
-    if flat and pattern is not None and pattern.shape == (2, 2):
+    if flat and (raw.num_colors == 1 or (pattern is not None and pattern.shape == (2, 2))):
         return raw.raw_image_visible.astype("<u2")
-    if raw.num_colors != 3 or set(raw.color_desc.decode("ascii", "replace")) - set("RGB"):
-        return None
-    return raw.postprocess(
-        user_wb=[1.0, 1.0, 1.0, 1.0],
+    colors = raw.color_desc.decode("ascii", "replace")
+    if raw.num_colors != 3 or set(colors) - set("RGB"):
+        raise ValueError(f"its {raw.num_colors} colours ({colors}) are not red, green and blue")
+    if flat and pattern is not None and min(raw.sizes.height, raw.sizes.width) < X_TRANS_LEAST:
+        size = f"{raw.sizes.width} x {raw.sizes.height}"
+        raise ValueError(f"LibRaw demosaics no {size} image of a sensor that is not Bayer: it is too small")
+    gains = _gains(raw)
+    linear = raw.postprocess(
+        user_wb=[*gains, gains[1]],
+        # The largest gain is 1 then: nothing is clipped.
+        highlight_mode=rawpy.HighlightMode.Ignore,
         gamma=(1, 1),
         no_auto_bright=True,
         output_color=rawpy.ColorSpace.raw,
@@ -85,7 +104,11 @@ def _image(raw: Any, rawpy: Any) -> Any:
         user_flip=0,
         # The white level is the camera's, not what happens to be the brightest sample.
         adjust_maximum_thr=0.0,
-    ).astype("<u2")
+    )
+    for c in range(3):
+        plane = linear[..., c]
+        plane[...] = (plane * (max(gains) / gains[c]) + 0.5).clip(0, 65535)
+    return linear.astype("<u2", copy=False)
 
 
 def main(path: str, wanted: str) -> None:
@@ -108,6 +131,8 @@ def main(path: str, wanted: str) -> None:
     except rawpy.LibRawError as error:
         text = error.args[0] if error.args else ""
         header = {"error": text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)}
+    except ValueError as error:
+        header = {"refused": str(error)}
     except MemoryError:
         header = {"error": "needs more memory than a raw image should"}
     header["exif"] = len(exif)

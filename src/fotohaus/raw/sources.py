@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fotohaus.errors import ReadError
 from fotohaus.raw.cfa import OtherCfa
-from fotohaus.raw.dng_read import is_dng, read_dng, with_dng_facts
+from fotohaus.raw.dng_read import Quad, is_dng, read_dng, with_dng_facts
 from fotohaus.raw.image import RawImage
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 from fotohaus.report import Report
@@ -81,19 +81,25 @@ def _reason(error: OSError) -> str:
 
 
 def read_raw(
-    path: PathLike, report: Report | None = None, *, off: Collection[str] = (), enhanced: bool = False
+    path: PathLike,
+    report: Report | None = None,
+    *,
+    off: Collection[str] = (),
+    enhanced: bool = False,
+    quad: Quad = "bin",
 ) -> RawImage:
     """Read one raw file: DNG by fotohaus itself, everything else by LibRaw.
 
     off : stages to leave out: "opcodes" keeps a DNG's opcode list 1 from being applied to the samples.
     enhanced : take a DNG's enhanced image (already demosaiced) instead of the raw one, where there is one.
+    quad : whether a quad Bayer DNG becomes one sample per cell ("bin") or a Bayer mosaic of full size ("full").
     Raises ReadError if the file is missing, unreadable, damaged, or of a kind that is not read.
     """
     with reading(path), Source(path=path) as source:
         libraw = goes_to_libraw(source, path)
         if not libraw:
             with suppress(OtherCfa):
-                return read_dng(source, path, report, off=off, enhanced=enhanced)
+                return read_dng(source, path, report, off=off, enhanced=enhanced, quad=quad)
         from fotohaus.raw.libraw import read_libraw
 
         raw = read_libraw(path, report)
@@ -145,17 +151,25 @@ def goes_to_libraw(source: Source, path: PathLike) -> bool:
 
 
 def read(
-    paths: PathLike | Sequence[PathLike], report: Report | None = None, *, off: Collection[str] = ()
+    paths: PathLike | Sequence[PathLike],
+    report: Report | None = None,
+    *,
+    off: Collection[str] = (),
+    quad: Quad = "bin",
 ) -> list[RawImage]:
     """Read raw files, or all in a folder, into memory at once.
 
     Raises ReadError for the first that can't be read.
     """
-    return list(stream(paths, report, off=off))
+    return list(stream(paths, report, off=off, quad=quad))
 
 
 def stream(
-    paths: PathLike | Sequence[PathLike], report: Report | None = None, *, off: Collection[str] = ()
+    paths: PathLike | Sequence[PathLike],
+    report: Report | None = None,
+    *,
+    off: Collection[str] = (),
+    quad: Quad = "bin",
 ) -> Iterator[RawImage]:
     """Read raw files one after the other, each while the one before is worked on; at most two are held.
 
@@ -163,16 +177,16 @@ def stream(
     """
     files = expand_sources([paths] if isinstance(paths, (str, os.PathLike)) else paths)
     if len(files) == 1:
-        yield read_raw(files[0], report, off=off)
+        yield read_raw(files[0], report, off=off, quad=quad)
         return
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1, "fotohaus-read") as pool:
-        following = pool.submit(_read_apart, files[0], off)
+        following = pool.submit(_read_apart, files[0], off, quad)
         for i in range(len(files)):
             image, said = following.result()
             if i + 1 < len(files):
-                following = pool.submit(_read_apart, files[i + 1], off)
+                following = pool.submit(_read_apart, files[i + 1], off, quad)
             else:
                 del following
             if report is not None:
@@ -184,9 +198,9 @@ def stream(
             del image
 
 
-def _read_apart(path: Path, off: Collection[str]) -> tuple[RawImage, Report]:
+def _read_apart(path: Path, off: Collection[str], quad: Quad) -> tuple[RawImage, Report]:
     """A raw image and what was said about it: a report is not for two threads."""
     said = Report()
     with said.stage("read"):
-        image = read_raw(path, said, off=off)
+        image = read_raw(path, said, off=off, quad=quad)
     return image, said

@@ -1,0 +1,96 @@
+"""Mosaics whose cells of one colour are several pixels: binned, or remosaiced to a Bayer mosaic of full size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+
+from fotohaus import kernels
+from fotohaus.raw.cfa import Filters, bin_cells, bin_rectangle
+from fotohaus.raw.fit_opcodes import binned_opcodes
+from fotohaus.raw.image import CfaPattern, GainMap, NoiseProfile, RawImage, Rectangle
+from fotohaus.raw.opcode_types import Opcode
+from fotohaus.raw.tiff import TiffError
+from fotohaus.report import Report
+
+
+def binned(raw: RawImage, filters: Filters, white: float, report: Report) -> RawImage:
+    """A mosaic of cells with one sample for the pixels under one filter, which have a share of the noise.
+
+    white : the white level of `raw`, which fits in 16 bits.
+    """
+    if raw.mosaic.dtype != np.uint16:
+        raw = raw.quantized()
+        white = float(raw.white.max())
+    mosaic, factor, count = bin_cells(raw.mosaic, filters, white)
+    if min(mosaic.shape) < 2:
+        raise TiffError(f"is damaged: a mosaic of {mosaic.shape[1]} x {mosaic.shape[0]} cells")
+    report.note(f"{filters.cell} x {filters.cell} pixels of one colour binned: {mosaic.shape[1]} x {mosaic.shape[0]}")
+    noise = raw.noise
+    if noise is not None:
+        scale, offset = (tuple(v / count for v in values) for values in (noise.scale, noise.offset))
+        noise = NoiseProfile(scale, offset, noise.source)  # type: ignore[arg-type]
+    return replace(
+        raw,
+        mosaic=mosaic,
+        black=np.full((2, 2), raw.black.mean() * factor, np.float32),
+        white=np.full((2, 2), (raw.black.mean() + (raw.white - raw.black).mean()) * factor, np.float32),
+        crop=bin_rectangle(raw.crop, filters, *mosaic.shape),
+        noise=noise,
+        opcodes_1=(),
+        opcodes_2=binned_opcodes(raw.opcodes_2, filters, report),
+    )
+
+
+def remosaiced(raw: RawImage, filters: Filters, report: Report) -> RawImage:
+    """A mosaic of 2 x 2 cells as a Bayer mosaic of the same size (kernels/remosaic_gen.py).
+
+    Half of the samples and a little more come from their neighbours: the noise profile, that of single pixels, says too
+    much for those.
+    """
+    raw = raw.quantized()
+    top, left = filters.offset
+    pattern = cast(CfaPattern, filters.pattern)
+    black = float(raw.black.mean())
+    white = min(65535.0, black + float((raw.white - raw.black).mean()))
+    red = pattern.index("R")
+    neutral = np.array(raw.color.as_shot_neutral or (0.5, 1.0, 0.6), np.float32)
+    mosaic = np.empty_like(raw.mosaic)
+    kernels.call(
+        "remosaic_quad",
+        mosaic=raw.mosaic,
+        gains=neutral.max() / neutral,
+        black=black,
+        white=white,
+        left=left,
+        top=top,
+        red_x=red % 2,
+        red_y=red // 2,
+        bayer=mosaic,
+    )
+    report.note(f"2 x 2 pixels of one colour remosaiced: {mosaic.shape[1]} x {mosaic.shape[0]}")
+    moved = "".join(pattern[2 * ((y + top) % 2) + (x + left) % 2] for y in (0, 1) for x in (0, 1))
+    return replace(
+        raw,
+        mosaic=mosaic,
+        cfa=cast(CfaPattern, moved),
+        black=np.full((2, 2), black, np.float32),
+        white=np.full((2, 2), white, np.float32),
+        opcodes_1=(),
+        opcodes_2=tuple(_spread(o, filters) for o in binned_opcodes(raw.opcodes_2, filters, report)),
+    )
+
+
+def _spread(opcode: Opcode, filters: Filters) -> Opcode:
+    """A gain map of the binned mosaic, for the remosaiced one: a cell's filter is that of the pixel of its phase."""
+    if not isinstance(opcode, GainMap):
+        return opcode
+    area, (top, left) = opcode.area, filters.offset
+    # Before the first whole cell there may be half of one.
+    first_y, first_x = (begin + at % 2 + 2 * (at - at % 2) for begin, at in ((top, area.top), (left, area.left)))
+    first_y -= 2 if area.top < 2 and first_y >= 2 else 0
+    first_x -= 2 if area.left < 2 and first_x >= 2 else 0
+    last_y, last_x = top + 2 * (area.top + area.height), left + 2 * (area.left + area.width)
+    return replace(opcode, area=Rectangle(first_y, first_x, last_y - first_y, last_x - first_x))
