@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
 
 def main() -> None:
     """Run the command line; exit 0 done, 1 this input can't be developed (one line says why), 2 wrong usage."""
+    # A photo takes less than a second. Importing makes a hundred thousand objects, none of them garbage, that the
+    # collector would walk again and again; and a pool of threads for linear algebra is not worth starting for 3 x 3.
+    gc.set_threshold(100_000)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from fotohaus.cli.app import app
     from fotohaus.errors import FotohausError
 

@@ -18,7 +18,7 @@ NO_RECIPE = "it holds no fotohaus recipe"
 _MAX_NAMES = 20_000
 """Characters of source names: a packet must fit into one segment of a JPEG."""
 
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ILLEGAL = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _ENTITIES = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 
 
@@ -81,7 +81,9 @@ def recipe_text(xmp: bytes) -> str:
 
 
 def _escape(text: str) -> str:
-    text = _ILLEGAL.sub("\ufffd", text)
+    # Compiling the pattern takes longer than writing a packet, which is rarely in need of it.
+    if not text.isascii() or any(c < " " and c not in "\t\n\r" for c in text):
+        text = re.sub(_ILLEGAL, "\ufffd", text)
     for plain, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;")):
         text = text.replace(plain, escaped)
     return text
