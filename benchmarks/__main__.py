@@ -13,6 +13,7 @@ from datetime import date
 
 from benchmarks.common import ROOT, machine
 
+SHARED = ("common", "adobe_sdk", "peers_raw", "relit")
 PAGE = ROOT / "docs" / "benchmarks.md"
 INTRODUCTION = """\
 # Benchmarks
@@ -24,7 +25,7 @@ Figures that back what the other pages say, each with its peers in the same run.
 
 def names() -> list[str]:
     """The benchmarks, quality before speed."""
-    found = sorted(p.stem for p in (ROOT / "benchmarks").glob("[a-z]*.py") if p.stem not in ("common", "adobe_sdk"))
+    found = sorted(p.stem for p in (ROOT / "benchmarks").glob("[a-z]*.py") if p.stem not in SHARED)
     return sorted(found, key=lambda name: name == "speed")
 
 

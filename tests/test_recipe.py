@@ -10,7 +10,8 @@ from fotohaus.recipe import STAGES, Recipe
 recipes = st.builds(
     Recipe,
     merge=st.sampled_from(["robust", "mean", "off"]),
-    demosaic=st.sampled_from(["directional", "learned"]),
+    denoise=st.none() | st.floats(0, 1),
+    look=st.sampled_from(["neutral", "camera"]),
     reference=st.none() | st.integers(1, 9999),
     ev=st.floats(-10, 10),
     auto_exposure=st.booleans(),
@@ -38,7 +39,7 @@ def test_toml_round_trip(recipe: Recipe) -> None:
         "off = ['x']",
         "off = ['tone', 6]",
         "off = [[]]",
-        "demosaic = 'x'",
+        "denoise = 2",
         "= 1",
         "version = 2",
     ],

@@ -1,15 +1,9 @@
-"""Trains the demosaic network and writes its weights: `python tools/train_demosaic.py PHOTOS -o demosaic.npz`.
+"""Trains the demosaic network and writes its weights: `python tools/train_demosaic.py PHOTOS -o demosaic_weights.npz`.
 
 PHOTOS is a folder of large photographs; they are reduced two- to fivefold, so that every pixel knows all three colours.
 Pictures that are drawn here (shapes, bars and letters) add what few photographs show. Needs PyTorch and SciPy, which
-the package itself does not. 30 000 steps take about 20 minutes on two cores. The network is described in
-docs/algorithms/demosaic.md.
-
-The weights in the package do not come from one run of this program. They are the end of a chain of runs of this recipe,
-each of which began with the weights of the one before: first a smaller network, then a second gate, then a fourth
-block. They learned from seven photographs (CC0 or in the public domain) and drawn pictures; early runs also saw reduced
-CC0 panoramas and three of scikit-image's sample pictures (CC0 or in the public domain). Kodak and McMaster were never
-trained on, but their scores were watched while the network and the recipe were chosen.
+the package itself does not. The network is described in docs/algorithms/demosaic.md, which also says from which
+photographs the weights in the package come, how long that took and how far another seed leads elsewhere.
 """
 
 from __future__ import annotations
@@ -29,7 +23,8 @@ from torch import Tensor, nn
 
 Pixels = NDArray[np.uint8]
 PATCH = 64
-CHANNELS, BLOCKS, GATES = 24, 4, 2
+CHANNELS, BLOCKS, GATES = 16, 2, 1
+SHARE = 0.8  # of what the network says that is added: it is too sure of itself on pictures unlike those it learned from
 FLOOR = 0.002  # activity that counts as flat, of the encoded white level
 SCALES = ((2, Image.Resampling.BOX), (2.4, Image.Resampling.LANCZOS), (3, Image.Resampling.LANCZOS),
           (3.3, Image.Resampling.HAMMING), (4.5, Image.Resampling.LANCZOS))  # fmt: skip
@@ -121,7 +116,7 @@ def training_patches(photos: Path, drawn: int, rng: np.random.Generator) -> tupl
 
 
 def augment(patches: Tensor, rng: np.random.Generator) -> Tensor:
-    """Symmetries of the square; colours exchanged; saturation, sharpness and gains changed. (N, 3, H, W), 0 to 1."""
+    """Symmetries of the square; colours exchanged; saturation, sharpness and gains changed; grain. (N, 3, H, W)."""
     n, t = len(patches), patches
     if rng.random() < 0.5:
         t = t.flip(2)
@@ -142,6 +137,12 @@ def augment(patches: Tensor, rng: np.random.Generator) -> Tensor:
         strength = torch.from_numpy(np.where(rng.random(n) < 0.5, 0, rng.uniform(0, 1.5, n))).float()
         blurred = F.avg_pool2d(F.pad(t, (1, 1, 1, 1), mode="replicate"), 3, 1)
         t = t + strength[:, None, None, None] * (t - blurred)
+    # Reduced photographs have less fine texture than others: grain, mostly grey, which is to be kept.
+    grain = 1.3 * torch.randn(n, 1, *t.shape[2:]) + 0.25 * torch.randn(t.shape)
+    soft = torch.from_numpy(rng.uniform(0, 1, n)).float()[:, None, None, None]
+    grain = grain + soft * (F.avg_pool2d(F.pad(grain, (1, 1, 1, 1), mode="reflect"), 3, 1) - grain)
+    strength = torch.from_numpy(np.where(rng.random(n) < 0.5, 0, rng.uniform(0.5, 7, n))).float() / 255
+    t = t + strength[:, None, None, None] * grain
     gains = np.exp(rng.normal(0, 0.15, (n, 3)) + rng.normal(-0.1, 0.25, (n, 1)))
     return (t * torch.from_numpy(gains).float()[:, :, None, None]).clamp(0, 1).contiguous()
 
@@ -163,14 +164,79 @@ def quads(rgb: Tensor) -> tuple[Tensor, Tensor]:
     return mosaic, torch.stack([places[colour][:, place] for colour, place in OUTPUTS], 1)
 
 
+# Places of a quad and its outputs as they lie in one that is transposed, and in one turned by half with red and blue
+# exchanged: both are RGGB again.
+TRANSPOSED = ([0, 2, 1, 3], [0, 1, 4, 5, 2, 3, 6, 7], [1, 0])
+TURNED = ([3, 2, 1, 0], [7, 6, 5, 4, 3, 2, 1, 0], [0, 1])
+
+
+# ---- the directional estimate, as kernels/demosaic_gen.py has it -----------------------------------------------------
+FLAT = 3e-5
+SIDE = torch.tensor([0.4, 0.3, 0.2, 0.1])
+WINDOW = torch.tensor([1 / 12, 1 / 4, 1 / 3, 1 / 4, 1 / 12])
+MARGIN = 12
+
+
+def at(a: Tensor, dx: int, dy: int) -> Tensor:
+    """The values so many pixels away."""
+    return a.roll((-dy, -dx), (-2, -1))
+
+
+def filtered(a: Tensor, kernel: Tensor) -> Tensor:
+    """The sum over a neighbourhood, weighted."""
+    h, w = kernel.shape
+    return F.conv2d(F.pad(a, (w // 2, w // 2, h // 2, h // 2), mode="reflect"), kernel[None, None])
+
+
+@torch.no_grad()
+def directional(mosaic: Tensor) -> tuple[Tensor, Tensor]:
+    """Planes (N, 4, h, w) to the eight colours that each quad lacks, and its mean gradients along rows and columns."""
+    m = F.pad(F.pixel_shuffle(mosaic, 2), (MARGIN,) * 4, mode="reflect")
+    y, x = torch.meshgrid(torch.arange(m.shape[2]), torch.arange(m.shape[3]), indexing="ij")
+    green, red_row = (x + y) % 2 == 1, y % 2 == 0
+    second = torch.tensor([[-0.25, 0.5, -0.5, 0.5, -0.25]])
+    sign = torch.where(green, -1.0, 1.0)
+    dh, dv = sign * filtered(m, second), sign * filtered(m, second.T)
+    gradients = [
+        filtered((at(d, dx, dy) - at(d, -dx, -dy)).abs(), WINDOW[:, None] * WINDOW)
+        for d, dx, dy in ((dh, 1, 0), (dv, 0, 1))
+    ]
+    smooth_h, smooth_v = (1 / (g + FLAT) for g in gradients)
+    up, down, before, after = at(smooth_v, 0, -2), at(smooth_v, 0, 2), at(smooth_h, -2, 0), at(smooth_h, 2, 0)
+    weights = (up, down, before, after)
+    side = torch.zeros(7)
+    side[3:] = SIDE
+    means = [filtered(dv, side.flip(0)[:, None]), filtered(dv, side[:, None]),
+             filtered(dh, side.flip(0)[None]), filtered(dh, side[None])]  # fmt: skip
+    own = sum(w * w * v for w, v in zip(weights, means, strict=True)) / sum(w * w for w in weights)
+    diagonal = torch.zeros(7, 7)
+    for i, j in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
+        diagonal[3 + j, 3 + i] = 0.3125
+        diagonal[3 + j, 3 + 3 * i] = diagonal[3 + 3 * j, 3 + i] = -0.03125
+    opposite = filtered(own, diagonal)
+
+    def beside(vertical: Tensor, horizontal: Tensor) -> Tensor:
+        values = (at(vertical, 0, -1), at(vertical, 0, 1), at(horizontal, -1, 0), at(horizontal, 1, 0))
+        return m - sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
+
+    along = torch.where(green, beside(opposite, own), m)
+    across = torch.where(green, beside(own, opposite), m + own - opposite)
+    rgb = (torch.where(red_row, along, across), torch.where(green, m, m + own), torch.where(red_row, across, along))
+    inner = np.s_[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
+    places = [F.pixel_unshuffle(v[inner], 2) for v in rgb]
+    activity = [F.pixel_unshuffle(g[inner], 2).mean(1) for g in gradients]
+    return torch.stack([places[colour][:, place] for colour, place in OUTPUTS], 1), torch.stack(activity, 1)
+
+
 class Demosaic(nn.Module):
-    """Mosaic planes (N, 4, H/2, W/2) in the encoded domain to the eight colours that each quad lacks."""
+    """Mosaic planes (N, 4, H/2, W/2) in the encoded domain and their directional estimate to a better one."""
 
     def __init__(self) -> None:
         super().__init__()
         c = CHANNELS
         self.stem = nn.Parameter(torch.randn(c, 4, 3, 3) / 6)
-        self.stem_bias = nn.Parameter(torch.zeros(c))
+        self.estimate = nn.Parameter(torch.randn(c, 8, 1, 1) / 3)
+        self.surroundings = nn.Conv2d(3, c, 1)
         self.depthwise = nn.ModuleList(nn.Conv2d(c, c, 3, padding=1, groups=c) for _ in range(BLOCKS))
         self.pointwise = nn.ModuleList(nn.Conv2d(c, c, 1) for _ in range(BLOCKS))
         self.gates = nn.ModuleList(nn.Conv2d(c, c, 1) for _ in range(GATES))
@@ -192,63 +258,101 @@ class Demosaic(nn.Module):
         green = mean[:, 1:3].mean(1, keepdim=True)
         return self.stem - torch.cat([mean[:, :1], green, green, mean[:, 3:]], 1)
 
-    def forward(self, mosaic: Tensor) -> Tensor:
-        """The eight colours (N, 8, H/2, W/2), in the order of OUTPUTS."""
+    def forward(self, mosaic: Tensor, guess: Tensor, gradients: Tensor) -> Tensor:
+        """The eight colours (N, 8, H/2, W/2), in the order of OUTPUTS; the other two as `directional` gives them."""
         padded = F.pad(mosaic, (1, 1, 1, 1), mode="replicate")
-        raw = F.conv2d(padded, self.filters())
+        beyond = guess - F.conv2d(padded, self.bilinear)
+        raw = F.conv2d(padded, self.filters()) + F.conv2d(beyond, self.estimate)
         activity = F.pad(raw.abs().mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
         scale = F.avg_pool2d(activity, 3, 1) + FLOOR
+        rows, columns = gradients[:, :1], gradients[:, 1:]
+        both = rows + columns + 1e-3
+        context = torch.cat([(rows - columns) / both, both / (both + scale), scale / (scale + 0.03)], 1)
         linear = raw / scale
-        h = F.relu(linear + self.stem_bias[:, None, None])
+        h = F.relu(linear + self.surroundings(context))
         for depthwise, pointwise in zip(self.depthwise, self.pointwise, strict=True):
             h = h + F.relu(pointwise(depthwise(h)))
         gated = [linear * gate(h).clamp(-1, 1) for gate in self.gates]
-        return F.conv2d(padded, self.bilinear) + scale * self.tail(torch.cat([h, linear, *gated], 1))
+        return guess + scale * self.tail(torch.cat([h, linear, *gated], 1))
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """The arrays that the kernel takes, by its names."""
         points = [*self.pointwise, *self.gates]
+        biases = [self.surroundings.bias, *(d.bias for d in self.depthwise), *(p.bias for p in points)]
         arrays = {
             "stem": self.filters(),
+            "estimate": self.estimate[:, :, 0, 0],
+            "surroundings": self.surroundings.weight[:, :, 0, 0],
             "depthwise": torch.stack([d.weight[:, 0] for d in self.depthwise]),
             "pointwise": torch.stack([p.weight[:, :, 0, 0] for p in points]),
-            "bias": torch.stack([self.stem_bias, *(d.bias for d in self.depthwise), *(p.bias for p in points)]),
-            "tail": self.tail.weight[:, :, 0, 0],
+            "bias": torch.stack(biases),
+            "tail": SHARE * self.tail.weight[:, :, 0, 0],
         }
         return {name: np.ascontiguousarray(a.detach().numpy(), np.float32) for name, a in arrays.items()}
 
 
 # ---- training ------------------------------------------------------------------------------------------------------
-def train(photos: Pixels, drawn: Pixels, steps: int, batch: int, seed: int) -> Demosaic:
-    """A network trained on batches of both pools, its weights averaged over the last steps."""
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    pools = ((torch.from_numpy(photos), round(batch * 0.85)), (torch.from_numpy(drawn), batch - round(batch * 0.85)))
+def examples(photos: Pixels, drawn: Pixels, count: int, rng: np.random.Generator) -> list[Tensor]:
+    """Mosaics, a quarter of them noisy, with their directional estimates, gradients and true colours, in random order.
+
+    Made once, for the estimate costs more than a step of training.
+    """
+    out = [torch.empty(count, channels, PATCH // 2, PATCH // 2) for channels in (4, 8, 2, 8)]
+    order = rng.permutation(count)
+    for chosen in np.array_split(order, count // 48 + 1):
+        n = len(chosen)
+        few = round(n * 0.15)
+        pools = ((photos, n - few), (drawn, few))
+        patches = torch.from_numpy(np.concatenate([pool[rng.integers(0, len(pool), k)] for pool, k in pools]))
+        mosaic, truth = quads(augment(patches.permute(0, 3, 1, 2).float() / 255, rng))
+        deviation = np.where(rng.random(n) < 0.75, 0, rng.uniform(0, 1, n) ** 1.5 * 18 / 255)
+        mosaic = mosaic + torch.from_numpy(deviation).float()[:, None, None, None] * torch.randn_like(mosaic)
+        for store, values in zip(out, (mosaic, *directional(mosaic), truth), strict=True):
+            store[torch.from_numpy(chosen)] = values
+    return out
+
+
+def varied(batch: list[Tensor], rng: np.random.Generator) -> list[Tensor]:
+    """The same, perhaps transposed or turned, brighter or darker."""
+    if rng.random() < 0.5:
+        places = [TRANSPOSED[i] for i in (0, 1, 2, 1)]
+        batch = [v[:, p].transpose(2, 3) for v, p in zip(batch, places, strict=True)]
+    if rng.random() < 0.5:
+        places = [TURNED[i] for i in (0, 1, 2, 1)]
+        batch = [v[:, p].flip(2, 3) for v, p in zip(batch, places, strict=True)]
+    gain = torch.from_numpy(np.exp(rng.normal(0, 0.2, len(batch[0])))).float()[:, None, None, None]
+    return [(v * gain).contiguous(memory_format=torch.channels_last) for v in batch]
+
+
+def train(bank: list[Tensor], steps: int, batch: int, rng: np.random.Generator) -> Demosaic:
+    """A network trained on these examples, its weights averaged over the last steps."""
     network = Demosaic().to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), betas=(0.9, 0.98))
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    began, running = time.monotonic(), 0.0
+    began, running = time.process_time(), 0.0
+    order = np.arange(len(bank[0]))
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = 4e-3 * min(1, step / 200) * (1 - step / steps)
-        patches = torch.cat([pool[rng.integers(0, len(pool), n)] for pool, n in pools])
-        mosaic, truth = quads(augment(patches.permute(0, 3, 1, 2).float() / 255, rng))
-        deviation = np.where(rng.random(batch) < 0.75, 0, rng.uniform(0, 1, batch) ** 1.5 * 18 / 255)
-        mosaic = mosaic + torch.from_numpy(deviation).float()[:, None, None, None] * torch.randn_like(mosaic)
-        error = (network(mosaic.contiguous(memory_format=torch.channels_last)) - truth)[:, :, 2:-2, 2:-2]
+        start = step * batch % (len(order) - batch)
+        if start < batch:
+            rng.shuffle(order)
+        mosaic, guess, gradients, truth = varied([v[order[start : start + batch]] for v in bank], rng)
+        error = (network(mosaic, guess, gradients) - truth)[:, :, 2:-2, 2:-2]
         # The logarithm makes a decibel worth the same everywhere; the constant (44 dB) spares what is good enough.
         loss = torch.log((error * error).mean((1, 2, 3)) + 4e-5).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
-        running += (loss.item() - running) * 0.01
+        running += (loss.item() - running) * max(0.01, 1 / (step + 1))
         if step % 4 == 0:
             with torch.no_grad():
                 for name, value in network.state_dict().items():
                     average[name].lerp_(value, max(0.002, 1 / (step + 1)))
         if step % 1000 == 999:
-            print(f"step {step + 1} of {steps}, {time.monotonic() - began:.0f} s, loss {running:.3f}", flush=True)
+            used = time.process_time() - began
+            print(f"step {step + 1} of {steps}, {used:.0f} s of processor time, loss {running:.3f}", flush=True)
     network.load_state_dict(average)
     return network
 
@@ -258,17 +362,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=30_000)
+    parser.add_argument("--steps", type=int, default=16_000)
     parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--examples", type=int, default=20_000)
     parser.add_argument("--drawn", type=int, default=400)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     choice = parser.parse_args()
     torch.set_num_threads(choice.threads)
-    photos, drawn = training_patches(choice.photos, choice.drawn, np.random.default_rng(choice.seed))
+    torch.manual_seed(choice.seed)
+    rng = np.random.default_rng(choice.seed)
+    photos, drawn = training_patches(choice.photos, choice.drawn, rng)
     print(f"{len(photos)} patches of photographs, {len(drawn)} drawn", flush=True)
-    network = train(photos, drawn, choice.steps, choice.batch, choice.seed)
-    np.savez(choice.output, **network.weights())
+    bank = examples(photos, drawn, choice.examples, rng)
+    print(f"{choice.examples} examples, {time.process_time():.0f} s of processor time so far", flush=True)
+    np.savez(choice.output, **train(bank, choice.steps, choice.batch, rng).weights())
 
 
 if __name__ == "__main__":

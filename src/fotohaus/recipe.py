@@ -14,10 +14,23 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from fotohaus.white_choice import FORMS, parse_white
 
-STAGES = ("opcodes", "highlights", "lens", "profile", "tone", "sharpen", "dither")
+STAGES = (
+    "opcodes",
+    "highlights",
+    "denoise",
+    "ca",
+    "lens",
+    "profile",
+    "capture-sharpen",
+    "tone",
+    "sharpen",
+    "dither",
+)
 """Stages that can be switched off. "merge" is chosen by `merge = "off"`."""
 
-Stage = Literal["opcodes", "highlights", "lens", "profile", "tone", "sharpen", "dither"]
+Stage = Literal[
+    "opcodes", "highlights", "denoise", "ca", "lens", "profile", "capture-sharpen", "tone", "sharpen", "dither"
+]
 
 
 def _stages(value: Any) -> Any:
@@ -49,17 +62,25 @@ class Recipe(BaseModel):
     reference: int | None = Field(
         None, ge=1, le=9999, description="Number of the frame that the others follow, from 1; by default the sharpest."
     )
-    demosaic: Literal["directional", "learned"] = Field(
-        "directional",
-        description="How colours are interpolated: by direction, or by a small trained network: better textures and "
-        "fine colour, in about 30 ms per megapixel on two cores.",
+    quad: Literal["bin", "full"] = Field(
+        "bin", description="Quad Bayer raws: one sample per cell of four, or all of them, remosaiced."
+    )
+    lens: str = Field(
+        "file",
+        max_length=200,
+        description="Lens corrections: file takes the file's; auto looks the lens up in lensfun's database where the "
+        "file has none, as does a lens's name.",
+    )
+    denoise: float | None = Field(
+        None, ge=0, le=1, description="Strength of denoising; by default, as the frame's noise asks for."
     )
     look: Literal["neutral", "camera"] = Field(
         "neutral", description="The look of the photo; camera is the one that its maker put into the raw file."
     )
     ev: float = Field(0.0, ge=-10, le=10, description="Exposure on top of the automatic one, in EV.")
     auto_exposure: bool = Field(True, description="Choose the exposure from the scene; otherwise the camera's stands.")
-    sharpen: float = Field(0.5, ge=0, le=1, description="Strength of sharpening.")
+    # What lens and sensor blurred has been undone by then: more than a little shows as hard edges.
+    sharpen: float = Field(0.12, ge=0, le=1, description="Strength of sharpening for the display.")
     wb: Annotated[str, BeforeValidator(_white)] = Field("as-shot", description=f"White balance: {FORMS}.")
     gamut: Literal["srgb", "p3"] = Field("p3", description="Colour space of display-referred files.")
     quality: int = Field(92, ge=1, le=100, description="JPEG quality.")

@@ -62,6 +62,17 @@ class Report:
             self.stages.append(record)
             self.ended(record)
 
+    def take(self, other: Report) -> None:
+        """What another report collected, in another thread say, as if it had happened here."""
+        for stage in other.stages:
+            if self._open:
+                _add(self._open[-1].parts, stage)
+            else:
+                self.stages.append(stage)
+                self.ended(stage)
+        for warning in other.warnings:
+            self.warn(warning)
+
     def note(self, text: str) -> None:
         """Say what the running stage decided; not from another thread than the report's."""
         if self._open:

@@ -241,3 +241,32 @@ def test_help_and_import_stay_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_denoising_is_chosen_and_kept(run: Run, frame: Path, tmp_path: Path) -> None:
+    for name, options in {"a.jpg": [], "b.jpg": ["--denoise", "0"], "c.jpg": ["--off", "denoise"]}.items():
+        assert run("develop", frame, "-o", name, *options).returncode == 0
+    noisy, clean = (np.asarray(Image.open(tmp_path / name), float) for name in ("b.jpg", "a.jpg"))
+    rough, smooth = (np.abs(np.diff(picture, 2, axis=1)).mean() for picture in (noisy, clean))
+    assert smooth < 0.7 * rough
+    assert np.array_equal(noisy, np.asarray(Image.open(tmp_path / "c.jpg"), float))
+    assert fh.read_recipe(tmp_path / "b.jpg").denoise == 0
+
+
+def test_another_camera_profile(run: Run, frame: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.dcp").write_text("no profile")
+    refused = run("develop", frame, "-o", "a.jpg", "--profile", "text.dcp")
+    assert refused.returncode == 1
+    assert "text.dcp" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert not (tmp_path / "a.jpg").exists()
+
+
+@pytest.mark.parametrize("options", [["--look", "camera"], ["--lens", "auto"]])
+def test_what_the_file_does_not_have_is_said(run: Run, frame: Path, tmp_path: Path, options: list[str]) -> None:
+    plain = run("develop", frame, "-o", "plain.png")
+    asked = run("develop", frame, "-o", "asked.png", *options)
+    assert (plain.returncode, asked.returncode) == (0, 0)
+    assert asked.stderr.startswith("warning: ")
+    with Image.open(tmp_path / "plain.png") as a, Image.open(tmp_path / "asked.png") as b:
+        assert np.array_equal(np.asarray(a), np.asarray(b))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fotohaus.develop.color import REC2020_TO_XYZ
 from fotohaus.develop.geometry import orient
 from fotohaus.develop.scene import Scene
-from fotohaus.raw.image import CfaPattern, ColorCalibration, RawImage, Rectangle
+from fotohaus.raw.image import CfaPattern, ColorCalibration, NoiseProfile, RawImage, Rectangle
 
 # XYZ (D65) to linear sRGB and a camera that mixes channels a little; green is twice as sensitive as red.
 SRGB_FROM_XYZ = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
@@ -22,6 +22,8 @@ MIX = np.array([[0.62, 0.32, 0.06], [0.18, 0.72, 0.10], [0.04, 0.28, 0.68]])
 NEUTRAL = np.array([0.5, 1.0, 0.62])
 CAMERA = ColorCalibration(color_matrix_1=np.diag(NEUTRAL) @ MIX @ SRGB_FROM_XYZ, as_shot_neutral=tuple(NEUTRAL))
 BLACK, WHITE = 256, 4095
+# As good as none: where a file says nothing, noise is estimated, and fine detail of made-up scenes may look like it.
+NO_NOISE = NoiseProfile((1e-7,) * 3, (1e-9,) * 3)
 
 CHART = json.loads((Path(__file__).parent / "colorchecker.json").read_text())
 
@@ -53,6 +55,7 @@ def raw_of(
         samples,
         cfa,
         color=more.pop("color", CAMERA),
+        noise=more.pop("noise", NO_NOISE),
         crop=crop or Rectangle(0, 0, *samples.shape),
         orientation=orientation,
         **levels,

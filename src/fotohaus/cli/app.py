@@ -61,6 +61,9 @@ def develop(
     ],
     *,
     recipe: Recipe,
+    profile: Annotated[
+        Path | None, typer.Option("--profile", help="A camera profile (.dcp) in place of the raw files' own.")
+    ] = None,
     threads: Threads = 0,
     verbose: Verbose = False,
 ) -> None:
@@ -73,7 +76,7 @@ def develop(
 
     kernels.set_threads(threads)
     with TerminalReport(verbose) as report:
-        make_photo(sources, out, recipe, report)
+        make_photo(sources, out, recipe, report, profile=profile)
     if sys.stderr.isatty():
         print(out, file=sys.stderr)
 

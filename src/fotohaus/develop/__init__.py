@@ -6,7 +6,6 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fotohaus.develop.demosaic import Method
     from fotohaus.develop.scene import Scene
     from fotohaus.raw.image import RawImage
     from fotohaus.report import Report
@@ -17,11 +16,12 @@ def develop(
     *,
     off: Collection[str] = (),
     wb: str = "as-shot",
-    demosaic: Method = "directional",
+    denoise: float | None = None,
+    lens: str = "file",
     report: Report | None = None,
 ) -> Scene:
     """Develop a raw image to linear light; see `fotohaus.develop.pipeline.develop`."""
     # `import fotohaus` brings this verb, so its machinery is imported when it is first used.
     from fotohaus.develop.pipeline import develop as run
 
-    return run(raw, off=off, wb=wb, demosaic=demosaic, report=report)
+    return run(raw, off=off, wb=wb, denoise=denoise, lens=lens, report=report)

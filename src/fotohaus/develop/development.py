@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
+from fotohaus.develop.capture_sharpening import MARGIN as SHARPENING_MARGIN
+from fotohaus.develop.capture_sharpening import CaptureSharpening, sharpen
 from fotohaus.develop.lens import LensMap
 from fotohaus.develop.linear_rows import LinearRows
 from fotohaus.develop.mosaic_rows import MosaicRows
 from fotohaus.develop.profile_look import ProfileLook
 from fotohaus.develop.profile_tables import apply_hue_sat_map
 from fotohaus.develop.scene import Scene
-from fotohaus.raw.image import CaptureInfo
+from fotohaus.raw.image import CaptureInfo, Rectangle
 from fotohaus.raw.profile import HueSatMap
 from fotohaus.strips import in_threads, strips
 
@@ -33,6 +35,7 @@ class Development:
     source : where rows of camera RGB come from. matrix : (3, 3), white-balanced camera values to linear Rec. 2020.
     exposure : the factor of the baseline exposure. lens : how the picture is resampled, if it is. profile : the camera
     profile's hue/sat map, for light before the baseline exposure; hdr : whether that profile's range is "HDR".
+    sharpening : what blur is undone. white : the lowest level from which a channel of the scene may be clipped.
     noise, white_xy, capture, camera_look : as the scene will have them.
     """
 
@@ -41,6 +44,8 @@ class Development:
     exposure: float = 1.0
     lens: LensMap | None = None
     profile: HueSatMap | None = None
+    sharpening: CaptureSharpening | None = None
+    white: float = 1.0
     hdr: bool = False
     noise: tuple[float, float] | None = None
     white_xy: tuple[float, float] | None = None
@@ -54,6 +59,16 @@ class Development:
 
     def rows(self, top: int, bottom: int) -> Float32:
         """Rows of the scene, from `top` to before `bottom`: (bottom - top, W, 3), linear Rec. 2020."""
+        if self.sharpening is None:
+            return self._colored_rows(top, bottom)
+        height, width = self.shape
+        first, last = max(0, top - SHARPENING_MARGIN), min(height, bottom + SHARPENING_MARGIN)
+        pixels = self._colored_rows(first, last)
+        part = Rectangle(top - first, 0, bottom - top, width)
+        with self.source.report.stage("capture sharpening"):
+            return sharpen(pixels, self.sharpening, noise=self.noise, white=self.white, crop=part)
+
+    def _colored_rows(self, top: int, bottom: int) -> Float32:
         if self.lens is None:
             first = self.source.crop.top
             return self._colored(self.source.rows(first + top, first + bottom, self._to_rec2020))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -18,13 +20,26 @@ CLIPPED = 0.985
 LOWEST = 0.85
 """Nothing below this fraction of the white level is taken for saturation."""
 
-HIGHLIGHTS_MARGIN = 4
-"""Rows around a sample that have a say in its estimate, rounded up to the CFA's period."""
+MARGIN = 2
+"""Samples around a sample that have a say in it."""
 
 _BIN, _BINS = 1 / 2000, 340  # of the white level: the histogram that is searched, up to 1.02
-_SAMPLES = 1 << 18  # per channel, for the histogram
-_BLOCKS = 1 << 17  # CFA tiles looked at to measure the borders of clipped areas
+_SAMPLES = 1 << 17  # per channel, for the histogram
 _FEWEST = 64  # samples needed to say something
+
+_CELLS = 400  # along the longer side, about
+
+_AROUND = 32  # cells around the clipped ones that are looked at
+
+# Fitted on HDR panoramas: benchmarks/highlights.py.
+_KNOWN = (0.94, 0.98)  # a cell's largest sample, over saturation: known below, clipped above
+_BRIGHT = 3.0  # cells count by their brightness to this power: those next to clipping say most
+_SLOPE, _SLOPE_TRUST, _OFFSET_TRUST = 0.3, 0.02, 0.01  # what the regression leans to, and how much
+_FLAT = 2.0  # power of a cell's evenness, 1 / (1 + variance / mean squared)
+_TWO, _ALL = 0.95, 0.25  # how much of the borders' colour is kept deep where two, or all, colours clip
+_FAR = 2.0  # octaves of depth at which it is
+_START = 0.8  # octaves of depth before light is added
+_DOME, _DOME_MOST = 0.3, 0.8  # log light per octave of depth; limit
 
 
 def saturation_levels(raw: RawImage, multipliers: ArrayLike, report: Report | None = None) -> Float32:
@@ -37,39 +52,60 @@ def saturation_levels(raw: RawImage, multipliers: ArrayLike, report: Report | No
     report = report or Report()
     multipliers = np.asarray(multipliers, np.float64)
     levels = np.array(raw.white, np.float32)
-    planes: list[tuple[tuple[int, int], int, NDArray[np.float32]]] = []
+    planes = []
     for place in np.ndindex(2, 2) if raw.cfa else ((0, 0), (0, 1), (0, 2)):
         channel = PLANES.index(raw.cfa[2 * place[0] + place[1]]) if raw.cfa else place[1]
         samples = raw.mosaic[place[0] :: 2, place[1] :: 2] if raw.cfa else raw.mosaic[..., place[1]]
         stride = max(1, round((samples.size / _SAMPLES) ** 0.5))
         span = max(1.0, float(raw.white[place] - raw.black[place]))
-        planes.append((place, channel, (samples[::stride, ::stride] - raw.black[place]) / np.float32(span)))
-    rows, columns = (min(plane.shape[axis] for *_, plane in planes) for axis in (0, 1))
-    planes = [(place, channel, plane[:rows, :columns]) for place, channel, plane in planes]
+        planes.append((place, channel, np.ascontiguousarray(samples[::stride, ::stride]), span))
     first = int(multipliers.argmin())
-    others = np.full((rows, columns), np.inf, np.float32)
-    for _, channel, plane in planes:
-        if channel != first:
-            others = np.minimum(others, plane * np.float32(multipliers[channel] / multipliers[first]))
-    outshone = others > 1.12
-    for place, channel, plane in planes:
-        level = _spike(plane)
+    for place, channel, samples, span in planes:
+        black = float(raw.black[place])
+        high = samples[samples >= black + LOWEST * span]
+        if high.size < _FEWEST:
+            continue
+        level = _spike((high - np.float32(black)) / np.float32(span), samples.size)
         if level is None and channel == first:
-            level = _plateau(plane[outshone], others[outshone])
+            level = _plateau(*_outshone(raw, planes, first, samples, place, multipliers))
         if level is not None and level < CLIPPED:
-            levels[place] = raw.black[place] + level * (raw.white[place] - raw.black[place])
+            levels[place] = black + level * (raw.white[place] - black)
     if (levels < raw.white).any():
         names = ", ".join(f"{level:.0f}" for level in sorted(set(levels[levels < raw.white].tolist())))
         report.note(f"saturates at {names}, below the file's white level {float(raw.white.max()):.0f}")
     return levels
 
 
-def _spike(samples: Float32) -> float | None:
-    """Where the histogram has a saturation spike, as a fraction of the white level; or None."""
-    high = samples[samples >= LOWEST]
+def _outshone(
+    raw: RawImage,
+    planes: list[tuple[tuple[int, int], int, NDArray[np.uint16], float]],
+    first: int,
+    samples: NDArray[np.uint16],
+    place: tuple[int, int],
+    multipliers: NDArray[np.float64],
+) -> tuple[Float32, Float32]:
+    """Samples at a place that both other colours outshine, and the darker of those; as fractions of white."""
+    rows, columns = (min(plane.shape[axis] for *_, plane, _ in planes) for axis in (0, 1))
+
+    def value(plane: NDArray[np.uint16], at: tuple[int, int], span: float) -> Float32:
+        return np.asarray((plane[:rows, :columns] - raw.black[at]) / np.float32(span))
+
+    others = np.full((rows, columns), np.inf, np.float32)
+    for other, channel, plane, span in planes:
+        if channel != first:
+            gain = np.float32(multipliers[channel] / multipliers[first])
+            others = np.minimum(others, value(plane, other, span) * gain)
+    outshone = others > 1.12
+    span = next(span for at, *_, span in planes if at == place)
+    return value(samples, place, span)[outshone], others[outshone]
+
+
+def _spike(high: Float32, count: int) -> float | None:
+    """Where the histogram has a saturation spike, as a fraction of the white level; or None.
+
+    high : the samples of `count` that are at `LOWEST` or higher.
+    """
     counts = np.bincount(np.minimum((high - LOWEST) / _BIN, _BINS - 1).astype(np.intp), minlength=_BINS)
-    if counts.sum() < _FEWEST:
-        return None
     # The densest 0.4 % and their surroundings.
     near = int(0.002 / _BIN)
     peak = int(np.convolve(counts, np.ones(2 * near + 1), "same").argmax())
@@ -82,7 +118,7 @@ def _spike(samples: Float32) -> float | None:
     )
     # Noise makes a bright surface wider than this; clipping cuts the noise off.
     sharp = core > 0.42 * spike and above < 0.3 * spike and below < spike
-    return LOWEST + (peak + 0.5) * _BIN if sharp and spike >= max(_FEWEST, samples.size // 5000) else None
+    return LOWEST + (peak + 0.5) * _BIN if sharp and spike >= max(_FEWEST, count // 5000) else None
 
 
 def _plateau(samples: Float32, others: Float32) -> float | None:
@@ -94,75 +130,217 @@ def _plateau(samples: Float32, others: Float32) -> float | None:
     return float(middle) if middle > LOWEST and high - low < 0.03 and bright - dark > 0.1 else None
 
 
-def clipped_border_offset(
-    samples: NDArray[np.uint16], cfa: CfaPattern, black: ArrayLike, scale: ArrayLike, clip: Float32, shading: Shading
-) -> Float32:
-    """What each of R, G, B differs by from the other two colours' mean along the borders of clipped areas: (3,).
+@dataclass(frozen=True)
+class Highlights:
+    """What `prepare_highlights` found, for making any rows of an image.
 
-    samples : (H, W) raw values; the rest as in `linearize` and `reconstruct_highlights`. Measured on a subsample of the
-    CFA's tiles, where none of them is clipped; zero where there is too little to see.
+    black, scale, saturation : (2, 2), per position of the CFA; saturation in DN. colors : (rows, columns, 3), log of
+    the white-balanced light of R, G, B in cells of `cell` x `cell` samples, clipped areas filled.
     """
-    black, scale = np.asarray(black, np.float32), np.asarray(scale, np.float32)
-    height, width = samples.shape[0] // 2 * 2, samples.shape[1] // 2 * 2
-    step = 2 * max(1, int(np.ceil((height * width / 4 / _BLOCKS) ** 0.5)))
-    rows, columns = np.arange(0, height, step), np.arange(0, width, step)
-    values, clipped = np.zeros((3, rows.size, columns.size), np.float32), np.zeros((rows.size, columns.size), bool)
-    bright = np.ones_like(clipped)
-    for position, name in enumerate(cfa):
-        i, j = divmod(position, 2)
-        gain = shading.sample(rows + i, columns + j, position)
-        value = (samples[i:height:step, j:width:step] - black[i, j]) * scale[i, j] * gain
-        saturation = value / np.maximum(clip[i, j] * gain, np.float32(1e-6))
-        clipped |= saturation >= CLIPPED
-        bright &= saturation > 0.1
-        values[PLANES.index(name)] += np.maximum(value, 0) * (0.5 if name == "G" else 1.0)
-    return _border_offset(values, clipped, bright)
+
+    cfa: CfaPattern
+    black: Float32
+    scale: Float32
+    saturation: Float32
+    shading: Shading
+    colors: Float32
+    cell: int
+
+    def linearize(self, samples: NDArray[np.uint16], top: int = 0, rows: int | None = None) -> Float32:
+        """Rows `top` to `top + rows` (all below, by default) of the (H, W) samples as `linearize` makes them, rebuilt.
+
+        samples : the whole image that was prepared, any view. Each sample comes out the same whatever rows are asked
+        for; samples beyond the image are mirrored.
+        """
+        height, width = samples.shape
+        linear = np.empty((height - top if rows is None else rows, width), np.float32)
+        kernels.call(
+            "linearize_rebuilt",
+            mosaic=samples,
+            black=self.black,
+            scale=self.scale,
+            saturation=self.saturation,
+            colors=self.colors,
+            cell=self.cell,
+            green=self.cfa.index("G") & 1,
+            first=0 if "R" in self.cfa[:2] else 2,
+            linear=linear,
+            **{**self.shading.arguments, "top": top},
+        )
+        return linear
 
 
-def _border_offset(values: Float32, clipped: NDArray[np.bool_], bright: NDArray[np.bool_]) -> Float32:
-    near = clipped.copy()
-    for _ in range(2):
-        grown = near.copy()
-        grown[1:] |= near[:-1]
-        grown[:-1] |= near[1:]
-        grown[:, 1:] |= near[:, :-1]
-        grown[:, :-1] |= near[:, 1:]
-        near = grown
-    border = near & ~clipped & bright
-    if border.sum() < _FEWEST:
-        return np.zeros(3, np.float32)
-    r, g, b = (v[border] for v in values)
-    means = [own - 0.25 * (p + q) - 0.5 * np.sqrt(p * q) for own, p, q in ((r, g, b), (g, r, b), (b, r, g))]
-    offset = np.array([m.mean(dtype=np.float64) for m in means], np.float32)
-    # A green below both others is magenta: such a border (a flower, a lamp) must not tint what else is clipped.
-    offset[1] = max(0.0, offset[1])
-    return offset
-
-
-def reconstruct_highlights(
-    linear: Float32,
+def prepare_highlights(
+    samples: NDArray[np.uint16],
     cfa: CfaPattern,
-    clip: Float32,
+    black: ArrayLike,
+    scale: ArrayLike,
+    saturation: ArrayLike,
     shading: Shading | None = None,
-    *,
-    offset: ArrayLike = (0.0, 0.0, 0.0),
-) -> Float32:
-    """Replace clipped samples of a white-balanced mosaic by estimates: (H, W) float32 to the same.
+    report: Report | None = None,
+) -> Highlights | None:
+    """Look over a mosaic for clipped samples and fill in their colour at low resolution; None if nothing clips.
 
-    clip : (2, 2), the level of `linear` at which each position of the CFA saturates where the lens-shading gain is 1;
-    the level at a sample is that times its gain. offset : what `clipped_border_offset` found. The estimate comes from
-    the sample's 3 x 3 neighbours of the other two colours, and turns to neutral white, at the highest clip level, where
-    they clip too. It is never below the sample. After "inpaint opposed" (I. Martins, H. Schaefer; darktable 4.2).
+    samples : (H, W) uint16, any view. black, scale, saturation : (2, 2), per position of the CFA: as for `linearize`,
+    and the level in DN at which it saturates.
     """
-    offset = np.asarray(offset, np.float32)
-    rebuilt = np.empty(linear.shape, np.float32)
+    shading = shading or Shading()
+    black, scale, saturation = (np.ascontiguousarray(level, np.float32) for level in (black, scale, saturation))
+    height, width = samples.shape
+    cell = 2 * max(1, round(max(height, width) / _CELLS / 2))
+    cells = kernels.empty((-(-height // cell), -(-width // cell), 12))
+    kernels.call("highlights_overview", mosaic=samples, black=black, scale=scale, cell=cell, cells=cells)
+    clip = (saturation - black) * scale
+    if not any((cells[..., 3 * n + 2] >= CLIPPED * clip.flat[n]).any() for n in range(4)):
+        return None
+    *planes, flat = _cell_colors(cells, cfa, clip, shading, cell)
+    light, known, _ = planes
+    colors = np.zeros_like(light)
+    near = _surroundings(known.min(0) < 1)
+    colors[:, *near] = fill_colors(*(np.ascontiguousarray(plane[..., *near]) for plane in (*planes, flat)))
+    if report is not None:
+        share = 1 - known.min(0).mean(dtype=np.float64)
+        report.note(f"clipped highlights rebuilt in {100 * share:.1f} % of the picture")
+    return Highlights(cfa, black, scale, saturation, shading, colors.transpose(1, 2, 0), cell)
+
+
+def _surroundings(places: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The rectangle around all places, with cells enough to learn from."""
+    if not places.any():
+        return slice(None), slice(None)
+    rows, columns = (np.flatnonzero(places.any(axis)) for axis in (1, 0))
+    first, last = (slice(max(0, int(n[0]) - _AROUND), int(n[-1]) + 1 + _AROUND) for n in (rows, columns))
+    return first, last
+
+
+def _cell_colors(
+    cells: Float32, cfa: CfaPattern, clip: Float32, shading: Shading, cell: int
+) -> tuple[Float32, Float32, Float32, Float32]:
+    """Mean light of R, G, B in each cell (contraharmonic), whether it is known, where they clip: (3, h, w) each.
+
+    And how far its colour can be relied on, (h, w): at an edge the few samples of each colour see other parts of it.
+    """
+    shape = (3, *cells.shape[:2])
+    sums, squares, levels, share = (np.zeros(shape, np.float32) for _ in range(4))
+    even, odd = (3 * position for position, name in enumerate(cfa) if name == "G")
+    total, square = (cells[..., even + n] + cells[..., odd + n] for n in (0, 1))
+    flat_cell = total * total / np.maximum(square * np.float32(cell * cell / 2), np.float32(1e-9))
+    ys, xs = ((np.arange(n) + 0.5) * cell - 0.5 for n in shape[1:])
+    flat = shading.grid.shape[:2] == (1, 1)
+    for position, name in enumerate(cfa):
+        plane, level = PLANES.index(name), np.float32(clip.flat[position])
+        gain = shading.grid[0, 0, position] if flat else shading.sample(ys, xs, position)
+        total, square, largest = (cells[..., 3 * position + n] for n in range(3))
+        sums[plane] += total
+        squares[plane] += square * gain
+        np.maximum(levels[plane], level * gain, out=levels[plane])
+        np.maximum(share[plane], largest / max(level, np.float32(1e-6)), out=share[plane])
+    squares /= np.maximum(sums, np.float32(1e-9), out=sums)
+    return squares, 1 - _smoothstep(share, *_KNOWN), levels, np.minimum(flat_cell, 1) ** np.float32(_FLAT)
+
+
+def fill_colors(light: Float32, known: Float32, levels: Float32, reliable: Float32) -> Float32:
+    """Log of the light of (3, h, w) cells with what is clipped filled in.
+
+    light : white-balanced, clipped channels as they are. known : 1 where a channel is unclipped, 0 where clipped.
+    levels : where each channel clips, for it says how bright a cell is. reliable : (h, w), weight of a cell's colour.
+
+    One channel clipped: log-linear regression on the other two over the bright cells around. Two: ratios to the third
+    as around. All: colour from around, leaning to neutral, and more light the farther in.
+    """
+    logs = np.log(np.maximum(light, np.float32(1e-4)))
+    bright = np.minimum(_largest(light / levels), 1)
+    trust = bright ** np.float32(_BRIGHT) * reliable
+    bright = bright * reliable
+    logs, sure, magenta = _regress(logs, known, trust, bright)
+    clipped = 1 - known
+    none = clipped[0] * clipped[1] * clipped[2]
+    middle = _total(logs) * np.float32(1 / 3)
+    chroma = logs - middle
+
+    (red, blue), far = _fill([chroma[0], chroma[2]], sure * trust, sure * bright)
+    _, depth = _fill([none], 1 - none, 1 - none)
+    around = np.stack([red, -red - blue, blue])
+    two = np.maximum(0, 1 - sure - none)
+    lost = 1 - (_ALL + (_TWO - _ALL) * two / (two + none + np.float32(1e-6)))
+    kept = 1 - lost * np.minimum(far * np.float32(1 / _FAR), 1)
+    around *= kept
+    magenta *= kept
+    around[1] += np.maximum(0, np.minimum(around[0], around[2]) - around[1] - magenta)
+    chroma = around + sure * (chroma - around)
+
+    rest = logs - chroma
+    anchor = _total(rest * known) / (_total(known) + np.float32(1e-3))
+    depth = np.maximum(depth - np.float32(_START), 0)
+    # A frame that clips nearly everywhere is no lamp.
+    share = min(1.0, 4 - 4 * float(none.mean(dtype=np.float64)))
+    dome = np.minimum(share * _DOME * depth * depth / (depth + np.float32(_START)), _DOME_MOST)
+    base = anchor + none * (_largest(rest) + dome - anchor)
+    filled = np.maximum(logs, base + chroma)
+    filled = logs + (1 - sure) * (filled - logs)
+    filled[1] += np.maximum(0, np.minimum(filled[0], filled[2]) - filled[1] - magenta) * clipped[1]
+    return np.asarray(np.clip(filled, -12, 12), np.float32)
+
+
+def _total(planes: Float32) -> Float32:
+    return np.asarray(planes[0] + planes[1] + planes[2])
+
+
+def _largest(planes: Float32) -> Float32:
+    return np.asarray(np.maximum(np.maximum(planes[0], planes[1]), planes[2]))
+
+
+def _regress(logs: Float32, known: Float32, trust: Float32, bright: Float32) -> tuple[Float32, Float32, Float32]:
+    """Logs with single clipped channels estimated from the other two; where at most one is clipped; how magenta it is.
+
+    log k - (log i + log j) / 2 = slope * (log i - log j) + offset, over the cells around in which all are known.
+    """
+    sure = known[0] * known[1] * known[2]
+    a, b = logs[0] - logs[1], logs[2] - logs[1]
+    weight, cover = sure * trust, sure * bright
+    planes = [a, b, a * a, b * b, a * b, np.maximum(np.minimum(a, b), 0)]
+    (ma, mb, maa, mbb, mab, magenta), _ = _fill(planes, weight, cover)
+    out = logs.copy()
+    half = np.float32(0.5)
+    # x = log i - log j, y = log k - (log i + log j) / 2, as weights of a and b; and the slope that is leant to.
+    for own, i, j, x, y, slope in (
+        (0, 1, 2, (0, -1), (1, -half), _SLOPE),
+        (1, 0, 2, (1, -1), (-half, -half), 0.0),
+        (2, 0, 1, (1, 0), (-half, 1), _SLOPE),
+    ):
+        here = (1 - known[own]) * known[i] * known[j]
+        if not here.any():
+            continue
+        mx, my = (p * ma + q * mb for p, q in (x, y))
+        mxx = x[0] * x[0] * maa + 2 * x[0] * x[1] * mab + x[1] * x[1] * mbb
+        mxy = x[0] * y[0] * maa + (x[0] * y[1] + x[1] * y[0]) * mab + x[1] * y[1] * mbb
+        one = np.float32(1 + _OFFSET_TRUST)
+        k = (mxy + np.float32(_SLOPE_TRUST * slope)) * one - my * mx
+        k = np.clip(k / ((mxx + np.float32(_SLOPE_TRUST)) * one - mx * mx), 0 if own != 1 else -1, 1)
+        offset = (my - k * mx) / one
+        line = half * (logs[i] + logs[j]) + k * (logs[i] - logs[j]) + offset
+        # What the line misses by where all is known goes on beyond: no step at the border.
+        (missed,), _ = _fill([logs[own] - line], weight, cover)
+        out[own] += (1 - known[own]) * np.maximum(0, line + missed - logs[own])
+        sure = sure + here
+    return out, sure, magenta
+
+
+def _fill(planes: list[Float32], confidence: Float32, cover: Float32) -> tuple[Float32, Float32]:
+    """Planes spread from where there is confidence, and how many octaves away that is."""
+    values = np.stack(planes)
+    filled, depth = np.empty_like(values), np.empty_like(confidence)
     kernels.call(
-        "reconstruct_highlights",
-        linear=linear,
-        clip=np.ascontiguousarray(clip, np.float32),
-        offset=np.array([offset[PLANES.index(name)] for name in cfa], np.float32).reshape(2, 2),
-        green=cfa.index("G") & 1,
-        rebuilt=rebuilt,
-        **(shading or Shading()).arguments,
+        "highlights_fill",
+        values=values.transpose(1, 2, 0),
+        confidence=confidence,
+        cover=cover,
+        filled=filled.transpose(1, 2, 0),
+        depth=depth,
     )
-    return rebuilt
+    return filled, depth
+
+
+def _smoothstep(value: Float32, low: float, high: float) -> Float32:
+    part = np.clip((value - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
+    return np.asarray(part * part * (3 - 2 * part))

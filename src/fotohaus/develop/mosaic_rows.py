@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fotohaus.develop.demosaic import MARGINS, Method
+from fotohaus.develop import aberration
+from fotohaus.develop.aberration import LateralAberration
+from fotohaus.develop.demosaic import MARGIN as DEMOSAIC_MARGIN
 from fotohaus.develop.demosaic import demosaic as interpolate
+from fotohaus.develop.denoise import DENOISE_MARGIN, Denoiser, denoise
 from fotohaus.develop.geometry import Upright, cfa_of
-from fotohaus.develop.highlights import CLIPPED, HIGHLIGHTS_MARGIN, LOWEST, clipped_border_offset, saturation_levels
-from fotohaus.develop.highlights import reconstruct_highlights as reconstruct
+from fotohaus.develop.highlights import LOWEST, Highlights, prepare_highlights, saturation_levels
 from fotohaus.develop.linear_rows import LinearRows
 from fotohaus.develop.linearize import linearize
 from fotohaus.develop.shading import Shading, shading_of
@@ -23,17 +26,16 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 
-def margin(method: Method) -> int:
-    """Samples around a pixel that have a say in it."""
-    return MARGINS[method] + HIGHLIGHTS_MARGIN
+MARGIN = DEMOSAIC_MARGIN + aberration.MARGIN + DENOISE_MARGIN
+"""Samples around a pixel that may have a say in it."""
 
 
 @dataclass(frozen=True)
 class MosaicRows:
     """A mosaic whose levels are known, as rows of its upright view.
 
-    black, scale : (2, 2), per position of the view's CFA; scale holds the white balance. clip, offset : see
-    `reconstruct_highlights`; None where nothing is clipped.
+    black, scale : (2, 2), per position of the view's CFA; scale holds the white balance. highlights : None where
+    nothing is clipped. aberration, denoiser : None where there is nothing to do.
     """
 
     view: Upright
@@ -41,35 +43,48 @@ class MosaicRows:
     black: Float32
     scale: Float32
     shading: Shading
-    clip: Float32 | None
-    offset: Float32 | None
-    method: Method
+    highlights: Highlights | None
     report: Report
+    denoiser: Denoiser | None = None
+    aberration: LateralAberration | None = None
 
     @property
     def crop(self) -> Rectangle:
         """The picture within the view."""
         return self.view.crop
 
+    def clip_level(self) -> float:
+        """The lowest white-balanced value at which a sample is saturated."""
+        if self.highlights is None:
+            return 1.0
+        return float(((self.highlights.saturation - self.black) * self.scale).min())
+
     def rows(self, top: int, bottom: int, matrix: Float64, columns: tuple[int, int] | None = None) -> Float32:
         """Rows of the view as RGB, white-balanced camera values times a (3, 3) matrix: (bottom - top, W, 3).
 
         columns : the first and the last, not included, that are made; by default the crop's.
         """
-        crop, around = self.view.crop, margin(self.method)
+        crop, around = self.view.crop, DEMOSAIC_MARGIN
+        around += aberration.MARGIN * (self.aberration is not None) + (self.denoiser.margin if self.denoiser else 0)
         left, right = columns or (crop.left, crop.left + crop.width)
         # An even row begins the part, so that the CFA looks the same in it.
         first = max(0, top - around) // 2 * 2
         last = min(self.view.samples.shape[0], bottom + around)
         shading = self.shading.below(first)
         with self.report.stage("linearize"):
-            linear = linearize(self.view.samples[first:last], self.black, self.scale, shading)
-        if self.clip is not None and self.offset is not None:
-            with self.report.stage("highlights"):
-                linear = reconstruct(linear, self.cfa, self.clip, shading, offset=self.offset)
+            if self.highlights is None:
+                linear = linearize(self.view.samples[first:last], self.black, self.scale, shading)
+            else:
+                linear = self.highlights.linearize(self.view.samples, first, last - first)
+        if self.denoiser is not None:
+            with self.report.stage("denoise"):
+                linear = denoise(linear, self.denoiser, shading, origin=(first, 0))
+        if self.aberration is not None:
+            with self.report.stage("ca"):
+                linear = aberration.correct(linear, self.cfa, self.aberration, origin=(0, first))
         with self.report.stage("demosaic"):
             part = Rectangle(top - first, left, bottom - top, right - left)
-            return interpolate(linear, self.cfa, matrix=matrix, crop=part, method=self.method)
+            return interpolate(linear, self.cfa, matrix=matrix, crop=part)
 
     def small(self, cells: int) -> LinearRows:
         """About `cells` CFA tiles of the crop, on a regular grid, as a picture that has all colours at each pixel."""
@@ -84,7 +99,8 @@ class MosaicRows:
         for position, name in enumerate(self.cfa):
             i, j = divmod(position, 2)
             planes[name].append(samples[top + i : bottom : step, left + j : right : step])
-            clip = np.inf if self.clip is None else self.clip[i, j]
+            saturation = np.inf if self.highlights is None else self.highlights.saturation[i, j]
+            clip = (saturation - self.black[i, j]) * self.scale[i, j]
             levels[name].append((self.black[i, j], self.scale[i, j], clip))
         grid = np.stack(
             [self.shading.grid[..., [p for p in range(4) if self.cfa[p] == name]].mean(axis=-1) for name in PLANES], -1
@@ -97,7 +113,7 @@ class MosaicRows:
             Rectangle(0, 0, *seen.shape[:2]),
             black,
             scale,
-            None if self.clip is None else clip,
+            None if self.highlights is None else clip,
             Shading(
                 np.ascontiguousarray(grid, np.float32),
                 (origin_x + (left + 0.5) * step_x, origin_y + (top + 0.5) * step_y),
@@ -113,14 +129,17 @@ def mosaic_rows(
     pattern: CfaPattern,
     multipliers: Float64,
     *,
-    method: Method = "directional",
     shade: bool = True,
     highlights: bool = True,
+    ca: bool = True,
+    denoiser: Denoiser | None = None,
     report: Report | None = None,
 ) -> MosaicRows:
     """Look at a mosaic as a whole, as its rows need it.
 
-    view : its crop and, where the mosaic goes on, `margin(method)` around it. multipliers : (3,) white balance. shade, highlights : whether gain maps are applied and clipped samples rebuilt.
+    view : its crop and, where the mosaic goes on, `MARGIN` around it. multipliers : (3,) white balance. shade,
+    highlights, ca : whether gain maps are applied, clipped samples rebuilt, lateral aberration looked for. denoiser :
+    for the view's CFA, see `prepare_denoise`.
     """
     report = report or Report()
     cfa = cfa_of(view, pattern)
@@ -131,17 +150,34 @@ def mosaic_rows(
     if shade:
         with report.stage("shading"):
             shading = shading_of(raw, view, report)
-    clip = offset = None
-    if highlights:
-        with report.stage("saturation"):
-            brightest = view.samples.max()
-            if brightest >= (black + LOWEST * (white - black)).min():
+    with ThreadPoolExecutor(1) as pool:
+        # At the same time: neither needs the other.
+        looking = pool.submit(_look_for_fringes, view, cfa, black, white) if ca else None
+        found = None
+        if highlights and view.samples.max() >= (black + LOWEST * (white - black)).min():
+            with report.stage("highlights"):
                 saturation = view.at_positions(saturation_levels(raw, multipliers, report))
-                if brightest >= (CLIPPED * (saturation - black) + black).min():
-                    clip = (np.maximum(saturation - black, 1.0) * scale).astype(np.float32)
-                    offset = clipped_border_offset(view.samples, cfa, black, scale, clip, shading)
-                    shown = ", ".join(f"{v:+.3f}" for v in offset)
-                    report.note(f"clipped highlights rebuilt, colour offset {shown}")
+                found = prepare_highlights(view.samples, cfa, black, scale, saturation, shading, report)
+    fringes = None
+    if looking is not None:
+        fringes, said = looking.result()
+        report.take(said)
     return MosaicRows(
-        view, cfa, black.astype(np.float32), scale.astype(np.float32), shading, clip, offset, method, report
+        view=view,
+        cfa=cfa,
+        black=black.astype(np.float32),
+        scale=scale.astype(np.float32),
+        shading=shading,
+        highlights=found,
+        report=report,
+        denoiser=denoiser,
+        aberration=fringes,
     )
+
+
+def _look_for_fringes(
+    view: Upright, cfa: CfaPattern, black: Float64, white: Float64
+) -> tuple[LateralAberration | None, Report]:
+    report = Report()
+    with report.stage("ca"):
+        return aberration.measure(view.samples, cfa, black, white, report), report

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fotohaus.develop import uncalibrated
+from fotohaus.develop import capture_sharpening, uncalibrated
+from fotohaus.develop.capture_sharpening import CaptureSharpening
 from fotohaus.develop.color import REC2020_TO_XYZ, camera_to_rec2020
-from fotohaus.develop.demosaic import Method
+from fotohaus.develop.demosaic import TOE, noise_left
+from fotohaus.develop.denoise import Denoiser, decide_strength, prepare_denoise, remaining_noise, visible_noise
 from fotohaus.develop.development import Development
-from fotohaus.develop.geometry import upright
+from fotohaus.develop.geometry import Upright, cfa_of, upright
 from fotohaus.develop.lens import prepare_lens
+from fotohaus.develop.lens_profile import NoProfile, find_lens_profile
 from fotohaus.develop.linear_rows import LinearRows, linear_rows
 from fotohaus.develop.list_2 import apply_list_2
-from fotohaus.develop.mosaic_rows import MosaicRows, margin, mosaic_rows
+from fotohaus.develop.mosaic_rows import MARGIN, MosaicRows, mosaic_rows
 from fotohaus.develop.profile_look import profile_look
 from fotohaus.develop.profile_tables import hue_sat_map_at, total_baseline_exposure
 from fotohaus.develop.scene import Scene
 from fotohaus.develop.white_balance import find_white
 from fotohaus.errors import ReadError
-from fotohaus.raw.image import NoiseProfile, OtherOpcode, RawImage
+from fotohaus.raw.image import PLANES, NoiseProfile, OtherOpcode, RawImage
+from fotohaus.raw.noise import estimate_noise_from_frame
+from fotohaus.raw.opcode_types import Opcode
 from fotohaus.report import Report
 from fotohaus.white_choice import parse_white
 
@@ -30,6 +35,7 @@ Float64 = NDArray[np.float64]
 
 _EXPOSURE_LIMIT = 8.0  # EV; a baseline exposure beyond is a mistake of the file
 
+_MID_GREY = 0.18
 _MOSAIC_NOISE = np.array([0.14, 0.50, 0.11])  # luminance variance per variance of R, G and B samples
 
 
@@ -38,12 +44,13 @@ def develop(
     *,
     off: Collection[str] = (),
     wb: str = "as-shot",
-    demosaic: Method = "directional",
+    denoise: float | None = None,
+    lens: str = "file",
     report: Report | None = None,
 ) -> Scene:
     """Develop a raw image to linear light; the choices are those of `prepare`."""
     report = report or Report()
-    development = prepare(raw, off=off, wb=wb, demosaic=demosaic, report=report)
+    development = prepare(raw, off=off, wb=wb, denoise=denoise, lens=lens, report=report)
     with report.stage("scene"):
         return development.scene()
 
@@ -53,15 +60,18 @@ def prepare(
     *,
     off: Collection[str] = (),
     wb: str = "as-shot",
-    demosaic: Method = "directional",
+    denoise: float | None = None,
+    lens: str = "file",
     report: Report | None = None,
 ) -> Development:
     """Take every decision that needs the whole of a raw image, so that its scene can be made in strips.
 
-    off : stages to leave out: "opcodes" (the file's lists 2 and 3), "highlights", "lens" (list 3), "profile" (the
-    camera profile's hue/sat map).
+    off : stages to leave out: "opcodes" (the file's lists 2 and 3), "highlights", "denoise", "ca", "lens" (list 3),
+    "profile" (the camera profile's hue/sat map), "capture-sharpen".
     wb : what to take as white, as in `Recipe.wb`.
-    demosaic : the method by which a mosaic becomes RGB, see `fotohaus.develop.demosaic.demosaic`.
+    denoise : strength from 0 to 1; None: as the noise asks for.
+    lens : "file" takes the file's lens corrections; "auto" looks in lensfun's database where the file has none, by the
+    lens's name in the file or by the one given here.
 
     Raises ReadError for an image whose colour data can't be used, whose samples are no Bayer mosaic, or in which no
     white can be picked where `wb` says; ValueError for a `wb` that means nothing.
@@ -85,43 +95,114 @@ def prepare(
         except (ValueError, np.linalg.LinAlgError) as error:
             raise ReadError(raw.path, str(error)) from error
         gains = ", ".join(f"{m:.3f}" for m in color.multipliers)
-        if raw.cfa is not None:
-            report.note(f"colours interpolated by the {demosaic} method")
         report.note(f"white at {color.temperature:.0f} K, tint {round(color.tint):+d}, gains {gains}")
         exposure = _baseline(raw, report)
         table = None if "profile" in off else hue_sat_map_at(raw.profile, color.white_xy)
         if table is not None:
             report.note("the profile's hue/sat map")
         _note_what_is_left_out(raw, report)
-    corrected = opcodes and "lens" not in off
-    # A lens correction may read anywhere.
-    around = margin(demosaic) if raw.cfa else 0
-    view = upright(raw, max(raw.mosaic.shape) if corrected and raw.opcodes_3 else around)
-    lens = None
-    if corrected and raw.opcodes_3:
-        with report.stage("lens"):
-            lens = prepare_lens(raw, view, multipliers=color.multipliers, report=report)
-    choices: dict[str, Any] = {"shade": opcodes, "highlights": "highlights" not in off, "report": report}
-    source: MosaicRows | LinearRows
-    if raw.cfa is None:
-        source = linear_rows(raw, view, color.multipliers, **choices)
-    else:
-        source = mosaic_rows(raw, view, raw.cfa, color.multipliers, method=demosaic, **choices)
+    if raw.noise is None:
+        with report.stage("noise"):
+            raw = replace(raw, noise=estimate_noise_from_frame(raw))
     noise = None
     if raw.noise is not None:
         noise = luminance_noise(raw.noise, color.multipliers, color.matrix * exposure, raw.cfa is not None)
+    view, correction = upright(raw, MARGIN), None
+    if "lens" not in off:
+        with report.stage("lens"):
+            looked_up = () if lens == "file" else _looked_up(raw, lens, report)
+            if looked_up or (opcodes and raw.opcodes_3):
+                # A correction may read anywhere.
+                view = upright(raw, max(raw.mosaic.shape))
+                correction = prepare_lens(
+                    raw, view, opcodes=opcodes, profile=looked_up, multipliers=color.multipliers, report=report
+                )
+    source: MosaicRows | LinearRows
+    shade, highlights = opcodes, "highlights" not in off
+    sharpening = None
+    if raw.cfa is None:
+        source = linear_rows(raw, view, color.multipliers, shade=shade, highlights=highlights, report=report)
+    else:
+        denoiser = None
+        if "denoise" not in off:
+            denoiser = _denoiser(raw, view, color.multipliers, noise, denoise, report)
+        source = mosaic_rows(
+            raw,
+            view,
+            raw.cfa,
+            color.multipliers,
+            shade=shade,
+            highlights=highlights,
+            # A file whose opcodes move the colours has said what there is to say.
+            ca="ca" not in off and (correction is None or not correction.moving),
+            denoiser=denoiser,
+            report=report,
+        )
+        if noise is not None:
+            noise = _interpolated(noise if denoiser is None else remaining_noise(noise, denoiser))
+        if "capture-sharpen" not in off:
+            sharpening = _sharpening(raw, source, report)
     return Development(
         source=source,
         matrix=color.matrix,
         exposure=exposure,
-        lens=lens,
+        lens=correction,
         profile=table,
+        sharpening=sharpening,
+        white=exposure * (source.clip_level() if isinstance(source, MosaicRows) else 1.0),
         hdr=raw.profile is not None and raw.profile.dynamic_range == "HDR",
         noise=noise,
         white_xy=color.white_xy,
         capture=raw.capture,
         camera_look=profile_look(raw),
     )
+
+
+def _looked_up(raw: RawImage, lens: str, report: Report) -> tuple[Opcode, ...]:
+    """What lensfun's database knows of the lens, as opcodes."""
+    found = find_lens_profile(raw, lens=None if lens == "auto" else lens)
+    if isinstance(found, NoProfile):
+        report.warn(f"{raw.name}: no lens correction: {found.reason}")
+        return ()
+    report.note(f"lensfun's {found.lens} on {found.camera}")
+    return found.opcodes
+
+
+def _interpolated(noise: tuple[float, float]) -> tuple[float, float]:
+    """What the demosaic leaves of luminance noise (scale, offset), judged at mid-grey."""
+    variance = max(noise[0] * _MID_GREY + noise[1], 0.0) / _MOSAIC_NOISE.sum()
+    left = noise_left((variance / (4 * (_MID_GREY + TOE**2))) ** 0.5)
+    return noise[0] * left, noise[1] * left
+
+
+def _denoiser(
+    raw: RawImage,
+    view: Upright,
+    multipliers: Float64,
+    noise: tuple[float, float] | None,
+    strength: float | None,
+    report: Report,
+) -> Denoiser | None:
+    """How a mosaic is denoised; None where it is not. strength : None decides by the noise."""
+    if raw.cfa is None or raw.noise is None or noise is None:
+        return None
+    with report.stage("denoise"):
+        chosen = decide_strength(noise) if strength is None else strength
+        report.note(f"strength {chosen:.2f}: noise of {visible_noise(noise):.1f} L* in a dark middle tone")
+        if not chosen:
+            return None
+        floor = view.at_positions((0 - raw.black) / np.maximum(raw.white - raw.black, 1))
+        cfa = cfa_of(view, raw.cfa)
+        balance = multipliers[[PLANES.index(name) for name in cfa]].reshape(2, 2)
+        return prepare_denoise(cfa, raw.noise, multipliers, strength=chosen, floor=floor * balance)
+
+
+def _sharpening(raw: RawImage, source: MosaicRows, report: Report) -> CaptureSharpening | None:
+    with report.stage("capture sharpening"):
+        green = source.cfa.index("G")
+        levels = tuple(float(source.view.at_positions(level).flat[green]) for level in (raw.black, raw.white))
+        known = None if raw.noise is None else (raw.noise.scale[1], raw.noise.offset[1])
+        return capture_sharpening.prepare(source.view.samples, source.cfa, known, (levels[0], levels[1]), report)
 
 
 def _baseline(raw: RawImage, report: Report) -> float:

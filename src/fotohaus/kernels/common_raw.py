@@ -15,7 +15,7 @@ class Gains:
     top : the row of the image that is y = 0 here.
     """
 
-    def __init__(self, grid, origin, step, top, positions):
+    def __init__(self, grid, origin, step, positions, top=0):
         self._grid, self._origin, self._step = grid, origin, step
         self._column, self._position = hl.Var("column"), hl.Var("position")
         self.row = hl.Func("gain_row")

@@ -29,7 +29,7 @@ class DevelopLinearRaw:
 
     def generate(self):
         g = self
-        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), g.top, 3)
+        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), 3, g.top)
         value, saturation, level, rebuilt = [], [], [], []
         for i in range(3):
             gain = gains.sample(i)

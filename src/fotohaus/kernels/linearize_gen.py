@@ -26,7 +26,7 @@ class Linearize:
 
     def generate(self):
         g = self
-        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), g.top, 4)
+        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), 4, g.top)
         levels = (hl.f32(g.mosaic[x, y]) - g.black[x & 1, y & 1]) * g.scale[x & 1, y & 1]
         g.linear[x, y] = levels * gains.sample(2 * (y & 1) + (x & 1))
 

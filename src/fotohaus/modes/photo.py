@@ -10,7 +10,7 @@ from fotohaus.develop.pipeline import prepare
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import WriteError
 from fotohaus.output import HOLDS, check_target, write
-from fotohaus.raw import expand_sources, stream
+from fotohaus.raw import apply_profile, expand_sources, read_dcp, stream
 from fotohaus.raw.image import RawImage
 from fotohaus.recipe import Recipe
 from fotohaus.render.pipeline import Rendering
@@ -24,7 +24,7 @@ def merge_files(files: Sequence[PathLike], recipe: Recipe, report: Report) -> Ra
 
     Raises ReadError for a file that can't be read, MergeError for frames that don't belong together.
     """
-    frames = stream(files, report, off=recipe.off)
+    frames = stream(files, report, off=recipe.off, quad=recipe.quad)
     if len(files) == 1:
         with report.stage("read"):
             return next(frames)
@@ -40,21 +40,31 @@ def merge_files(files: Sequence[PathLike], recipe: Recipe, report: Report) -> Ra
     )
 
 
-def make_photo(sources: Sequence[PathLike], out: PathLike, recipe: Recipe, report: Report | None = None) -> Path:
+def make_photo(
+    sources: Sequence[PathLike],
+    out: PathLike,
+    recipe: Recipe,
+    report: Report | None = None,
+    *,
+    profile: PathLike | None = None,
+) -> Path:
     """Develop the frames of one photo into `out`, whose extension says what comes out; returns its path.
 
-    sources : raw files, or one folder of them.
+    sources : raw files, or one folder of them. profile : a camera profile (DCP file) in place of the raw files' own.
 
     Raises ReadError, MergeError or WriteError; nothing is left under the output's name then.
     """
     report = report or Report()
     files = expand_sources(sources)
     path = check_output(out, files)
+    camera = None if profile is None else read_dcp(profile)
     raw = merge_files(files, recipe, report)
+    if camera is not None:
+        raw = apply_profile(raw, camera)
     kind = HOLDS[path.suffix.lower()]
     if kind is RawImage:
         return write(raw, path, recipe=recipe, report=report)
-    development = prepare(raw, off=recipe.off, wb=recipe.wb, demosaic=recipe.demosaic, report=report)
+    development = prepare(raw, off=recipe.off, wb=recipe.wb, denoise=recipe.denoise, lens=recipe.lens, report=report)
     if kind is Scene:
         with report.stage("scene"):
             scene = development.scene()
