@@ -249,7 +249,8 @@ def fill_colors(light: Float32, known: Float32, levels: Float32, reliable: Float
     as around. All: colour from around, leaning to neutral, and more light the farther in.
     """
     logs = np.log(np.maximum(light, np.float32(1e-4)))
-    bright = np.minimum(_largest(light / levels), 1)
+    reached: Float32 = np.asarray(light / np.maximum(levels, np.float32(1e-6)), np.float32)
+    bright = np.minimum(_largest(reached), 1)
     trust = bright ** np.float32(_BRIGHT) * reliable
     bright = bright * reliable
     logs, sure, magenta = _regress(logs, known, trust, bright)
