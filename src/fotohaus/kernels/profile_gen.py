@@ -116,7 +116,7 @@ def schedule(output, result):
         .unroll(c)
         .parallel(y)
     )
-    pixel.compute_at(output, xo).vectorize(x, 8)
+    pixel.compute_at(output, xo).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
 
 
 def map_in_prophoto(kernel, changed):
