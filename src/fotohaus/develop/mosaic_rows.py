@@ -154,7 +154,7 @@ def mosaic_rows(
         # At the same time: neither needs the other.
         looking = pool.submit(_look_for_fringes, view, cfa, black, white) if ca else None
         found = None
-        if highlights and view.samples.max() >= (black + LOWEST * (white - black)).min():
+        if highlights and raw.mosaic.max() >= (black + LOWEST * (white - black)).min():
             with report.stage("highlights"):
                 saturation = view.at_positions(saturation_levels(raw, multipliers, report))
                 found = prepare_highlights(view.samples, cfa, black, scale, saturation, shading, report)
