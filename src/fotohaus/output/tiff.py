@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import numpy as np
 
-from fotohaus import kernels
 from fotohaus.output import icc
 from fotohaus.raw import tags
 from fotohaus.raw.exif import SRGB, UNCALIBRATED, add_capture
 from fotohaus.raw.tiff_write import Directory, Type, encode
 from fotohaus.render.picture import Picture
+from fotohaus.strips import in_threads
 
 _STRIP = 1 << 20  # bytes before compression, about
 _LEVEL = 1
@@ -58,5 +57,4 @@ def _strips(picture: Picture, rows: int) -> list[bytes]:
         difference[:, 1:] -= strip[:, :-1]
         return bytes(imagecodecs.deflate_encode(difference.tobytes(), level=_LEVEL))
 
-    with ThreadPoolExecutor(kernels.threads()) as pool:
-        return list(pool.map(compress, range(0, picture.pixels.shape[0], rows)))
+    return list(in_threads(compress, range(0, picture.pixels.shape[0], rows)))
