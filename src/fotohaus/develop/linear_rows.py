@@ -52,7 +52,6 @@ class LinearRows:
                 black=self.black.astype(np.float32),
                 scale=self.scale.astype(np.float32),
                 clip=np.full(3, _NEVER, np.float32) if self.clip is None else self.clip.astype(np.float32),
-                offset=np.zeros(3, np.float32),
                 matrix=np.ascontiguousarray(matrix, np.float32),
                 rgb=rgb,
                 **shading.after(left).arguments,

@@ -69,22 +69,20 @@ def clipping(saturation):
     return smoothstep(saturation, 0.95, 0.985)
 
 
-def unclip(first, second, saturation_1, saturation_2, offset, ceiling, is_green):
+def unclip(first, second, saturation_1, saturation_2, ceiling, is_green):
     """What a clipped sample was, from the other two colours: after "inpaint opposed" (darktable 4.2).
 
     first, second : local means of the other colours, green first; the saturations : each as a fraction of its clip
-    level. offset : what this colour differs by where nothing is clipped. ceiling : the highest clip level.
+    level. ceiling : the highest clip level.
     """
-    low, high = hl.min(saturation_1, saturation_2), hl.max(saturation_1, saturation_2)
     a, b = hl.sqrt(first), hl.sqrt(second)
     # A colour that clips is only known to be at least as bright: the mean with it is a lower bound, the other one alone
     # an estimate.
     weight_1, weight_2 = (1.001 - clipping(s) for s in (saturation_1, saturation_2))
     middle = hl.max(0.5 * (a + b), (weight_1 * a + weight_2 * b) / (weight_1 + weight_2))
-    # As the other colours come near to clipping, less is known of the hue; when they clip too, it is white at least as
-    # bright as the highest clip level.
-    estimate = middle * middle + offset * (1.0 - smoothstep(high, 0.7, 0.95))
-    estimate = estimate + clipping(low) * (ceiling - estimate)
+    # When the other colours clip too, it is white at least as bright as the highest clip level.
+    estimate = middle * middle
+    estimate = estimate + clipping(hl.min(saturation_1, saturation_2)) * (ceiling - estimate)
     # Red and blue both above green is magenta, which no sky or skin is: at most as bright as a green that is known.
     return hl.min(estimate, hl.select(is_green, 1e9, first + 1e9 * clipping(saturation_1)))
 

@@ -17,7 +17,6 @@ class DevelopLinearRaw:
     black = hl.InputBuffer(hl.Float(32), 1)
     scale = hl.InputBuffer(hl.Float(32), 1)
     clip = hl.InputBuffer(hl.Float(32), 1)
-    offset = hl.InputBuffer(hl.Float(32), 1)
     matrix = hl.InputBuffer(hl.Float(32), 2)
     gains = hl.InputBuffer(hl.Float(32), 3)
     origin_x = hl.InputScalar(hl.Float(32))
@@ -39,7 +38,7 @@ class DevelopLinearRaw:
         ceiling = largest(level)
         for i, (a, b) in enumerate(((1, 2), (0, 2), (1, 0))):
             others = (hl.max(0.0, value[a]), hl.max(0.0, value[b]), saturation[a], saturation[b])
-            estimate = unclip(*others, g.offset[i], ceiling, hl.Expr(i == 1))
+            estimate = unclip(*others, ceiling, hl.Expr(i == 1))
             rebuilt.append(value[i] + clipping(saturation[i]) * hl.max(0.0, estimate - value[i]))
         pixel = hl.Func("pixel")
         pixel[x, y] = tuple(rebuilt)
