@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fotohaus import kernels
-from fotohaus.develop.pipeline import develop, prepare
+from fotohaus.develop import develop
+from fotohaus.develop.pipeline import prepare
 from fotohaus.raw.image import Rectangle
 from fotohaus.strips import STRIP
 

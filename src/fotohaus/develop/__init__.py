@@ -20,8 +20,12 @@ def develop(
     lens: str = "file",
     report: Report | None = None,
 ) -> Scene:
-    """Develop a raw image to linear light; see `fotohaus.develop.pipeline.develop`."""
+    """Develop a raw image to linear light; the choices are those of `fotohaus.develop.pipeline.prepare`."""
     # `import fotohaus` brings this verb, so its machinery is imported when it is first used.
-    from fotohaus.develop.pipeline import develop as run
+    from fotohaus.develop.pipeline import prepare
+    from fotohaus.report import Report
 
-    return run(raw, off=off, wb=wb, denoise=denoise, lens=lens, report=report)
+    report = report or Report()
+    development = prepare(raw, off=off, wb=wb, denoise=denoise, lens=lens, report=report)
+    with report.stage("scene"):
+        return development.scene()

@@ -13,13 +13,13 @@ from fotohaus.develop import aberration
 from fotohaus.develop.aberration import LateralAberration
 from fotohaus.develop.demosaic import MARGIN as DEMOSAIC_MARGIN
 from fotohaus.develop.demosaic import demosaic as interpolate
-from fotohaus.develop.denoise import DENOISE_MARGIN, Denoiser, denoise
+from fotohaus.develop.denoise import DENOISE_MARGIN, Denoiser, denoise, prepare_denoise
 from fotohaus.develop.geometry import Upright, cfa_of
 from fotohaus.develop.highlights import LOWEST, Highlights, prepare_highlights, saturation_levels
 from fotohaus.develop.linear_rows import LinearRows
 from fotohaus.develop.linearize import linearize
 from fotohaus.develop.shading import Shading, shading_of
-from fotohaus.raw.image import PLANES, CfaPattern, RawImage, Rectangle
+from fotohaus.raw.image import PLANES, CfaPattern, NoiseProfile, RawImage, Rectangle
 from fotohaus.report import Report
 
 Float32 = NDArray[np.float32]
@@ -132,20 +132,24 @@ def mosaic_rows(
     shade: bool = True,
     highlights: bool = True,
     ca: bool = True,
-    denoiser: Denoiser | None = None,
+    denoising: tuple[NoiseProfile, float] | None = None,
     report: Report | None = None,
 ) -> MosaicRows:
     """Look at a mosaic as a whole, as its rows need it.
 
     view : its crop and, where the mosaic goes on, `MARGIN` around it. multipliers : (3,) white balance. shade,
-    highlights, ca : whether gain maps are applied, clipped samples rebuilt, lateral aberration looked for. denoiser :
-    for the view's CFA, see `prepare_denoise`.
+    highlights, ca : whether gain maps are applied, clipped samples rebuilt, lateral aberration looked for. denoising :
+    the samples' noise before white balance and a strength, see `prepare_denoise`.
     """
     report = report or Report()
     cfa = cfa_of(view, pattern)
     black, white = (view.at_positions(level).astype(np.float64) for level in (raw.black, raw.white))
     balance = np.array([multipliers[PLANES.index(name)] for name in cfa]).reshape(2, 2)
     scale = balance / np.maximum(white - black, 1.0)
+    denoiser = None
+    if denoising is not None:
+        noise, strength = denoising
+        denoiser = prepare_denoise(cfa, noise, multipliers, strength=strength, floor=-black * scale)
     shading = Shading()
     if shade:
         with report.stage("shading"):

@@ -1,9 +1,8 @@
-"""RawImage to Scene: levels, lens shading, highlights, demosaic, colour, crop and orientation."""
+"""RawImage to Development: every decision on the way to a scene, stage by stage."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +11,9 @@ from fotohaus.develop import capture_sharpening, uncalibrated
 from fotohaus.develop.capture_sharpening import CaptureSharpening
 from fotohaus.develop.color import REC2020_TO_XYZ, camera_to_rec2020
 from fotohaus.develop.demosaic import TOE, noise_left
-from fotohaus.develop.denoise import Denoiser, decide_strength, prepare_denoise, remaining_noise, visible_noise
+from fotohaus.develop.denoise import decide_strength, remaining_noise, visible_noise
 from fotohaus.develop.development import Development
-from fotohaus.develop.geometry import Upright, cfa_of, upright
+from fotohaus.develop.geometry import upright
 from fotohaus.develop.lens import prepare_lens
 from fotohaus.develop.lens_profile import NoProfile, find_lens_profile
 from fotohaus.develop.linear_rows import LinearRows, linear_rows
@@ -22,10 +21,9 @@ from fotohaus.develop.list_2 import apply_list_2
 from fotohaus.develop.mosaic_rows import MARGIN, MosaicRows, mosaic_rows
 from fotohaus.develop.profile_look import profile_look
 from fotohaus.develop.profile_tables import hue_sat_map_at, total_baseline_exposure
-from fotohaus.develop.scene import Scene
 from fotohaus.develop.white_balance import find_white
 from fotohaus.errors import ReadError
-from fotohaus.raw.image import PLANES, NoiseProfile, OtherOpcode, RawImage
+from fotohaus.raw.image import NoiseProfile, OtherOpcode, RawImage
 from fotohaus.raw.noise import estimate_noise_from_frame
 from fotohaus.raw.opcode_types import Opcode
 from fotohaus.report import Report
@@ -37,22 +35,6 @@ _EXPOSURE_LIMIT = 8.0  # EV; a baseline exposure beyond is a mistake of the file
 
 _MID_GREY = 0.18
 _MOSAIC_NOISE = np.array([0.14, 0.50, 0.11])  # luminance variance per variance of R, G and B samples
-
-
-def develop(
-    raw: RawImage,
-    *,
-    off: Collection[str] = (),
-    wb: str = "as-shot",
-    denoise: float | None = None,
-    lens: str = "file",
-    report: Report | None = None,
-) -> Scene:
-    """Develop a raw image to linear light; the choices are those of `prepare`."""
-    report = report or Report()
-    development = prepare(raw, off=off, wb=wb, denoise=denoise, lens=lens, report=report)
-    with report.stage("scene"):
-        return development.scene()
 
 
 def prepare(
@@ -101,12 +83,11 @@ def prepare(
         if table is not None:
             report.note("the profile's hue/sat map")
         _note_what_is_left_out(raw, report)
-    if raw.noise is None:
+    sample_noise = raw.noise
+    if sample_noise is None:
         with report.stage("noise"):
-            raw = replace(raw, noise=estimate_noise_from_frame(raw))
-    noise = None
-    if raw.noise is not None:
-        noise = luminance_noise(raw.noise, color.multipliers, color.matrix * exposure, raw.cfa is not None)
+            sample_noise = estimate_noise_from_frame(raw)
+    noise = luminance_noise(sample_noise, color.multipliers, color.matrix * exposure, raw.cfa is not None)
     view, correction = upright(raw, MARGIN), None
     if "lens" not in off:
         with report.stage("lens"):
@@ -123,9 +104,11 @@ def prepare(
     if raw.cfa is None:
         source = linear_rows(raw, view, color.multipliers, shade=shade, highlights=highlights, report=report)
     else:
-        denoiser = None
+        strength = 0.0
         if "denoise" not in off:
-            denoiser = _denoiser(raw, view, color.multipliers, noise, denoise, report)
+            with report.stage("denoise"):
+                strength = decide_strength(noise) if denoise is None else denoise
+                report.note(f"strength {strength:.2f}: noise of {visible_noise(noise):.1f} L* in a dark middle tone")
         source = mosaic_rows(
             raw,
             view,
@@ -135,13 +118,12 @@ def prepare(
             highlights=highlights,
             # A file whose opcodes move the colours has said what there is to say.
             ca="ca" not in off and (correction is None or not correction.moving),
-            denoiser=denoiser,
+            denoising=(sample_noise, strength) if strength else None,
             report=report,
         )
-        if noise is not None:
-            noise = _interpolated(noise if denoiser is None else remaining_noise(noise, denoiser))
+        noise = _interpolated(remaining_noise(noise, source.denoiser) if source.denoiser else noise)
         if "capture-sharpen" not in off:
-            sharpening = _sharpening(raw, source, report)
+            sharpening = _sharpening(raw, source, sample_noise, report)
     return Development(
         source=source,
         matrix=color.matrix,
@@ -175,34 +157,12 @@ def _interpolated(noise: tuple[float, float]) -> tuple[float, float]:
     return noise[0] * left, noise[1] * left
 
 
-def _denoiser(
-    raw: RawImage,
-    view: Upright,
-    multipliers: Float64,
-    noise: tuple[float, float] | None,
-    strength: float | None,
-    report: Report,
-) -> Denoiser | None:
-    """How a mosaic is denoised; None where it is not. strength : None decides by the noise."""
-    if raw.cfa is None or raw.noise is None or noise is None:
-        return None
-    with report.stage("denoise"):
-        chosen = decide_strength(noise) if strength is None else strength
-        report.note(f"strength {chosen:.2f}: noise of {visible_noise(noise):.1f} L* in a dark middle tone")
-        if not chosen:
-            return None
-        floor = view.at_positions((0 - raw.black) / np.maximum(raw.white - raw.black, 1))
-        cfa = cfa_of(view, raw.cfa)
-        balance = multipliers[[PLANES.index(name) for name in cfa]].reshape(2, 2)
-        return prepare_denoise(cfa, raw.noise, multipliers, strength=chosen, floor=floor * balance)
-
-
-def _sharpening(raw: RawImage, source: MosaicRows, report: Report) -> CaptureSharpening | None:
+def _sharpening(raw: RawImage, source: MosaicRows, noise: NoiseProfile, report: Report) -> CaptureSharpening | None:
     with report.stage("capture sharpening"):
         green = source.cfa.index("G")
         levels = tuple(float(source.view.at_positions(level).flat[green]) for level in (raw.black, raw.white))
-        known = None if raw.noise is None else (raw.noise.scale[1], raw.noise.offset[1])
-        return capture_sharpening.prepare(source.view.samples, source.cfa, known, (levels[0], levels[1]), report)
+        of_green = noise.scale[1], noise.offset[1]
+        return capture_sharpening.prepare(source.view.samples, source.cfa, of_green, (levels[0], levels[1]), report)
 
 
 def _baseline(raw: RawImage, report: Report) -> float:
