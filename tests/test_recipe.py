@@ -1,9 +1,12 @@
 """The Recipe: validated, and the same after a round trip."""
 
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from fotohaus.recipe import STAGES, Recipe
 
@@ -56,5 +59,29 @@ def test_off_takes_a_list_in_words() -> None:
 
 
 def test_a_recipe_does_not_change() -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(FrozenInstanceError):
         Recipe().ev = 1.0  # type: ignore[misc]
+
+
+def test_the_defaults_are_a_recipe() -> None:
+    assert Recipe.model_validate(Recipe().model_dump()) == Recipe()
+
+
+def test_the_defaults_need_no_checking() -> None:
+    script = "import sys; from fotohaus.recipe import Recipe; Recipe().to_toml(); print('pydantic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_python_may_choose_what_is_no_recipe_no_more_than_a_file() -> None:
+    for choice in ({"ev": 11}, {"look": "x"}, {"quality": 1.5}):
+        with pytest.raises(ValueError, match=next(iter(choice))):
+            Recipe(**choice)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="nonsense"):
+        Recipe.model_validate({"nonsense": 1})
+
+
+def test_its_schema_says_what_fields_are_for() -> None:
+    about = Recipe.model_json_schema()["properties"]["ev"]
+    assert about["minimum"] == -10
+    assert "EV" in about["description"]

@@ -2,35 +2,32 @@
 
 It makes the command line's options, travels inside every output (XMP), and serialises to TOML. Developing a photo again
 from the recipe inside it gives the same pixels.
+
+Pydantic checks what anybody chose, and is imported for that: the defaults, which most photos are made with, need no
+checking, and importing it takes a tenth of the time of a photo.
 """
 
 from __future__ import annotations
 
-import tomllib
-from typing import Annotated, Any, Literal
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from fotohaus.records import record
 from fotohaus.white_choice import FORMS, parse_white
 
-STAGES = (
-    "opcodes",
-    "highlights",
-    "denoise",
-    "ca",
-    "lens",
-    "profile",
-    "capture-sharpen",
-    "tone",
-    "sharpen",
-    "dither",
-)
-"""Stages that can be switched off. "merge" is chosen by `merge = "off"`."""
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 Stage = Literal[
     "opcodes", "highlights", "denoise", "ca", "lens", "profile", "capture-sharpen", "tone", "sharpen", "dither"
 ]
+
+STAGES: tuple[str, ...] = get_args(Stage)
+"""Stages that can be switched off. "merge" is chosen by `merge = "off"`."""
 
 
 def _stages(value: Any) -> Any:
@@ -49,52 +46,93 @@ def _white(value: Any) -> Any:
     return str(parse_white(value)) if isinstance(value, str) else value
 
 
-class Recipe(BaseModel):
-    """How a photo is made from raw frames. Every field has a default that suits most photos."""
+@record
+class About:
+    """What a field is for, and what it may hold besides its type; `normal` brings values to their normal form."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    help: str = ""
+    least: float | None = None
+    most: float | None = None
+    longest: int | None = None
+    normal: Callable[[Any], Any] | None = None
+
+
+@record(kw_only=True)
+class Recipe:
+    """How a photo is made from raw frames. Every field has a default that suits most photos.
+
+    Raises ValueError (pydantic.ValidationError) for a choice that can't be.
+    """
 
     version: Literal[1] = 1
-    mode: Literal["auto", "photo"] = Field("auto", description="What kind of photo the frames make.")
-    merge: Literal["robust", "mean", "off"] = Field(
-        "robust", description="How frames are merged: robust to motion, a plain mean, or off (the reference alone)."
-    )
-    reference: int | None = Field(
-        None, ge=1, le=9999, description="Number of the frame that the others follow, from 1; by default the sharpest."
-    )
-    quad: Literal["bin", "full"] = Field(
-        "bin", description="Quad Bayer raws: one sample per cell of four, or all of them, remosaiced."
-    )
-    lens: str = Field(
-        "file",
-        max_length=200,
-        description="Lens corrections: file takes the file's; auto looks the lens up in lensfun's database where the "
-        "file has none, as does a lens's name.",
-    )
-    denoise: float | None = Field(
-        None, ge=0, le=1, description="Strength of denoising; by default, as the frame's noise asks for."
-    )
-    look: Literal["neutral", "camera"] = Field(
-        "neutral", description="The look of the photo; camera is the one that its maker put into the raw file."
-    )
-    ev: float = Field(0.0, ge=-10, le=10, description="Exposure on top of the automatic one, in EV.")
-    auto_exposure: bool = Field(True, description="Choose the exposure from the scene; otherwise the camera's stands.")
+    mode: Annotated[Literal["auto", "photo"], About("What kind of photo the frames make.")] = "auto"
+    merge: Annotated[
+        Literal["robust", "mean", "off"],
+        About("How frames are merged: robust to motion, a plain mean, or off (the reference alone)."),
+    ] = "robust"
+    reference: Annotated[
+        int | None, About("Number of the frame that the others follow, from 1; by default the sharpest.", 1, 9999)
+    ] = None
+    quad: Annotated[
+        Literal["bin", "full"], About("Quad Bayer raws: one sample per cell of four, or all of them, remosaiced.")
+    ] = "bin"
+    lens: Annotated[
+        str,
+        About(
+            "Lens corrections: file takes the file's; auto looks the lens up in lensfun's database where the file has "
+            "none, as does a lens's name.",
+            longest=200,
+        ),
+    ] = "file"
+    denoise: Annotated[
+        float | None, About("Strength of denoising; by default, as the frame's noise asks for.", 0, 1)
+    ] = None
+    look: Annotated[
+        Literal["neutral", "camera"],
+        About("The look of the photo; camera is the one that its maker put into the raw file."),
+    ] = "neutral"
+    ev: Annotated[float, About("Exposure on top of the automatic one, in EV.", -10, 10)] = 0.0
+    auto_exposure: Annotated[bool, About("Choose the exposure from the scene; otherwise the camera's stands.")] = True
     # What lens and sensor blurred has been undone by then: more than a little shows as hard edges.
-    sharpen: float = Field(0.12, ge=0, le=1, description="Strength of sharpening for the display.")
-    wb: Annotated[str, BeforeValidator(_white)] = Field("as-shot", description=f"White balance: {FORMS}.")
-    gamut: Literal["srgb", "p3"] = Field("p3", description="Colour space of display-referred files.")
-    quality: int = Field(92, ge=1, le=100, description="JPEG quality.")
-    off: Annotated[tuple[Stage, ...], BeforeValidator(_stages)] = Field(
-        (), description=f"Stages to leave out, with commas: {', '.join(STAGES)}, or all."
-    )
+    sharpen: Annotated[float, About("Strength of sharpening for the display.", 0, 1)] = 0.12
+    wb: Annotated[str, About(f"White balance: {FORMS}.", normal=_white)] = "as-shot"
+    gamut: Annotated[Literal["srgb", "p3"], About("Colour space of display-referred files.")] = "p3"
+    quality: Annotated[int, About("JPEG quality.", 1, 100)] = 92
+    off: Annotated[
+        tuple[Stage, ...],
+        About(f"Stages to leave out, with commas: {', '.join(STAGES)}, or all.", normal=_stages),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        """Check what differs from the defaults."""
+        chosen = {name: self.__dict__[name] for name, value in defaults().items() if self.__dict__[name] is not value}
+        if chosen:
+            self.__dict__.update(_checked(chosen))
 
     def enabled(self, stage: Stage) -> bool:
         """Whether a stage takes part."""
         return stage not in self.off
 
+    def model_dump(self) -> dict[str, Any]:
+        """Every field and its value."""
+        return asdict(self)
+
+    @classmethod
+    def model_validate(cls, values: Mapping[str, Any]) -> Recipe:
+        """A recipe from its fields' values, as they come from a file or a form.
+
+        Raises ValueError (pydantic.ValidationError) for a field that is not one, or a value that can't be.
+        """
+        return cls(**_checked(values))
+
+    @classmethod
+    def model_json_schema(cls) -> dict[str, Any]:
+        """The JSON schema of a recipe."""
+        return _model().model_json_schema()
+
     def to_toml(self) -> str:
         """The recipe as TOML, every field written out; a field without a value is left out."""
-        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+        return tomli_w.dumps({name: value for name, value in self.model_dump().items() if value is not None})
 
     @classmethod
     def from_toml(cls, text: str) -> Recipe:
@@ -102,4 +140,41 @@ class Recipe(BaseModel):
 
         Raises ValueError (tomllib.TOMLDecodeError or pydantic.ValidationError) for anything that is not one.
         """
+        import tomllib
+
         return cls.model_validate(tomllib.loads(text))
+
+
+@functools.cache
+def defaults() -> dict[str, Any]:
+    """Every field's default."""
+    return {name: about.default for name, about in Recipe.__dataclass_fields__.items()}
+
+
+@functools.cache
+def fields() -> dict[str, tuple[Any, About]]:
+    """Every field's type, and what it is about."""
+    hints = get_type_hints(Recipe, include_extras=True)
+    return {
+        name: (hints[name].__origin__, hints[name].__metadata__[0])
+        if hasattr(hints[name], "__metadata__")
+        else (hints[name], About())
+        for name in defaults()
+    }
+
+
+@functools.cache
+def _model() -> type[BaseModel]:
+    """The pydantic model that checks recipes."""
+    from pydantic import BeforeValidator, ConfigDict, Field, create_model
+
+    made: dict[str, Any] = {}
+    for name, (kind, about) in fields().items():
+        limited = Field(ge=about.least, le=about.most, max_length=about.longest, description=about.help)
+        first = (BeforeValidator(about.normal),) if about.normal else ()
+        made[name] = (Annotated[kind, limited, *first], defaults()[name])
+    return create_model("Recipe", __config__=ConfigDict(extra="forbid"), **made)
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    return _model().model_validate(dict(values)).model_dump(exclude_unset=True)

@@ -20,7 +20,7 @@ def record(cls: type[_T], /) -> type[_T]: ...
 def record(*, kw_only: bool = False) -> Callable[[type[_T]], type[_T]]: ...
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def record(cls: type[_T] | None = None, /, *, kw_only: bool = False) -> type[_T] | Callable[[type[_T]], type[_T]]:
-    """`dataclass(frozen=True, kw_only=kw_only)`, but without `__post_init__` and `InitVar`."""
+    """`dataclass(frozen=True, kw_only=kw_only)`, but without `InitVar`."""
 
     def make(plain: type[_T]) -> type[_T]:
         made: Any = dataclass(init=False, repr=False, eq=False, kw_only=kw_only)(plain)
@@ -50,6 +50,8 @@ def _init(self: Any, *args: Any, **named: Any) -> None:
             raise TypeError(f"{type(self).__name__} needs {name}")
     if named or at < len(args):
         raise TypeError(f"{type(self).__name__} does not take {', '.join(named) or args[at:]}")
+    if hasattr(self, "__post_init__"):
+        self.__post_init__()
 
 
 def _values(self: Any) -> tuple[Any, ...]:

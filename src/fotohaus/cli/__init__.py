@@ -13,11 +13,11 @@ def main() -> None:
     # collector would walk again and again; and a pool of threads for linear algebra is not worth starting for 3 x 3.
     gc.set_threshold(100_000)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from fotohaus.cli.app import app
+    from fotohaus.cli.app import run
     from fotohaus.errors import FotohausError
 
     try:
-        app()
+        sys.exit(run(sys.argv[1:]))
     except FotohausError as error:
         _fail(str(error))
     except MemoryError:

@@ -1,115 +1,138 @@
-"""The commands. Heavy rooms are imported by the command that needs them, so that --help answers at once."""
+"""The commands. What a command needs is imported when it is asked for, so that --help answers at once."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, NamedTuple
 
-import typer
+from fotohaus.cli.options import add_recipe_options, chosen_recipe
 
-from fotohaus.cli.options import recipe_options
-from fotohaus.cli.terminal import TerminalReport
-from fotohaus.recipe import Recipe
-
-app = typer.Typer(
-    name="fotohaus",
-    help="Raw frames from any camera in, one finished photo out.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print each stage with its time and what it decided.")]
-Threads = Annotated[
-    int, typer.Option("--threads", min=0, max=1024, help="Processors to use; 0 is all.", show_default=True)
-]
+ABOUT = "Raw frames from any camera in, one finished photo out."
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+class Command(NamedTuple):
+    """A command: what it takes and is for, the function that adds its arguments, and the one that does it."""
+
+    takes: str
+    about: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what the arguments say; returns the exit status. Wrong usage and --help exit by SystemExit."""
+    parser = _parser("fotohaus", ABOUT)
+    parser.usage = "fotohaus COMMAND ..."
+    parser.add_argument("--version", action="store_true", help="print the version")
+    width = max(map(len, COMMANDS))
+    commands = [f"  {name:{width}}  {command.about}" for name, command in COMMANDS.items()]
+    parser.epilog = "\n".join(["commands:", *commands, "", "fotohaus COMMAND --help says more."])
+    if not arguments:
+        parser.print_help(sys.stderr)
+        return 2
+    name = arguments[0]
+    if name in COMMANDS:
+        command = COMMANDS[name]
+        parser = _parser(f"fotohaus {name}", command.about)
+        parser.usage = f"fotohaus {name} {command.takes}"
+        command.arguments(parser)
+        options = parser.parse_intermixed_args(arguments[1:])
+        options.error = parser.error
+        return command.run(options)
+    if not name.startswith("-"):
+        parser.error(f"no command {name!r}: {', '.join(COMMANDS)} are there")
+    if parser.parse_args([name]).version:
         from fotohaus import __version__
 
         print(f"fotohaus {__version__}")
-        raise typer.Exit
+    return 0
 
 
-@app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
+def _parser(name: str, about: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog=name, description=about, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
 
 
-@app.command()
-@recipe_options
-def develop(
-    sources: Annotated[
-        list[Path], typer.Argument(metavar="SOURCE", help="The frames of ONE photo: raw files, or one folder.")
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "-o",
-            "--out",
-            help="The photo: .jpg, .tif or .png; .exr is the linear scene; .dng is the merged raw, still editable.",
-        ),
-    ],
-    *,
-    recipe: Recipe,
-    profile: Annotated[
-        Path | None, typer.Option("--profile", help="A camera profile (.dcp) in place of the raw files' own.")
-    ] = None,
-    threads: Threads = 0,
-    verbose: Verbose = False,
-) -> None:
-    """Develop raw frames into one photo.
+def _threads(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 1024:
+        raise ValueError
+    return value
 
-    One raw is a photo; several frames are aligned and merged first.
-    """
+
+def _add_threads(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--threads", type=_threads, default=0, metavar="0..1024", help="processors to use; 0, the default, is all"
+    )
+
+
+def _develop_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "sources", nargs="+", type=Path, metavar="SOURCE", help="the frames of ONE photo: raw files, or one folder"
+    )
+    parser.add_argument(
+        *("-o", "--out"),
+        type=Path,
+        required=True,
+        help="the photo: .jpg, .tif or .png; .exr is the linear scene; .dng is the merged raw, still editable",
+    )
+    parser.add_argument(
+        "--profile", type=Path, metavar="DCP", help="a camera profile (.dcp) in place of the raw files' own"
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="print each stage with its time and what it decided"
+    )
+    _add_threads(parser)
+    add_recipe_options(parser)
+
+
+def _develop(options: argparse.Namespace) -> int:
+    recipe = chosen_recipe(options)
     from fotohaus import kernels
+    from fotohaus.cli.terminal import TerminalReport
     from fotohaus.modes.photo import make_photo
 
-    kernels.set_threads(threads)
-    with TerminalReport(verbose) as report:
-        make_photo(sources, out, recipe, report, profile=profile)
+    kernels.set_threads(options.threads)
+    with TerminalReport(options.verbose) as report:
+        make_photo(options.sources, options.out, recipe, report, profile=options.profile)
     if sys.stderr.isatty():
-        print(out, file=sys.stderr)
+        print(options.out, file=sys.stderr)
+    return 0
 
 
-@app.command()
-def info(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Raw files, or photos that fotohaus made.")],
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a file.")] = False,
-    private: Annotated[bool, typer.Option("--private", help="Show position, serial numbers and owner too.")] = False,
-) -> None:
-    """Say what files say: camera, exposure, levels, noise, colour, opcodes."""
+def _info_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="raw files, or photos that fotohaus made")
+    parser.add_argument("--json", action="store_true", help="print JSON, one object a file")
+    parser.add_argument("--private", action="store_true", help="show position, serial numbers and owner too")
+
+
+def _info(options: argparse.Namespace) -> int:
     from fotohaus.errors import FotohausError
     from fotohaus.raw import describe
 
     facts: list[dict[str, Any]] = []
     failed = False
-    for file in files:
+    for file in options.files:
         try:
             fact = describe(file)
         except FotohausError as error:
             print(f"fotohaus: {error}", file=sys.stderr)
             failed = True
             continue
-        if not private:
+        if not options.private:
             fact.pop("private", None)
         facts.append(fact)
-        if not as_json:
+        if not options.json:
             _print_facts(fact)
-    if as_json:
-        print(json.dumps(facts if len(files) > 1 else facts[0] if facts else None, indent=2, ensure_ascii=False))
-    if failed:
-        raise typer.Exit(1)
+    if options.json:
+        several = len(options.files) > 1
+        print(json.dumps(facts if several else facts[0] if facts else None, indent=2, ensure_ascii=False))
+    return int(failed)
 
 
 def _print_facts(fact: dict[str, Any], indent: str = "") -> None:
@@ -129,15 +152,39 @@ def _print_facts(fact: dict[str, Any], indent: str = "") -> None:
         print()
 
 
-@app.command()
-def demo(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the two photos.")] = Path("fotohaus-demo"),
-    *,
-    threads: Threads = 0,
-) -> None:
-    """Make a photo from the burst that ships with fotohaus, and the same from one frame, to compare."""
-    from fotohaus import kernels
-    from fotohaus.cli.demo import run
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-o", "--out", type=Path, default=Path("fotohaus-demo"), help="folder for the two photos: fotohaus-demo"
+    )
+    _add_threads(parser)
 
-    kernels.set_threads(threads)
-    run(out)
+
+def _demo(options: argparse.Namespace) -> int:
+    from fotohaus import kernels
+    from fotohaus.cli import demo
+
+    kernels.set_threads(options.threads)
+    demo.run(options.out)
+    return 0
+
+
+COMMANDS = {
+    "develop": Command(
+        "SOURCE... -o PHOTO [OPTION...]",
+        "Develop raw frames into one photo; several are aligned and merged first.",
+        _develop_arguments,
+        _develop,
+    ),
+    "info": Command(
+        "FILE... [OPTION...]",
+        "Say what files say: camera, exposure, levels, noise, colour, opcodes.",
+        _info_arguments,
+        _info,
+    ),
+    "demo": Command(
+        "[OPTION...]",
+        "Make a photo from the burst that ships with fotohaus, and one of a single frame to compare.",
+        _demo_arguments,
+        _demo,
+    ),
+}

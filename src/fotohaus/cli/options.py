@@ -2,88 +2,66 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
+import argparse
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
-import typer
-from pydantic import ValidationError
-from pydantic.fields import FieldInfo
-
-from fotohaus.recipe import Recipe
+from fotohaus.recipe import About, Recipe, defaults, fields
 
 _HIDDEN = {"version"}
 
 
-def _option(name: str, field: FieldInfo) -> inspect.Parameter:
-    """One option: unset means "as the recipe says", so its default is None and the help shows the recipe's."""
+def add_recipe_options(parser: argparse.ArgumentParser) -> None:
+    """Give a command the recipe's options and --recipe; `chosen_recipe` reads them."""
+    group = parser.add_argument_group("recipe")
+    group.add_argument(
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="take the recipe from a photo that fotohaus made, or from a .toml file; other options change it",
+    )
+    for name, (kind, about) in fields().items():
+        if name not in _HIDDEN:
+            _add_option(group, name, kind, about)
+
+
+def _add_option(group: argparse._ArgumentGroup, name: str, kind: Any, about: About) -> None:
+    """One option. Its values are words: the model tells what they mean, so that it holds for files and Python too."""
+    default = defaults()[name]
+    known = "yes" if default is True else "no" if default is False else str(default) if default else ""
+    says = about.help.replace("%", "%%") + (f" [{known}]" if known else "")
     flag = "--" + name.replace("_", "-")
-    kind: Any = field.annotation
+    # Unset means "as the recipe says".
     if kind is bool:
-        flag = f"{flag}/--no-{name.replace('_', '-')}"
-    elif get_origin(kind) is tuple:
-        kind = str
-    elif type(None) in get_args(kind):
-        kind = next(k for k in get_args(kind) if k is not type(None))
-    elif get_origin(kind) is Literal and len(get_args(kind)) == 1:
-        kind = Literal[get_args(kind)]
-    default = field.default
-    shown = "yes" if default is True else "no" if default is False else str(default) if default else ""
-    # Limits are the model's, so that they hold for files and Python too; the help repeats them.
-    limits = [
-        str(getattr(m, "ge", getattr(m, "le", ""))) for m in field.metadata if hasattr(m, "ge") or hasattr(m, "le")
-    ]
-    metavar = "..".join(limits) if len(limits) == 2 else None
-    option = typer.Option(
-        flag, help=field.description, show_default=shown or False, metavar=metavar, rich_help_panel="Recipe"
-    )
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
-    )
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=says)
+        return
+    metavar = None
+    if get_origin(kind) is Literal:
+        metavar = "|".join(map(str, get_args(kind)))
+    elif about.least is not None and about.most is not None:
+        metavar = f"{about.least:g}..{about.most:g}"
+    group.add_argument(flag, default=None, metavar=metavar, help=says)
 
 
-def recipe_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the recipe's options and --recipe; it receives the resulting `recipe: Recipe`."""
-    fields = {n: f for n, f in Recipe.model_fields.items() if n not in _HIDDEN}
+def chosen_recipe(options: argparse.Namespace) -> Recipe:
+    """The recipe that the options of a command say.
 
-    @functools.wraps(command)
-    def with_recipe(*args: Any, **kwargs: Any) -> None:
-        base = kwargs.pop("recipe_from")
-        chosen = {n: v for n in fields if (v := kwargs.pop(n)) is not None}
-        command(*args, recipe=_recipe(base, chosen), **kwargs)
-
-    signature = inspect.signature(command, eval_str=True)
-    own = [p for n, p in signature.parameters.items() if n != "recipe"]
-    source = inspect.Parameter(
-        "recipe_from",
-        inspect.Parameter.KEYWORD_ONLY,
-        default=None,
-        annotation=Annotated[
-            Path | None,
-            typer.Option(
-                "--recipe",
-                help="Take the recipe from a photo that fotohaus made, or from a .toml file; other options change it.",
-                rich_help_panel="Recipe",
-            ),
-        ],
-    )
-    parameters = [*own, source, *(_option(n, f) for n, f in fields.items())]
-    with_recipe.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    with_recipe.__annotations__ = {p.name: p.annotation for p in parameters}
-    return with_recipe
-
-
-def _recipe(base: Path | None, chosen: dict[str, Any]) -> Recipe:
+    Raises ReadError for a --recipe that can't be read; a value that can't be is wrong usage.
+    """
+    chosen = {n: value for n in fields() if n not in _HIDDEN and (value := getattr(options, n)) is not None}
     values: dict[str, Any] = {}
-    if base is not None:
+    if options.recipe is not None:
         from fotohaus.output import read_recipe
 
-        values = read_recipe(base).model_dump()
+        values = read_recipe(options.recipe).model_dump()
+    if not values and not chosen:
+        return Recipe()
+    from pydantic import ValidationError
+
     try:
         return Recipe.model_validate({**values, **chosen})
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).replace("_", "-") if first["loc"] else "recipe"
-        raise typer.BadParameter(first["msg"].removeprefix("Value error, "), param_hint=f"--{name}") from None
+        options.error(f"argument --{name}: {first['msg'].removeprefix('Value error, ')}")
+        raise

@@ -9,8 +9,8 @@ given the picture's surfaces, its edges and its brightest parts; how bright the 
 from __future__ import annotations
 
 import functools
-import importlib.resources
 import math
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +104,7 @@ def weights() -> Float64:
     """(3, 64, 64) filters for surfaces, edges and bright parts, [red, blue]: what a colour says for a light that lies
     so many bins away from it.
     """
-    with (importlib.resources.files("fotohaus.develop") / "auto_white.npz").open("rb") as file:
+    with Path(__file__).with_name("auto_white.npz").open("rb") as file:
         return np.asarray(np.load(file)["filters"], np.float64)
 
 

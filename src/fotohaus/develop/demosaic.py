@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import importlib.resources
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,7 +40,7 @@ def weights() -> dict[str, Float32]:
     pointwise : (B + G, C, C), the blocks' and the gates'. bias : (1 + 2 B + G, C). tail : (8, (2 + G) C), the colours
     that a quad lacks.
     """
-    with (importlib.resources.files("fotohaus.develop") / "demosaic_weights.npz").open("rb") as file:
+    with Path(__file__).with_name("demosaic_weights.npz").open("rb") as file:
         return dict(np.load(file))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -61,7 +60,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     target = check_target(path)
     # The name does not depend on the target's, which may be as long as a name may be.
-    partial = target.parent / f".fotohaus-{secrets.token_hex(6)}.tmp"
+    partial = target.parent / f".fotohaus-{os.urandom(6).hex()}.tmp"
     try:
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     except OSError as error:

@@ -7,8 +7,6 @@ import struct
 import zlib
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from fotohaus.errors import ReadError
 from fotohaus.output.xmp import MAX_PACKET, NO_RECIPE, XmpError, recipe_text
 from fotohaus.raw import tags
@@ -35,6 +33,8 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
         raise ReadError(path, (error.strerror or str(error)).lower()) from None
     except (TiffError, XmpError) as error:
         raise ReadError(path, str(error)) from None
+    from pydantic import ValidationError
+
     try:
         return Recipe.from_toml(text)
     except ValidationError as error:

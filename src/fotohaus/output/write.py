@@ -8,7 +8,6 @@ from pathlib import Path
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import WriteError
 from fotohaus.output.atomic import check_target, replacing, save
-from fotohaus.output.exr import write_exr
 from fotohaus.output.jpeg import encode_jpeg
 from fotohaus.output.png import encode_png
 from fotohaus.output.tiff import encode_tiff
@@ -69,6 +68,8 @@ def write(
             elif isinstance(noun, Scene):
                 _check_pixels(noun.pixels.shape)
                 with replacing(path) as partial:
+                    from fotohaus.output.exr import write_exr
+
                     write_exr(noun, partial, xmp=packet(recipe, noun.capture))
             else:
                 save(path, [encode_dng(noun, xmp=packet(recipe, noun.capture))])

@@ -94,7 +94,8 @@ class _Fields:
 
     def time(self, tag: int) -> datetime | None:
         try:
-            return datetime.strptime((self.text(tag) or "")[:19], "%Y:%m:%d %H:%M:%S")
+            day, _, clock = (self.text(tag) or "")[:19].partition(" ")
+            return datetime.fromisoformat(f"{day.replace(':', '-')} {clock}")
         except ValueError:
             return None
 
