@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from fotohaus.records import record
 
 PRESETS = {
     "daylight": (5500.0, 10.0),
@@ -24,7 +25,7 @@ _NUMBERS = re.compile(rf"({_NUMBER})(k)?(?:\s*,\s*({_NUMBER}))?")
 _PICK = re.compile(r"pick\s*:\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})")
 
 
-@dataclass(frozen=True)
+@record
 class AsShot:
     """The camera's own white balance."""
 
@@ -32,7 +33,7 @@ class AsShot:
         return "as-shot"
 
 
-@dataclass(frozen=True)
+@record
 class Auto:
     """White found from the picture."""
 
@@ -40,7 +41,7 @@ class Auto:
         return "auto"
 
 
-@dataclass(frozen=True)
+@record
 class Preset:
     """A named light of `PRESETS`."""
 
@@ -50,7 +51,7 @@ class Preset:
         return self.name
 
 
-@dataclass(frozen=True)
+@record
 class Temperature:
     """A light by its correlated colour temperature in K and its tint in Adobe's units, 3000 to 1 in CIE 1960 uv."""
 
@@ -61,7 +62,7 @@ class Temperature:
         return _text(self.kelvin) + (f",{_text(self.tint)}" if self.tint else "")
 
 
-@dataclass(frozen=True)
+@record
 class Chromaticity:
     """A light by its CIE 1931 x and y."""
 
@@ -72,7 +73,7 @@ class Chromaticity:
         return f"{_text(self.x)},{_text(self.y)}"
 
 
-@dataclass(frozen=True)
+@record
 class Pick:
     """The surroundings of a pixel (column x, row y from the top left) of the upright developed picture are neutral."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -13,11 +14,12 @@ def main() -> None:
     # collector would walk again and again; and a pool of threads for linear algebra is not worth starting for 3 x 3.
     gc.set_threshold(100_000)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _keep_memory()
     from fotohaus.cli.app import run
     from fotohaus.errors import FotohausError
 
     try:
-        sys.exit(run(sys.argv[1:]))
+        _leave(run(sys.argv[1:]))
     except FotohausError as error:
         _fail(str(error))
     except MemoryError:
@@ -29,6 +31,26 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _leave(status: int) -> None:
+    """Exit without taking the interpreter down piece by piece: that takes longer than starting it did."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    atexit._run_exitfuncs()
+    os._exit(status)
+
+
+def _keep_memory() -> None:
+    """Have the C library keep freed memory for the next strip: half of all page faults are strips of pixels again."""
+    if sys.platform == "linux":
+        import ctypes
+
+        trim_threshold, mmap_threshold, arena_max = -1, -3, -8  # of glibc's malloc.h; others have no mallopt
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            for name, value in ((trim_threshold, 1 << 30), (mmap_threshold, 1 << 25), (arena_max, 1)):
+                mallopt(name, value)
 
 
 def _fail(line: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fotohaus import kernels
 from fotohaus.raw.image import CfaPattern, Rectangle
+from fotohaus.records import record
 from fotohaus.report import Report
 
 Float32 = NDArray[np.float32]
@@ -39,7 +39,7 @@ _PRIOR = np.array([1e-6, 1e-6, 50.0, 10.0, 10.0])  # strength with which terms o
 _SECTORS = 8
 
 
-@dataclass(frozen=True)
+@record
 class LateralAberration:
     """How much larger or smaller than green's the images of red and blue are.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from fotohaus import kernels
 from fotohaus.raw.image import CfaPattern, Rectangle
+from fotohaus.records import record
 from fotohaus.report import Report
 
 Float32 = NDArray[np.float32]
@@ -39,7 +39,7 @@ _FEWEST = 40  # edges needed to say something
 _QUANTILE = 0.25  # of the edges' blurs, from the sharpest
 
 
-@dataclass(frozen=True)
+@record
 class CaptureSharpening:
     """What to undo. blur : deviation of a Gaussian in px. edge : that of the picture's sharp edges, in px."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fotohaus.develop.illuminants import color_weights, known_temperatures
@@ -20,12 +18,13 @@ from fotohaus.develop.temperature import (
     xyz_to_xy,
 )
 from fotohaus.raw.image import ColorCalibration
+from fotohaus.records import record
 from fotohaus.report import Report
 
 REC2020_TO_XYZ = rgb_to_xyz(((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)), D65)
 
 
-@dataclass(frozen=True)
+@record
 class CameraColor:
     """How to turn camera values into linear Rec. 2020 (D65).
 
@@ -43,7 +42,7 @@ class CameraColor:
     tint: float
 
 
-@dataclass(frozen=True)
+@record
 class _Matrices:
     """One calibration, or two or three interpolated.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from fotohaus import kernels
 from fotohaus.develop.shading import Shading
 from fotohaus.raw.image import CFA_PATTERNS, PLANES, CfaPattern, NoiseProfile, Rectangle
+from fotohaus.records import record
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -40,7 +41,7 @@ _AT = (0.0, 0.25, 0.5, 0.75, 1.0)  # strengths at which the luminance deviation 
 _LEFT = {1: (1.0, 0.606, 0.308, 0.182, 0.080), 2: (1.0, 0.597, 0.252, 0.153, 0.073)}
 
 
-@dataclass(frozen=True)
+@record
 class Denoiser:
     """What `denoise` has to know: made by `prepare_denoise`, the same for every part of a mosaic.
 

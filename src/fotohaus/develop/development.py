@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 import numpy as np
@@ -19,6 +19,7 @@ from fotohaus.develop.profile_tables import apply_hue_sat_map
 from fotohaus.develop.scene import Scene
 from fotohaus.raw.image import CaptureInfo, Rectangle
 from fotohaus.raw.profile import HueSatMap
+from fotohaus.records import record
 from fotohaus.strips import in_threads, strips
 
 Float32 = NDArray[np.float32]
@@ -28,7 +29,7 @@ OVERVIEW = 65536
 """Pixels of an overview, about."""
 
 
-@dataclass(frozen=True)
+@record
 class Development:
     """A scene that is made strip by strip, each from as much of the raw image as it needs.
 

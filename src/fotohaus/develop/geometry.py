@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.raw.image import CFA_PATTERNS, CfaPattern, RawImage, Rectangle
+from fotohaus.records import record
 
 
 def orient(array: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -21,7 +21,7 @@ def orient(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     return array[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
 
 
-@dataclass(frozen=True)
+@record
 class Upright:
     """The samples that are developed, as an upright view of the mosaic.
 

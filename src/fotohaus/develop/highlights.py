@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fotohaus import kernels
 from fotohaus.develop.shading import Shading
 from fotohaus.raw.image import PLANES, CfaPattern, RawImage
+from fotohaus.records import record
 from fotohaus.report import Report
 
 Float32 = NDArray[np.float32]
@@ -130,7 +129,7 @@ def _plateau(samples: Float32, others: Float32) -> float | None:
     return float(middle) if middle > LOWEST and high - low < 0.03 and bright - dark > 0.1 else None
 
 
-@dataclass(frozen=True)
+@record
 class Highlights:
     """What `prepare_highlights` found, for making any rows of an image.
 

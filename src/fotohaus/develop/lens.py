@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -18,6 +17,7 @@ from fotohaus.raw.apply_opcodes import apply_to_part
 from fotohaus.raw.image import RawImage, Rectangle
 from fotohaus.raw.opcode_types import Opcode, Warp
 from fotohaus.raw.opcodes import opcode_name
+from fotohaus.records import record
 from fotohaus.report import Report
 
 Float32 = NDArray[np.float32]
@@ -43,7 +43,7 @@ _POINTWISE = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Step:
     """An opcode, and the part of the active area that is its image: what TrimBounds before it has left."""
 
@@ -51,7 +51,7 @@ class Step:
     image: Rectangle
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class LensMap:
     """How a corrected picture is made of the picture as the sensor saw it, in strips of any rows.
 

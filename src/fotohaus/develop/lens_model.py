@@ -7,7 +7,6 @@ leaves half a pixel open, these do as Adobe's SDK does: the optical centre is a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,14 @@ from numpy.typing import NDArray
 
 from fotohaus.raw.opcode_types import FixVignetteRadial, GainMap, Warp, WarpFisheye, WarpRectilinear
 from fotohaus.raw.rectangle import Rectangle
+from fotohaus.records import record
 
 Float64 = NDArray[np.float64]
 Places = tuple[Float64, Float64]
 """Columns and rows, two arrays of one shape."""
 
 
-@dataclass(frozen=True)
+@record
 class Circle:
     """The optical centre of an image, and the distance from it to the farthest corner, in px."""
 

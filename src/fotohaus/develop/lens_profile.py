@@ -7,7 +7,6 @@ library (LGPL-3.0, dynamically linked, replaceable) and of its database (CC BY-S
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from fotohaus.develop.lens_model import circle
 from fotohaus.raw.image import CaptureInfo, RawImage, Rectangle
 from fotohaus.raw.opcode_types import GainMap, Opcode, WarpRectilinear2
+from fotohaus.records import record
 
 DISTANCE = 10.0
 """m; how far away the subject is taken to be: few files say, and vignetting hardly depends on it."""
@@ -24,7 +24,7 @@ _TERMS = 6  # of the polynomial in the radius: more follow the database's roundi
 _SMALL = 16  # vignetting is asked for on an image smaller by this
 
 
-@dataclass(frozen=True)
+@record
 class LensProfile:
     """A lens in the database.
 
@@ -38,7 +38,7 @@ class LensProfile:
     error: float = 0.0
 
 
-@dataclass(frozen=True)
+@record
 class NoProfile:
     """Why there is no correction: a line for the person."""
 

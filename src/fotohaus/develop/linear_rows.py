@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -13,6 +12,7 @@ from fotohaus.develop.geometry import Upright
 from fotohaus.develop.highlights import saturation_levels
 from fotohaus.develop.shading import Shading, shading_of
 from fotohaus.raw.image import RawImage, Rectangle
+from fotohaus.records import record
 from fotohaus.report import Report
 
 Float32 = NDArray[np.float32]
@@ -21,7 +21,7 @@ Float64 = NDArray[np.float64]
 _NEVER = 1e9  # a clip level that nothing reaches
 
 
-@dataclass(frozen=True)
+@record
 class LinearRows:
     """Linear raw whose levels are known, as rows of its upright view.
 

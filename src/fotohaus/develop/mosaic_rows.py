@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -20,6 +19,7 @@ from fotohaus.develop.linear_rows import LinearRows
 from fotohaus.develop.linearize import linearize
 from fotohaus.develop.shading import Shading, shading_of
 from fotohaus.raw.image import PLANES, CfaPattern, NoiseProfile, RawImage, Rectangle
+from fotohaus.records import record
 from fotohaus.report import Report
 
 Float32 = NDArray[np.float32]
@@ -30,7 +30,7 @@ MARGIN = DEMOSAIC_MARGIN + aberration.MARGIN + DENOISE_MARGIN
 """Samples around a pixel that may have a say in it."""
 
 
-@dataclass(frozen=True)
+@record
 class MosaicRows:
     """A mosaic whose levels are known, as rows of its upright view.
 

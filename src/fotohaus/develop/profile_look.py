@@ -7,7 +7,6 @@ order, after baseline exposure; what comes out is display-linear light.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from fotohaus.develop.temperature import D50, D65, XY, Float64, rgb_to_xyz
 from fotohaus.raw.extras import SemanticMask
 from fotohaus.raw.image import RawImage
 from fotohaus.raw.profile import GainTableMap, HueSatMap, RgbTable
+from fotohaus.records import record
 
 Float32 = NDArray[np.float32]
 
@@ -41,7 +41,7 @@ _PRIMARIES: dict[str, tuple[XY, XY, XY]] = {
 _GAMMAS = {"linear": (0, 1.0), "sRGB": (1, 1.0), "1.8": (2, 1.8), "2.2": (2, 2.2), "Rec. 2020": (3, 1.0)}
 
 
-@dataclass(frozen=True)
+@record
 class Curve:
     """A tone curve at even steps from 0 to 1, and the slope by which it goes on above 1."""
 
@@ -49,7 +49,7 @@ class Curve:
     slope: float
 
 
-@dataclass(frozen=True)
+@record
 class ProfileLook:
     """A profile's look, ready for an upright, cropped picture; what it does not have is None or empty.
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.develop.profile_look import ProfileLook
 from fotohaus.raw.image import CaptureInfo
+from fotohaus.records import record
 
 
-@dataclass(frozen=True)
+@record
 class Scene:
     """Scene-referred linear light.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fotohaus import kernels
 from fotohaus.develop.geometry import Upright
 from fotohaus.raw.image import GainMap, RawImage
+from fotohaus.records import record
 from fotohaus.report import Report
 
 Float32 = NDArray[np.float32]
@@ -22,7 +23,7 @@ def _ones() -> Float32:
     return np.ones((1, 1, 4), np.float32)
 
 
-@dataclass(frozen=True)
+@record
 class Shading:
     """Gains on a grid over an array of samples, interpolated bilinearly; outside, the border's gains hold.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from fotohaus.develop.shading import Shading, shading_of
 from fotohaus.develop.temperature import D50, XY, temperature_to_xy
 from fotohaus.errors import ReadError
 from fotohaus.raw.image import PLANES, ColorCalibration, RawImage
+from fotohaus.records import record
 from fotohaus.report import Report
 from fotohaus.white_choice import PRESETS, AsShot, Auto, Chromaticity, Pick, Preset, Temperature, White
 
@@ -76,7 +76,7 @@ def _within_reach(color: ColorCalibration, wanted: XY, report: Report) -> XY:
     return white[0], white[1]
 
 
-@dataclass(frozen=True)
+@record
 class _Tiles:
     """The picture, upright, as CFA tiles (pixels of linear raw): camera values over black in units of white."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import exp, inf, log2
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.raw.image import CaptureInfo
+from fotohaus.records import record
 from fotohaus.render.color import LUMINANCE
 from fotohaus.render.tone import MID_GREY
 
@@ -23,7 +23,7 @@ FREE_PUSH, LARGEST_PUSH = 1.5, 3.5  # EV up to which a push is free, and what it
 WHITE_RANGE = (2.0, 6.0)  # EV over mid-grey between which the white point is placed
 
 
-@dataclass(frozen=True)
+@record
 class Exposure:
     """What the meter chose.
 

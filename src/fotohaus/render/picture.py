@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fotohaus.raw.image import CaptureInfo
 from fotohaus.recipe import Recipe
+from fotohaus.records import record
 
 Gamut = Literal["srgb", "p3"]
 
@@ -40,7 +41,7 @@ class Rendition(Protocol):
         """Rows of the picture, from `top` to before `bottom`: (bottom - top, W, 3), as in `Picture.pixels`."""
 
 
-@dataclass(frozen=True)
+@record
 class Picture:
     """A finished photo, ready for a display.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fotohaus.records import record
 from fotohaus.render.color import LUMINANCE, from_oklab, to_oklab
 
 Float64 = NDArray[np.float64]
@@ -24,7 +24,7 @@ KEEP = 0.4
 """Exponent by which colour is given up as the curve flattens."""
 
 
-@dataclass(frozen=True)
+@record
 class FilmicCurve:
     """y = (u / (1 + u))^(1/shoulder), u = k x^(slope shoulder): a power law that rolls off into display white.
 
