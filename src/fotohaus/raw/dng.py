@@ -7,55 +7,74 @@ from __future__ import annotations
 
 import os
 import struct
-import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fotohaus import kernels
 from fotohaus.errors import WriteError
 from fotohaus.raw import tags
+from fotohaus.raw.dng_preview import check_preview, set_preview, set_thumbnail
 from fotohaus.raw.dng_profile import set_profile
-from fotohaus.raw.exif import add_capture, software
+from fotohaus.raw.dng_samples import MAX_DISTANCE, Compression, set_samples
+from fotohaus.raw.exif import add_capture
 from fotohaus.raw.image import PLANES, ColorCalibration, NoiseProfile, Opcode, RawImage
 from fotohaus.raw.opcode_types import OPTIONAL
 from fotohaus.raw.opcodes import encode_opcodes
 from fotohaus.raw.tiff_write import Directory, Type, encode
 
-_TILE = 512
+_OTHER = 255  # LightSource: an illuminant that IlluminantData describes
+
+# DNG 1.7.1, compatibility issues 7, 11 and 17 to 19; floats came with 1.4.
+_FIRST, _FLOATS, _THIRD, _INTERLEAVED = 0x01010000, 0x01040000, 0x01060000, 0x01070100
 
 
-def encode_dng(raw: RawImage, *, xmp: bytes | None = None, preview: NDArray[np.uint8] | None = None) -> bytes:
-    """A DNG 1.4 file: a mosaic DNG, or a linear one if the raw image has no CFA.
+def encode_dng(
+    raw: RawImage,
+    *,
+    xmp: bytes | None = None,
+    preview: NDArray[np.uint8] | None = None,
+    compression: Compression = "lossless",
+    distance: float = 0.0,
+) -> bytes:
+    """A DNG file: a mosaic DNG, or a linear one if the raw image has no CFA.
 
-    Integer samples are compressed by lossless JPEG (ITU-T T.81, process 14, predictor 1), as 16 bits; floats are scaled
-    to 0 at black and 1 at white and compressed by deflate (floating-point predictor). Levels, crop, orientation,
-    colour, profile, noise and opcodes are the raw image's own. Serial number, owner and position are left out.
+    Levels, crop, orientation, colour, profile, noise and opcodes are the raw image's own. Serial number, owner and
+    position are left out.
 
     xmp : an XMP packet to embed.
-    preview : (h, w, 3) uint8 sRGB, turned like the mosaic as stored. It becomes the file's first image, and the raw its
-        second.
+    preview : (h, w, 3) uint8 sRGB, turned like the mosaic as stored. A thumbnail of it becomes the file's first image,
+        the raw its second, the preview its third.
+    compression : of integer samples, which are always stored as 16 bits. "lossless" is lossless JPEG (ITU-T T.81,
+        process 14, predictor 1) in a DNG 1.4; "jxl" JPEG XL (ISO/IEC 18181-1) in a DNG 1.7.1, which not every developer
+        reads; "none" plain numbers. Floats are scaled to 0 at black and 1 at white and deflated (floating-point
+        predictor).
+    distance : what "jxl" may lose, 0 (nothing) to 3, in JPEG XL's units of visible difference.
 
     Raises WriteError if the raw image has no pixels or holds numbers that DNG can't (a NaN in a matrix, say), and if
     the file would be larger than 4 GiB.
     """
     try:
-        return b"".join(_encode(raw, xmp, preview))
+        if not 0 <= distance <= MAX_DISTANCE:
+            raise ValueError(f"the distance of JPEG XL is 0 to {MAX_DISTANCE:g}, not {distance:g}")
+        return b"".join(_encode(raw, xmp, preview, compression, distance))
     except ValueError as error:
         raise WriteError(None, f"not expressible as DNG: {error}") from None
 
 
-def _encode(raw: RawImage, xmp: bytes | None, preview: NDArray[np.uint8] | None) -> list[bytes]:
+def _encode(
+    raw: RawImage, xmp: bytes | None, preview: NDArray[np.uint8] | None, compression: Compression, distance: float
+) -> list[bytes]:
     root = Directory()
     image = root
     if preview is not None:
-        _preview(root, preview)
+        check_preview(preview)
+        set_thumbnail(root, preview)
         image = root.below(tags.SUB_IFDS, Directory())
+        set_preview(root.below(tags.SUB_IFDS, Directory()), preview)
     root.set(tags.ORIENTATION, Type.SHORT, raw.orientation)
-    _identity(root, raw)
+    _identity(root, raw, interleaved=compression == "jxl" and raw.mosaic.dtype == np.uint16)
     if not raw.monochrome:
         _color(root, raw.color)
     elif raw.color.baseline_exposure:
@@ -67,15 +86,19 @@ def _encode(raw: RawImage, xmp: bytes | None, preview: NDArray[np.uint8] | None)
     if xmp is not None:
         root.set(tags.XMP, Type.BYTE, xmp)
     _image(image, raw)
+    digest = set_samples(image, raw, compression, distance)
+    if digest is not None:
+        root.set(tags.NEW_RAW_IMAGE_DIGEST, Type.BYTE, digest)
     return encode(root)
 
 
-def _identity(root: Directory, raw: RawImage) -> None:
-    root.set(tags.DNG_VERSION, Type.BYTE, bytes([1, 4, 0, 0]))
-    # A reader must be as new as the newest opcode that it may not skip.
-    oldest = 0x01040000 if raw.mosaic.dtype == np.float32 else 0x01010000
-    needed = max([oldest, *(o.dng_version for o in _opcodes(raw) if not o.flags & OPTIONAL)])
-    root.set(tags.DNG_BACKWARD_VERSION, Type.BYTE, struct.pack(">I", needed))
+def _identity(root: Directory, raw: RawImage, interleaved: bool) -> None:
+    # A reader must be as new as what it may not skip.
+    needed = [_FIRST, *(o.dng_version for o in _opcodes(raw) if not o.flags & OPTIONAL)]
+    needed += [_FLOATS] * (raw.mosaic.dtype == np.float32) + [_INTERLEAVED] * interleaved
+    needed += [_THIRD] * (_OTHER in (raw.color.illuminant_1, raw.color.illuminant_2))
+    root.set(tags.DNG_VERSION, Type.BYTE, struct.pack(">I", max(*needed, _FLOATS)))
+    root.set(tags.DNG_BACKWARD_VERSION, Type.BYTE, struct.pack(">I", max(needed)))
     capture = raw.capture
     make, model = capture.make or "", capture.model or ""
     known = model if model.lower().startswith(make.lower()) else f"{make} {model}"
@@ -134,16 +157,11 @@ def _image(image: Directory, raw: RawImage) -> None:
     if raw.mosaic.dtype not in (np.uint16, np.float32) or raw.mosaic.shape != expected or 0 in expected:
         raise ValueError(f"samples are {raw.mosaic.dtype} {raw.mosaic.shape}, not uint16 or float32 {expected}")
     floating = raw.mosaic.dtype == np.float32
-    pixels = raw.mosaic[..., 0] if raw.monochrome else raw.mosaic
-    samples = 1 if pixels.ndim == 2 else 3
+    samples = 1 if raw.cfa or raw.monochrome else 3
     image.set(tags.NEW_SUBFILE_TYPE, Type.LONG, 0)
     image.set(tags.IMAGE_WIDTH, Type.LONG, width)
     image.set(tags.IMAGE_LENGTH, Type.LONG, height)
     image.set(tags.BITS_PER_SAMPLE, Type.SHORT, [32 if floating else 16] * samples)
-    image.set(tags.COMPRESSION, Type.SHORT, 8 if floating else 7)
-    if floating:
-        image.set(tags.SAMPLE_FORMAT, Type.SHORT, [3] * samples)
-        image.set(tags.PREDICTOR, Type.SHORT, 34894 if raw.cfa else 3)
     image.set(tags.PHOTOMETRIC, Type.SHORT, tags.PHOTOMETRIC_CFA if raw.cfa else tags.PHOTOMETRIC_LINEAR_RAW)
     image.set(tags.SAMPLES_PER_PIXEL, Type.SHORT, samples)
     image.set(tags.PLANAR_CONFIGURATION, Type.SHORT, 1)
@@ -166,14 +184,6 @@ def _image(image: Directory, raw: RawImage) -> None:
     for tag, opcodes in lists:
         if opcodes:
             image.set(tag, Type.UNDEFINED, encode_opcodes(opcodes))
-    # LibRaw does not skip the padding of a tile that is wider than the image, so there are always two in a row.
-    tile_height, tile_width = _tile_side(height), _tile_side(width, least=2)
-    image.set(tags.TILE_WIDTH, Type.LONG, tile_width)
-    image.set(tags.TILE_LENGTH, Type.LONG, tile_height)
-    if floating:
-        image.tiles(_float_tiles(raw, tile_height, tile_width))
-    else:
-        image.tiles(_tiles(pixels, tile_height, tile_width, pairs=raw.cfa is not None))
 
 
 def _levels(image: Directory, raw: RawImage, floating: bool, samples: int) -> None:
@@ -192,88 +202,6 @@ def _levels(image: Directory, raw: RawImage, floating: bool, samples: int) -> No
     range_and_black = (white - black).min() + black.max() if raw.cfa else white.ravel()
     whites = np.clip(np.round(np.atleast_1d(range_and_black)), 1, 65535)
     image.set(tags.WHITE_LEVEL, Type.LONG, [int(w) for w in whites])
-
-
-def _tile_side(length: int, least: int = 1) -> int:
-    """A side near 512 that wastes little padding, of at least so many tiles; TIFF asks for multiples of 16."""
-    count = max(least, -(-length // _TILE))
-    return -(-length // (16 * count)) * 16
-
-
-def _tiles(mosaic: NDArray[np.uint16], height: int, width: int, pairs: bool) -> list[bytes]:
-    import imagecodecs
-
-    def compress(corner: tuple[int, int]) -> bytes:
-        top, left = corner
-        tile = mosaic[top : top + height, left : left + width]
-        if tile.shape[:2] != (height, width):
-            # Whole CFA periods are repeated, so that the padding compresses like the image.
-            padding = [(0, height - tile.shape[0]), (0, width - tile.shape[1]), (0, 0)][: tile.ndim]
-            tile = np.pad(tile, padding, mode="reflect" if min(tile.shape[:2]) > 1 else "edge")
-        if pairs:
-            # Neighbours of one colour become neighbouring samples: two components side by side.
-            tile = tile.reshape(height, width // 2, 2)
-        return bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(tile), lossless=True, predictor=1, bitspersample=16))
-
-    rows, columns = mosaic.shape[:2]
-    corners = [(top, left) for top in range(0, rows, height) for left in range(0, columns, width)]
-    with ThreadPoolExecutor(kernels.threads()) as pool:
-        return list(pool.map(compress, corners))
-
-
-def _float_tiles(raw: RawImage, height: int, width: int) -> list[bytes]:
-    """Black 0, white 1; bytes by their weight, the difference to those of the pixel before (TIFF Technical Note 3)."""
-    black, white = np.asarray(raw.black, np.float32), np.asarray(raw.white, np.float32)
-    distance = 2 if raw.cfa else 1
-    planes = 1 if raw.cfa or raw.monochrome else 3
-
-    def compress(corner: tuple[int, int]) -> bytes:
-        top, left = corner
-        tile = raw.mosaic[top : top + height, left : left + width]
-        if raw.cfa:
-            # Tile corners are even, so that every tile begins at the pattern's corner.
-            repeats = (-(-tile.shape[0] // 2), -(-tile.shape[1] // 2))
-            low, high = (np.tile(level, repeats)[: tile.shape[0], : tile.shape[1]] for level in (black, white))
-            light = ((tile - low) / (high - low))[..., None]
-        else:
-            light = ((tile - black[0]) / (white[0] - black[0]))[..., :planes]
-        whole = np.zeros((height, width, planes), ">f4")
-        whole[: tile.shape[0], : tile.shape[1]] = light
-        stored = whole.view(np.uint8).reshape(height, -1, 4).swapaxes(1, 2).reshape(height, -1)
-        step = planes * distance
-        differences = stored.copy()
-        differences[:, step:] -= stored[:, :-step]
-        return zlib.compress(differences.tobytes(), 4)
-
-    rows, columns = raw.mosaic.shape[:2]
-    corners = [(top, left) for top in range(0, rows, height) for left in range(0, columns, width)]
-    with ThreadPoolExecutor(kernels.threads()) as pool:
-        return list(pool.map(compress, corners))
-
-
-def _preview(root: Directory, preview: NDArray[np.uint8]) -> None:
-    from imagecodecs import jpeg8_encode
-
-    if preview.dtype != np.uint8 or preview.ndim != 3 or preview.shape[2] != 3 or 0 in preview.shape:
-        raise ValueError(f"the preview is {preview.dtype} {preview.shape}, not uint8 (h, w, 3)")
-    height, width = preview.shape[:2]
-    root.set(tags.NEW_SUBFILE_TYPE, Type.LONG, 1)
-    root.set(tags.IMAGE_WIDTH, Type.LONG, width)
-    root.set(tags.IMAGE_LENGTH, Type.LONG, height)
-    root.set(tags.BITS_PER_SAMPLE, Type.SHORT, [8, 8, 8])
-    root.set(tags.COMPRESSION, Type.SHORT, 7)
-    root.set(tags.PHOTOMETRIC, Type.SHORT, 6)
-    root.set(tags.SAMPLES_PER_PIXEL, Type.SHORT, 3)
-    root.set(tags.ROWS_PER_STRIP, Type.LONG, height)
-    root.set(tags.PLANAR_CONFIGURATION, Type.SHORT, 1)
-    root.set(tags.YCBCR_SUBSAMPLING, Type.SHORT, (2, 2))
-    root.set(tags.YCBCR_POSITIONING, Type.SHORT, 1)
-    root.set(tags.REFERENCE_BLACK_WHITE, Type.RATIONAL, [Fraction(n) for n in (0, 255, 128, 255, 128, 255)])
-    name, _, number = software().partition(" ")
-    root.text(tags.PREVIEW_APPLICATION_NAME, name)
-    root.text(tags.PREVIEW_APPLICATION_VERSION, number)
-    root.set(tags.PREVIEW_COLOR_SPACE, Type.LONG, 2)  # sRGB
-    root.strips([bytes(jpeg8_encode(np.ascontiguousarray(preview), level=85, subsampling="420"))])
 
 
 def _opcodes(raw: RawImage) -> Iterator[Opcode]:
