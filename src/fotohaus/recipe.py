@@ -98,6 +98,13 @@ class Recipe:
     wb: Annotated[str, About(f"White balance: {FORMS}.", normal=_white)] = "as-shot"
     gamut: Annotated[Literal["srgb", "p3"], About("Colour space of display-referred files.")] = "p3"
     quality: Annotated[int, About("JPEG quality.", 1, 100)] = 92
+    dng_compression: Annotated[
+        Literal["lossless", "jxl", "none"],
+        About("DNG: lossless is lossless JPEG; jxl is JPEG XL, which needs a reader of DNG 1.7.1."),
+    ] = "lossless"
+    dng_distance: Annotated[
+        float, About("What jxl may lose: 0 nothing, 0.01 far less than the noise, 1 fine noise itself.", 0, 3)
+    ] = 0.0
     off: Annotated[
         tuple[Stage, ...],
         About(f"Stages to leave out, with commas: {', '.join(STAGES)}, or all.", normal=_stages),

@@ -93,7 +93,15 @@ class Development:
     @cached_property
     def overview(self) -> Float32:
         """The scene in small, as `Scene.overview`."""
-        small = self.source.small(OVERVIEW)
+        return self._in_small(OVERVIEW)
+
+    def small(self, pixels: int) -> Scene:
+        """The scene in small, of about so many pixels at most: nothing is denoised, sharpened or moved by the lens."""
+        made = self._in_small(pixels)
+        return Scene(made, self.noise, self.white_xy, self.capture, self.overview, self.camera_look)
+
+    def _in_small(self, pixels: int) -> Float32:
+        small = self.source.small(pixels)
         return self._colored(small.rows(0, small.crop.height, self._to_rec2020))
 
     def scene(self) -> Scene:

@@ -10,6 +10,7 @@ from fotohaus.errors import WriteError
 from fotohaus.output.atomic import check_target, replacing, save
 from fotohaus.output.jpeg import encode_jpeg
 from fotohaus.output.png import encode_png
+from fotohaus.output.preview import preview
 from fotohaus.output.tiff import encode_tiff
 from fotohaus.output.xmp import packet
 from fotohaus.raw.dng import encode_dng
@@ -43,8 +44,9 @@ def write(
 
     The file carries the capture's facts, its colour space, and the recipe, from which `read_recipe` gets it back; a
     picture's own recipe unless another is given. A rendering is made as it is written, strip by strip if the format
-    allows. Serial numbers, owner and position never go into a file. It appears
-    under its name when it is whole: a failure, a full disk say, leaves nothing and what was there before.
+    allows; a DNG brings a preview of the photo that the recipe makes. Serial numbers, owner and position never go into
+    a file. It appears under its name when it is whole: a failure, a full disk say, leaves nothing and what was there
+    before.
 
     Raises WriteError for an extension that is unknown or does not hold this noun, for a place that can't be written
     to, and for an image that the format can't hold.
@@ -72,11 +74,22 @@ def write(
 
                     write_exr(noun, partial, xmp=packet(recipe, noun.capture))
             else:
-                save(path, [encode_dng(noun, xmp=packet(recipe, noun.capture))])
+                save(path, [_encode_dng(noun, recipe, report)])
         except WriteError as error:
             raise WriteError(path, error.reason) from None
         report.note(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
     return path
+
+
+def _encode_dng(raw: RawImage, recipe: Recipe | None, report: Report) -> bytes:
+    chosen = recipe or Recipe()
+    return encode_dng(
+        raw,
+        xmp=packet(recipe, raw.capture),
+        preview=preview(raw, chosen, report),
+        compression=chosen.dng_compression,
+        distance=chosen.dng_distance,
+    )
 
 
 def _encode_picture(noun: Picture | Rendering, kind: str, recipe: Recipe, report: Report) -> list[bytes]:

@@ -28,6 +28,7 @@ MAX_DISTANCE = 3.0
 _TILE = 512
 _JXL_TILE = 1024
 _JXL_EFFORT = 3
+_JXL_DECODE_SPEED = 1
 _DIGEST_TILE = 256
 
 Corner = tuple[int, int]
@@ -147,14 +148,14 @@ def _jpeg_xl_tiles(image: Directory, pixels: NDArray[np.uint16], distance: float
     image.set(tags.COMPRESSION, Type.SHORT, JPEG_XL)
     image.set(tags.JXL_DISTANCE, Type.FLOAT, distance)
     image.set(tags.JXL_EFFORT, Type.LONG, _JXL_EFFORT)
-    image.set(tags.JXL_DECODE_SPEED, Type.LONG, 4)
+    image.set(tags.JXL_DECODE_SPEED, Type.LONG, _JXL_DECODE_SPEED)
     height, width = _tiled(image, pixels, _JXL_TILE)
 
     def compress(corner: Corner) -> bytes:
         tile = np.ascontiguousarray(_whole(pixels, corner, height, width))
         loss: dict[str, Any] = {"distance": distance} if distance else {"lossless": True}
-        options = {"effort": _JXL_EFFORT, "bitspersample": 16, "usecontainer": False, "numthreads": 1}
-        return bytes(imagecodecs.jpegxl_encode(tile, **loss, **options))
+        loss |= {"effort": _JXL_EFFORT, "decodingspeed": _JXL_DECODE_SPEED}
+        return bytes(imagecodecs.jpegxl_encode(tile, **loss, bitspersample=16, usecontainer=False, numthreads=1))
 
     tiles = _each(compress, pixels, height, width)
     image.tiles(tiles)
