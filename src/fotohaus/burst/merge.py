@@ -13,6 +13,7 @@ import numpy as np
 
 from fotohaus import kernels
 from fotohaus.burst.align import Alignment, align
+from fotohaus.burst.diagnosis import Diagnosis
 from fotohaus.burst.frame import PAD, Frame, block_size, make_frame, padded_like
 from fotohaus.burst.noise import estimate_noise
 from fotohaus.burst.pyramid import TILE, Pyramid, pyramid
@@ -48,6 +49,7 @@ def merge(
     reference: int | None = None,
     total: int | None = None,
     report: Report | None = None,
+    diagnosis: Diagnosis | None = None,
 ) -> RawImage:
     """Merge frames of one photo into one raw image, as seen by the reference frame.
 
@@ -63,6 +65,7 @@ def merge(
     reference : number of the reference frame from 1; by default the sharpest of the first three. Frames before it are
         held in memory until it comes.
     total : how many frames there are, if known, for the progress.
+    diagnosis : is told what is done with every frame.
 
     Raises
     ------
@@ -83,18 +86,18 @@ def merge(
         if method == "off":
             chosen = held[_sharpest(held) if reference is None else reference - 1]
             report.note(f"off: {chosen.name} alone")
-            return chosen
+            return _alone(chosen, diagnosis)
         if len(held) == 1:
             following = next(source, None)
             if following is None:
                 report.note("one frame: nothing to merge")
-                return held[0]
+                return _alone(held[0], diagnosis)
             _check(following, held[0])
             source = chain([following], source)
         if held[0].mosaic.ndim != 2 or held[0].cfa is None:
             raise MergeError(held[0].name, "only Bayer mosaics can be merged")
         index = _sharpest(held) if reference is None else reference - 1
-        merger = _Merger(held[index], method, report)
+        merger = _Merger(held[index], method, report, diagnosis)
         first = held[0]
         ordered = _forget(held, index)
         done = 1
@@ -112,6 +115,13 @@ def align_frames(reference: RawImage, frame: RawImage) -> Alignment:
     noise = _noise(reference)
     pyramids = [pyramid(make_frame(raw, noise, padded_like(raw))) for raw in (reference, frame)]
     return align(pyramids[0], pyramids[1], block_size(reference))
+
+
+def _alone(raw: RawImage, diagnosis: Diagnosis | None) -> RawImage:
+    if diagnosis is not None:
+        diagnosis.begin(raw, "off")
+        diagnosis.see_noise(raw, raw.name)
+    return raw
 
 
 def _forget(held: list[RawImage], skip: int) -> Iterator[RawImage]:
@@ -189,8 +199,8 @@ class _Gain:
 class _Merger:
     """The reference, what is merged so far, and the buffers that every frame uses again."""
 
-    def __init__(self, reference: RawImage, method: Method, report: Report) -> None:
-        self.report, self.method = report, method
+    def __init__(self, reference: RawImage, method: Method, report: Report, diagnosis: Diagnosis | None = None) -> None:
+        self.report, self.method, self.diagnosis = report, method, diagnosis
         self.noise = _noise(reference)
         if self.noise is not reference.noise:
             report.note(f"noise estimated: scale {self.noise.scale[1]:.3g}, offset {self.noise.offset[1]:.3g}")
@@ -221,6 +231,9 @@ class _Merger:
         self.count = 1
         self.exposure = _exposure(reference)
         report.note(f"reference: {reference.name}")
+        if diagnosis is not None:
+            diagnosis.begin(reference, method, sharpness=self.pyramid.sharpness)
+            diagnosis.see_noise(reference, reference.name, self.noise)
 
     def add(self, raw: RawImage) -> None:
         """Align one frame and merge it, or leave it out with a warning."""
@@ -228,12 +241,19 @@ class _Merger:
         step = 0.0 if ev is None or self.exposure is None else ev - self.exposure
         if abs(step) > MAX_EV:
             self.report.warn(f"{raw.name} left out: its exposure differs by {step:+.1f} EV")
+            if self.diagnosis is not None:
+                self.diagnosis.add(raw, f"exposure {step:+.1f} EV")
             return
         frame = make_frame(raw, self.noise, self.padded, exposure=2.0**-step)
         with self.report.stage("align"):
-            found = align(self.pyramid, pyramid(frame), block_size(raw))
+            seen = pyramid(frame)
+            found = align(self.pyramid, seen, block_size(raw))
+            sharpness = None if self.diagnosis is None else seen.sharpness
+            del seen
         if not found.ok:
             self.report.warn(f"{raw.name} left out: it does not match {self.reference.raw.name}")
+            if self.diagnosis is not None:
+                self.diagnosis.add(raw, "does not match", sharpness=sharpness, found=found)
             return
         inside = self.difference[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
         _warp(frame, self.reference, found, inside)
@@ -262,6 +282,9 @@ class _Merger:
                 merged=self.sum,
             )
         self.gain.add()
+        if self.diagnosis is not None:
+            weights = self.gain.weights
+            self.diagnosis.add(raw, "merged", sharpness=sharpness, found=found, weights=weights)
         self.count += 1
         self.names.append(raw.path)
 
@@ -293,7 +316,7 @@ class _Merger:
         variance = self.gain.variance(self.count)
         self.report.note(f"merged {self.count} frames, worth {1 / variance:.1f}")
         used = [os.path.basename(path) for path in self.names if path]
-        return replace(
+        result = replace(
             raw,
             mosaic=merged,
             black=np.full((2, 2), black, np.float32),
@@ -305,6 +328,10 @@ class _Merger:
             ),
             capture=replace(raw.capture, frames=self.count, sources=tuple(used)),
         )
+        if self.diagnosis is not None:
+            self.diagnosis.variance = variance
+            self.diagnosis.see_noise(result, "merged")
+        return result
 
 
 def _filter() -> tuple[Float32, Float32, Float32]:

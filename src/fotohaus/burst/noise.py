@@ -21,6 +21,12 @@ def estimate_noise(raw: RawImage) -> NoiseProfile:
     blocks of 16x16 the robust spread of that is noise plus texture. Among blocks of one brightness the least textured
     tell the noise, and a line through all brightnesses its two parameters.
     """
+    scale, offset = zip(*map(_line, noise_blocks(raw)), strict=True)
+    return NoiseProfile(scale, offset, source="estimated")
+
+
+def noise_blocks(raw: RawImage) -> list[NDArray[np.float64]]:
+    """For each of R, G, B: (2, n) mean and variance of blocks of a Bayer mosaic, noise plus texture."""
     row, column = divmod((raw.cfa or "RGGB").index("R"), 2)
     levels: list[list[NDArray[np.float64]]] = [[], [], []]
     for p, color in enumerate(SITE_COLORS):
@@ -28,8 +34,7 @@ def estimate_noise(raw: RawImage) -> NoiseProfile:
         black, white = float(raw.black[i, j]), float(raw.white[i, j])
         plane = raw.mosaic[i::2, j::2]
         levels[color].append(_blocks(plane, black, white))
-    scale, offset = zip(*(_line(np.concatenate(found, axis=1)) for found in levels), strict=True)
-    return NoiseProfile(scale, offset, source="estimated")
+    return [np.concatenate(found, axis=1) for found in levels]
 
 
 def _blocks(plane: NDArray[np.uint16], black: float, white: float) -> NDArray[np.float64]:

@@ -84,6 +84,7 @@ def _develop_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile", type=Path, metavar="DCP", help="a camera profile (.dcp) in place of the raw files' own"
     )
+    parser.add_argument("--debug", type=Path, metavar="FOLDER", help="put pictures of what the merge did there")
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="print each stage with its time and what it decided"
     )
@@ -99,7 +100,7 @@ def _develop(options: argparse.Namespace) -> int:
 
     kernels.set_threads(options.threads)
     with TerminalReport(options.verbose) as report:
-        make_photo(options.sources, options.out, recipe, report, profile=options.profile)
+        make_photo(options.sources, options.out, recipe, report, profile=options.profile, debug=options.debug)
     if sys.stderr.isatty():
         print(options.out, file=sys.stderr)
     return 0

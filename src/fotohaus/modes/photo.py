@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fotohaus.develop.pipeline import prepare
 from fotohaus.develop.scene import Scene
@@ -16,16 +17,21 @@ from fotohaus.recipe import Recipe
 from fotohaus.render.pipeline import Rendering
 from fotohaus.report import Report
 
+if TYPE_CHECKING:
+    from fotohaus.burst.diagnosis import Diagnosis
+
 PathLike = str | os.PathLike[str]
 
 
-def merge_files(files: Sequence[PathLike], recipe: Recipe, report: Report) -> RawImage:
-    """Read the raw files of one photo and merge them.
+def merge_files(
+    files: Sequence[PathLike], recipe: Recipe, report: Report, diagnosis: Diagnosis | None = None
+) -> RawImage:
+    """Read the raw files of one photo and merge them; a diagnosis is told what happens to each.
 
     Raises ReadError for a file that can't be read, MergeError for frames that don't belong together.
     """
     frames = stream(files, report, off=recipe.off, quad=recipe.quad)
-    if len(files) == 1:
+    if len(files) == 1 and diagnosis is None:
         with report.stage("read"):
             return next(frames)
     # Not at the top: most photos are one frame, and this room is the largest.
@@ -37,6 +43,7 @@ def merge_files(files: Sequence[PathLike], recipe: Recipe, report: Report) -> Ra
         reference=recipe.reference,
         total=len(files),
         report=report,
+        diagnosis=diagnosis,
     )
 
 
@@ -47,10 +54,12 @@ def make_photo(
     report: Report | None = None,
     *,
     profile: PathLike | None = None,
+    debug: PathLike | None = None,
 ) -> Path:
     """Develop the frames of one photo into `out`, whose extension says what comes out; returns its path.
 
     sources : raw files, or one folder of them. profile : a camera profile (DCP file) in place of the raw files' own.
+    debug : a folder for pictures of what the merge did, made if it is missing.
 
     Raises ReadError, MergeError or WriteError; nothing is left under the output's name then.
     """
@@ -58,7 +67,7 @@ def make_photo(
     files = expand_sources(sources)
     path = check_output(out, files)
     camera = None if profile is None else read_dcp(profile)
-    raw = merge_files(files, recipe, report)
+    raw = merge_files(files, recipe, report) if debug is None else _diagnosed(files, recipe, report, debug)
     if camera is not None:
         raw = apply_profile(raw, camera)
     kind = HOLDS[path.suffix.lower()]
@@ -70,6 +79,20 @@ def make_photo(
             scene = development.scene()
         return write(scene, path, recipe=recipe, report=report)
     return write(Rendering(development, recipe, report), path, recipe=recipe, report=report)
+
+
+def _diagnosed(files: Sequence[PathLike], recipe: Recipe, report: Report, folder: PathLike) -> RawImage:
+    """Merge, and write down what happened, also when nothing comes of it."""
+    from fotohaus.burst.diagnosis import Diagnosis
+    from fotohaus.output.diagnosis import prepare_folder, write_diagnosis
+
+    prepare_folder(folder)
+    diagnosis = Diagnosis()
+    try:
+        return merge_files(files, recipe, report, diagnosis)
+    finally:
+        if diagnosis.frames:
+            write_diagnosis(diagnosis, folder, report)
 
 
 def check_output(out: PathLike, sources: Sequence[PathLike]) -> Path:
