@@ -137,12 +137,12 @@ class Diagnosis:
 
 def _grey(raw: RawImage) -> NDArray[np.uint8]:
     """The raw image at a few hundred pixels, encoded for a display, the median at a middle grey."""
-    step = max(2, max(raw.mosaic.shape[:2]) // 720 * 2)
-    seen = raw.mosaic if raw.cfa is None else raw.mosaic[..., None]
-    green = raw.black[0, 1] if raw.cfa is None else raw.black.mean()
-    row, column = (0, 0) if raw.cfa is None else divmod(raw.cfa.index("G"), 2)
-    light = np.maximum(seen[row::step, column::step].mean(-1, dtype=np.float32) - green, 0)
-    share = light * (0.18 / max(float(np.median(light)), 1e-6))
+    seen = raw.mosaic
+    step = max(2, max(seen.shape[:2]) // 720 * 2)
+    rows, columns = (n // step for n in seen.shape[:2])
+    whole = seen[: rows * step, : columns * step].reshape(rows, step, columns, step, -1)
+    light = np.maximum(whole.mean((1, 3, 4), dtype=np.float32) - raw.black.mean(), 0)
+    share = light * (0.18 / max(float(np.median(light)), 0.3 * float(light.mean()), 1e-6))
     return np.asarray(np.rint(255 * np.clip(share / (1 + share) * 1.3, 0, 1) ** (1 / 2.2)), np.uint8)
 
 

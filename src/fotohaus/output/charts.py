@@ -43,9 +43,9 @@ def ramp(values: Float32, low: float, high: float) -> UInt8:
     at = np.nan_to_num(share) * (len(_RAMP) - 1)
     first = np.minimum(at.astype(int), len(_RAMP) - 2)
     part = (at - first)[..., None]
-    colors = _RAMP[first] * (1 - part) + _RAMP[first + 1] * part
-    made: UInt8 = np.where(np.isnan(values)[..., None], 255, np.rint(colors)).astype(np.uint8)
-    return made
+    colors = np.rint(_RAMP[first] * (1 - part) + _RAMP[first + 1] * part).astype(np.uint8)
+    colors[np.isnan(values)] = 255
+    return np.asarray(colors)
 
 
 def field_colors(field: NDArray[np.floating], longest: float) -> UInt8:
@@ -54,7 +54,7 @@ def field_colors(field: NDArray[np.floating], longest: float) -> UInt8:
     length = np.clip(np.hypot(dx, dy) / max(longest, 1e-9), 0, 1)[..., None]
     angle = np.arctan2(dy, dx)[..., None] + np.array([0, -2 * np.pi / 3, 2 * np.pi / 3])
     pure = 0.5 + 0.5 * np.cos(angle)
-    return np.rint(255 * (1 - length * (1 - 0.95 * pure))).astype(np.uint8)
+    return np.asarray(np.rint(255 * (1 - length * (1 - 0.95 * pure))), np.uint8)
 
 
 def enlarged(cells: UInt8, size: tuple[int, int], longest: int = PANEL) -> Image.Image:
