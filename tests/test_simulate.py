@@ -177,6 +177,60 @@ def test_blur_smears_along_its_path():
         assert abs(ramp - abs(motion.blur[0]) * 0.9) <= 3
 
 
+def test_a_bracket_scales_light_and_says_so():
+    options = {"size": SIZE, "frames": 5, "iso": 100, "exposure": 0.5, "blur": 2.0}
+    plain = simulate_burst(smooth_photo(), **options)
+    bracket = simulate_burst(smooth_photo(), bracket=(0, -2, 1), reference=1, **options)
+    assert bracket.steps == (1, 0, -2, 1, 0)
+    same = simulate_burst(smooth_photo(), reference=1, **options)
+    for index, step in enumerate(bracket.steps):
+        frame = bracket.frame(index)
+        assert frame.capture.exposure_time == 0.02 * 2.0**step
+        assert frame.capture.exposure_bias == step
+        # A longer exposure blurs more.
+        assert bracket.motions[index].blur == tuple(b * 2.0**step for b in same.motions[index].blur)
+    np.testing.assert_allclose(bracket.truth, same.truth)
+    still = simulate_burst(smooth_photo(), size=SIZE, frames=2, shake=0, rotation=0, bracket=(0, 2))
+    np.testing.assert_allclose(still.clean(1), np.minimum(still.clean(0) * 4, 1), rtol=1e-5)
+    assert (still.clean(1) == 1).any()
+    # The noise follows the light that each frame has.
+    flat_bracket = simulate_burst(flat(0.2), size=(256, 256), frames=2, bracket=(0, 2))
+    for index in range(2):
+        clean = flat_bracket.clean(index)
+        scale = flat_bracket.sensor.white - flat_bracket.sensor.black
+        error = (flat_bracket.frame(index).mosaic - 64.0) / scale - clean
+        model = phone_noise(1600).scale[0] * clean.mean() + phone_noise(1600).offset[0]
+        assert error.var() == pytest.approx(model, rel=0.05)
+    assert plain.frame(0).capture.exposure_bias is None
+
+
+def test_the_command_line_makes_every_kind_of_burst(tmp_path: Path):
+    import subprocess
+    import sys
+
+    from PIL import Image
+
+    from fotohaus.raw import read_raw
+
+    photo = tmp_path / "photo.png"
+    Image.fromarray((smooth_photo() * 255).clip(0, 255).astype(np.uint8)).save(photo)
+    options = "--frames 3 --size 64x96 --iso 400 --bits 12 --cfa GBRG --shake 2 --rotation 0.5 --rolling 1 --blur 1"
+    options += " --shading 1.5 --hot 0.001 --step 3 --parallax 2 --bracket 0,-2,1 --reference 1 --inset 4 --seed 5"
+    command = [sys.executable, "-m", "fotohaus.simulate", photo, tmp_path / "out", "--mover", photo, *options.split()]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    frames = [read_raw(path) for path in sorted((tmp_path / "out").glob("*.dng"))]
+    assert [round(f.capture.exposure_time, 4) for f in frames] == [0.04, 0.02, 0.005]
+    assert all(f.cfa == "GBRG" and f.white.max() == 4095 and len(f.opcodes_2) == 4 for f in frames)
+    with np.load(tmp_path / "out" / "truth.npz") as truth:
+        assert truth["steps"].tolist() == [1, 0, -2]
+        assert truth["moved"].any()
+        assert (truth["motions"][1] == 0).all()
+        assert (truth["motions"][0, :7] != 0).all()
+    bad = subprocess.run([*map(str, command), "--bracket", "0,x"], capture_output=True, text=True, check=False)
+    assert bad.returncode == 2
+
+
 def test_crop_leaves_a_margin():
     crop = simulate_burst(flat(0.5), size=SIZE, frames=1, inset=8).frame(0).crop
     assert (crop.top, crop.left, crop.height, crop.width) == (8, 8, SIZE[0] - 16, SIZE[1] - 16)
@@ -215,6 +269,8 @@ def test_interpolation_is_true_to_place_and_detail(oversample):
         {"oversample": 3},
         {"shading": 0.5},
         {"inset": 48},
+        {"bracket": (0, 11)},
+        {"bracket": (0, float("nan"))},
         {"photo": np.zeros((64, 64))},
     ],
 )

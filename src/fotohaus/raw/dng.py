@@ -82,7 +82,7 @@ def _encode(
     if raw.profile is not None:
         set_profile(root, raw.profile)
     add_capture(root, raw.capture)
-    _noise(root, raw.noise)
+    _noise(image, raw.noise)
     if xmp is not None:
         root.set(tags.XMP, Type.BYTE, xmp)
     _image(image, raw)
@@ -111,12 +111,12 @@ def _identity(root: Directory, raw: RawImage, interleaved: bool) -> None:
         root.text(tags.ORIGINAL_RAW_FILE_NAME, os.path.basename(capture.sources[0]))
 
 
-def _noise(root: Directory, noise: NoiseProfile | None) -> None:
+def _noise(image: Directory, noise: NoiseProfile | None) -> None:
     """NoiseProfile, unless it is none that the specification allows: scales above 0, offsets from 0 on."""
     if noise is None or not np.isfinite([*noise.scale, *noise.offset]).all() or min(noise.scale) <= 0:
         return
     pairs = zip(noise.scale, noise.offset, strict=True)
-    root.set(tags.NOISE_PROFILE, Type.DOUBLE, [v for scale, offset in pairs for v in (scale, max(0.0, offset))])
+    image.set(tags.NOISE_PROFILE, Type.DOUBLE, [v for scale, offset in pairs for v in (scale, max(0.0, offset))])
 
 
 def _color(root: Directory, color: ColorCalibration) -> None:

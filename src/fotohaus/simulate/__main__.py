@@ -33,6 +33,7 @@ def write_burst(burst: Burst, folder: Path, *, truth: bool = True) -> list[Path]
         black=burst.sensor.black,
         white=burst.sensor.white,
         noise=[burst.noise.scale, burst.noise.offset],
+        steps=burst.steps,
     )
     return paths
 
@@ -43,6 +44,13 @@ def _size(text: str) -> tuple[int, int]:
     except ValueError:
         raise typer.BadParameter(f"size is HEIGHTxWIDTH in px, got {text!r}") from None
     return height, width
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise typer.BadParameter(f"bracket is numbers with commas, got {text!r}") from None
 
 
 def main(
@@ -63,6 +71,9 @@ def main(
     hot: Annotated[float, typer.Option(help="Share of hot pixels.")] = 0.0,
     mover: Annotated[Path | None, typer.Option(help="A picture that walks through the scene.", exists=True)] = None,
     step: Annotated[float, typer.Option(help="How far it walks per frame in px.")] = 14.0,
+    parallax: Annotated[float, typer.Option(help="How many times farther than the world it shifts by the hand.")] = 1.0,
+    bracket: Annotated[str, typer.Option(help="EV of the frames in turn, with commas: 0,-2,2.")] = "",
+    reference: Annotated[int, typer.Option(help="Number of the frame that holds still, from 0.")] = 0,
     whole: Annotated[bool, typer.Option(help="Show the whole photo, scaled, instead of its centre.")] = False,
     oversample: Annotated[int, typer.Option(help="Resolution of the world in sensor resolutions: 1 or 2.")] = 2,
     inset: Annotated[int, typer.Option(help="Px that the default crop leaves out on every side.")] = 0,
@@ -71,7 +82,9 @@ def main(
 ) -> None:
     """Simulate a hand-held raw burst of a photo."""
     height, width = _size(size)
-    movers = [] if mover is None else [Mover(mover, (height // 4, width // 6), velocity=(0, step), oval=True)]
+    movers = []
+    if mover is not None:
+        movers = [Mover(mover, (height // 4, width // 6), velocity=(0, step), parallax=parallax, oval=True)]
     try:
         burst = simulate_burst(
             photo,
@@ -92,6 +105,8 @@ def main(
             whole=whole,
             oversample=oversample,
             inset=inset,
+            bracket=_numbers(bracket),
+            reference=reference,
             seed=seed,
         )
         for path in write_burst(burst, folder, truth=truth):

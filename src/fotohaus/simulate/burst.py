@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -17,6 +17,12 @@ from fotohaus.simulate.sensor import CAMERA_FROM_SRGB, Sensor, phone_noise
 from fotohaus.simulate.world import Photo, linear_photo, to_camera, view
 
 Float32 = NDArray[np.float32]
+
+EXPOSURE_TIME = 0.02
+"""Seconds of the reference's exposure."""
+
+MAX_STEP = 10
+"""EV by which a frame of a bracket may differ."""
 
 BLUR_STEP = 0.5  # px between the poses whose mean is a blurred exposure
 
@@ -34,6 +40,7 @@ class Burst:
     """A burst of raw frames and its truth. Frames are made when asked for: the burst holds the world only.
 
     Iterating gives the frames in order; `frame(i)` makes one of them, always the same. Frame `reference` holds still.
+    `steps` has each frame's exposure time in EV against the one that `exposure` stands for.
     """
 
     def __init__(
@@ -47,9 +54,11 @@ class Burst:
         oversample: int,
         inset: int,
         capture: CaptureInfo,
+        steps: Sequence[float],
     ) -> None:
         self._world, self._border, self._subjects, self._oversample = world, border, subjects, oversample
         self._inset, self._capture = inset, capture
+        self.steps = tuple(steps)
         self.sensor = sensor
         self.motions = tuple(motions)
         self.reference = reference
@@ -89,7 +98,10 @@ class Burst:
         return rgb
 
     def clean(self, index: int) -> Float32:
-        """(h, w) float32 mosaic of one frame without noise, hot pixels or quantisation, within 0 ... 1."""
+        """(h, w) float32 mosaic of one frame without noise, hot pixels or quantisation, within 0 ... 1.
+
+        A frame's own exposure is in it, so that what it clips is at 1.
+        """
         light = self._light(index, self.sensor.planes)
         self.sensor.shade(light)
         return np.clip(light, 0, 1, out=light)
@@ -115,6 +127,8 @@ class Burst:
                 **{
                     **vars(self._capture),
                     "taken": taken.replace(microsecond=0),
+                    "exposure_time": EXPOSURE_TIME * 2.0 ** self.steps[index],
+                    "exposure_bias": self.steps[index] if any(self.steps) else None,
                     "subsecond": f"{taken.microsecond // 1000:03d}",
                 }
             ),
@@ -148,6 +162,8 @@ class Burst:
         assert light is not None
         if poses > 1:
             light /= np.float32(poses)
+        if self.steps[index]:
+            light *= np.float32(2.0 ** self.steps[index])
         return np.maximum(light, 0, out=light)
 
     def _look(self, motion: Motion, offset: NDArray[np.float64], step: int, planes: NDArray[np.int32]) -> Float32:
@@ -226,6 +242,7 @@ def simulate_burst(
     whole: bool = False,
     oversample: int = 2,
     inset: int = 0,
+    bracket: Sequence[float] = (),
     seed: int = 1,
 ) -> Burst:
     """A hand-held burst of one scene, with its truth.
@@ -242,6 +259,8 @@ def simulate_burst(
     shading: how many times darker the corners are; the frames then carry gain maps. hot: share of hot pixels.
     inset: px that the default crop leaves out on every side, as cameras do for a demosaic's sake.
     movers: subjects that walk in front of the world. reference: the frame that holds still.
+    bracket: EV of the frames in turn, the reference having the first: their exposure times against the one that
+        `exposure` stands for. (0, -2, 2) makes three frames of a bracket. What moves blurs by as much more or less.
 
     The same arguments give the same frames. Raises ValueError for arguments that make no camera, OSError for a photo
     that can't be read.
@@ -258,6 +277,8 @@ def simulate_burst(
         raise ValueError(f"cfa must be one of {', '.join(CFA_PATTERNS)}, got {cfa!r}")
     if not 1 <= oversample <= 2:
         raise ValueError(f"oversample must be 1 or 2, got {oversample}")
+    if any(not -MAX_STEP <= ev <= MAX_STEP for ev in bracket):
+        raise ValueError(f"bracket must be within {MAX_STEP} EV of the reference, got {', '.join(map(str, bracket))}")
     if shading < 1:
         raise ValueError(f"shading must be 1 or more, got {shading}")
     if noise is None:
@@ -267,6 +288,11 @@ def simulate_burst(
 
     rng = np.random.default_rng([seed, 0])
     motions = hand(rng, frames, shake=shake, rotation=rotation, rolling=rolling, blur=blur, reference=reference)
+    # Counted from the reference, which is what the others are compared with.
+    steps = [bracket[(i - reference) % len(bracket)] for i in range(frames)] if bracket else [0.0] * frames
+    motions = [
+        replace(m, blur=(m.blur[0] * 2.0**ev, m.blur[1] * 2.0**ev)) for m, ev in zip(motions, steps, strict=True)
+    ]
     border = reach(motions, size) + 4
     least = (size[0] * oversample, size[1] * oversample)
     full = ((size[0] + 2 * border) * oversample, (size[1] + 2 * border) * oversample)
@@ -277,7 +303,7 @@ def simulate_burst(
         make="fotohaus",
         model="simulated",
         unique_model="fotohaus simulated",
-        exposure_time=0.02,
+        exposure_time=EXPOSURE_TIME,
         f_number=1.9,
         iso=round(iso),
         focal_length=8.7,
@@ -295,4 +321,4 @@ def simulate_burst(
         seed=seed,
     )
     subjects = [_subject(mover, exposure, oversample) for mover in movers]
-    return Burst(world, border, subjects, sensor, motions, reference, oversample, inset, capture)
+    return Burst(world, border, subjects, sensor, motions, reference, oversample, inset, capture, steps)
