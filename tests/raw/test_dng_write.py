@@ -8,6 +8,7 @@ import sys
 from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,11 @@ import rawpy
 import tifffile
 from PIL import Image
 
+from fotohaus import kernels
 from fotohaus.errors import WriteError
 from fotohaus.raw import read_raw
 from fotohaus.raw.dng import encode_dng, encode_opcodes
+from fotohaus.raw.dng_samples import Compression, tile_side
 from fotohaus.raw.image import (
     CFA_PATTERNS,
     CaptureInfo,
@@ -189,21 +192,92 @@ def test_real_files_go_through_unharmed(shared: Path, tmp_path: Path, name: str)
     assert [c for c in complaints if "Too little padding" not in c] == []
 
 
-def test_a_preview_comes_first_and_the_raw_stays_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compression", ["jxl", "none"])
+@pytest.mark.parametrize("name", ["GRBG", "linear", "odd size", "smaller than a tile", "opcodes", "sixteen bits"])
+def test_other_compressions_keep_every_sample(tmp_path: Path, name: str, compression: Compression) -> None:
+    raw = variants()[name]
+    data = encode_dng(raw, compression=compression)
+    samples, complaints = adobe(save(tmp_path, data), tmp_path)
+    assert complaints == []
+    same(samples.reshape(raw.mosaic.shape), raw.mosaic)
+    same(read_raw(tmp_path / "out.dng", off=("opcodes",)).mosaic, raw.mosaic)
+    if compression == "none":
+        with rawpy.imread(io.BytesIO(data)) as image:
+            same(image.raw_image[..., :3] if raw.cfa is None else image.raw_image, raw.mosaic)
+
+
+def test_jpeg_xl_may_lose_less_than_the_noise(tmp_path: Path) -> None:
+    raw = make(517, 1043)
+    whole, less = encode_dng(raw, compression="jxl"), encode_dng(raw, compression="jxl", distance=0.05)
+    assert len(less) < 0.8 * len(whole) < 0.8 * len(encode_dng(raw))
+    samples, complaints = adobe(save(tmp_path, less), tmp_path)
+    assert complaints == []
+    ours = read_raw(tmp_path / "out.dng").mosaic
+    # Two versions of one decoder of floats.
+    assert np.abs(samples.reshape(ours.shape).astype(int) - ours).max() <= 1
+    # The samples have the whole of 16 bits now; before, the noise's deviation was 60.
+    scale = 65535 / raw.white.max()
+    lost = ours / scale - raw.mosaic
+    assert 0 < lost.std() < 20
+    assert abs(lost.mean()) < 0.5
+    linear = make(cfa=None)
+    same(read_raw(save(tmp_path, encode_dng(linear, compression="jxl", distance=1))).mosaic, linear.mosaic)
+
+
+def test_a_digest_that_is_wrong_is_seen(tmp_path: Path) -> None:
+    for compression in ("lossless", "jxl"):
+        data = bytearray(encode_dng(make(), compression=compression))  # type: ignore[arg-type]
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            data[file.pages[0].tags[51111].valueoffset] ^= 1
+        _, complaints = adobe(save(tmp_path, bytes(data)), tmp_path)
+        assert "NewRawImageDigest does not match" in complaints[0]
+
+
+def test_tiles_are_those_that_libraw_reads() -> None:
+    for length in range(16, 6000):
+        side = tile_side(length)
+        assert side % 16 == 0
+        assert side <= length
+        assert side <= 512
+        assert 2 * side != length
+        assert -(-length // side) * side < length + 16 * -(-length // side)
+
+
+@pytest.mark.parametrize(("height", "width"), [(640, 480), (480, 640), (300, 1024), (1100, 512), (400, 96), (100, 992)])
+def test_libraw_reads_every_width(tmp_path: Path, height: int, width: int) -> None:
+    raw = make(height, width)
+    data = encode_dng(raw)
+    with rawpy.imread(io.BytesIO(data)) as image:
+        same(image.raw_image, raw.mosaic)
+    if shutil.which("unprocessed_raw"):  # LibRaw's own, of another age than rawpy's
+        save(tmp_path, data)
+        subprocess.run(["unprocessed_raw", "-T", tmp_path / "out.dng"], capture_output=True, check=True)
+        same(tifffile.imread(tmp_path / "out.dng.tiff"), raw.mosaic)
+
+
+def test_a_thumbnail_comes_first_and_a_preview_last(tmp_path: Path) -> None:
     raw = make()
-    y, x = np.mgrid[:64, :96]
-    preview = np.stack([x * 2, y * 3, 128 + 0 * x], axis=-1).astype(np.uint8)
+    y, x = np.mgrid[:400, :600]
+    preview = np.stack([x * 0.4, y * 0.6, 128 + 0 * x], axis=-1).astype(np.uint8)
     data = encode_dng(raw, preview=preview)
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         first = file.pages[0]
-        assert np.abs(first.asarray().astype(int) - preview).mean() < 3
-        same(first.pages[0].asarray(), raw.mosaic)
+        assert first.shape == (171, 256, 3)
+        assert np.abs(first.asarray()[::10, ::16].astype(int) - preview[1::23, 1::37][:18, :16]).mean() < 4
+        main, last = first.pages
+        same(main.asarray(), raw.mosaic)
+        assert 51041 in main.tags  # NoiseProfile
+        assert np.abs(last.asarray().astype(int) - preview).mean() < 3
+        assert [page.tags[254].value for page in (first, main, last)] == [1, 0, 1]
     samples, complaints = adobe(save(tmp_path, data), tmp_path)
     assert complaints == []
     assert np.array_equal(samples[..., 0], raw.mosaic)
     assert np.array_equal(read_raw(tmp_path / "out.dng").mosaic, raw.mosaic)
     with rawpy.imread(io.BytesIO(data)) as image:
         same(image.raw_image, raw.mosaic)
+        shown = image.extract_thumb()
+        with Image.open(io.BytesIO(shown.data)) as picture:
+            assert picture.size == (600, 400)
 
 
 def test_exiftool_finds_nothing_wrong(tmp_path: Path) -> None:
@@ -239,14 +313,18 @@ def test_raw_developers_open_it(tmp_path: Path, program: str, cfa: CfaPattern | 
 
 
 def test_a_reader_must_be_new_enough_for_what_it_may_not_skip() -> None:
-    def needed(raw: RawImage) -> bytes:
-        with tifffile.TiffFile(io.BytesIO(encode_dng(raw))) as file:
+    def needed(raw: RawImage, **options: Any) -> bytes:
+        with tifffile.TiffFile(io.BytesIO(encode_dng(raw, **options))) as file:
+            assert bytes(file.pages[0].tags[50706].value) >= bytes(file.pages[0].tags[50707].value)
             return bytes(file.pages[0].tags[50707].value)
 
     must = OtherOpcode(1, 0x01030000, 0, bytes(8))
     assert needed(make()) == bytes([1, 1, 0, 0])
     assert needed(make(opcodes_3=(must,))) == bytes([1, 3, 0, 0])
     assert needed(make(opcodes_3=(replace(must, flags=1),))) == bytes([1, 1, 0, 0])
+    assert needed(make(), compression="jxl") == bytes([1, 7, 1, 0])
+    own = replace(make().color, illuminant_1=255, illuminant_whites=((0.35, 0.36), None, None))
+    assert needed(make(color=own)) == bytes([1, 6, 0, 0])
 
 
 def test_nothing_private_goes_in() -> None:
@@ -257,8 +335,22 @@ def test_nothing_private_goes_in() -> None:
         assert 34853 not in file.pages[0].tags
 
 
-def test_the_same_raw_image_makes_the_same_bytes() -> None:
-    assert encode_dng(make(600, 900)) == encode_dng(make(600, 900))
+@pytest.mark.parametrize("compression", ["lossless", "jxl"])
+def test_the_same_raw_image_makes_the_same_bytes(compression: Compression) -> None:
+    made = []
+    for threads in (1, 2):
+        kernels.set_threads(threads)
+        made.append(encode_dng(make(600, 900), compression=compression))
+    kernels.set_threads(0)
+    assert made[0] == made[1]
+
+
+@pytest.mark.parametrize(
+    "options", [{"distance": 4}, {"distance": float("nan")}, {"preview": np.zeros((4, 4), np.uint8)}]
+)
+def test_impossible_choices_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(WriteError, match="not expressible as DNG"):
+        encode_dng(make(), **options)
 
 
 @pytest.mark.parametrize(

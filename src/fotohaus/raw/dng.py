@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -50,7 +51,9 @@ def encode_dng(
         process 14, predictor 1) in a DNG 1.4; "jxl" JPEG XL (ISO/IEC 18181-1) in a DNG 1.7.1, which not every developer
         reads; "none" plain numbers. Floats are scaled to 0 at black and 1 at white and deflated (floating-point
         predictor).
-    distance : what "jxl" may lose, 0 (nothing) to 3, in JPEG XL's units of visible difference.
+    distance : what "jxl" may lose, 0 (nothing) to 3, in JPEG XL's units of visible difference. Samples are scaled to
+        the full 16 bits first, so that it means the same for all. Three samples a pixel lose nothing: JPEG XL would
+        take colour noise for less visible than it is once the white balance is applied.
 
     Raises WriteError if the raw image has no pixels or holds numbers that DNG can't (a NaN in a matrix, say), and if
     the file would be larger than 4 GiB.
@@ -66,6 +69,10 @@ def encode_dng(
 def _encode(
     raw: RawImage, xmp: bytes | None, preview: NDArray[np.uint8] | None, compression: Compression, distance: float
 ) -> list[bytes]:
+    if raw.cfa is None and not raw.monochrome:
+        distance = 0.0
+    if distance and compression == "jxl":
+        raw = _full_range(raw)
     root = Directory()
     image = root
     if preview is not None:
@@ -90,6 +97,17 @@ def _encode(
     if digest is not None:
         root.set(tags.NEW_RAW_IMAGE_DIGEST, Type.BYTE, digest)
     return encode(root)
+
+
+def _full_range(raw: RawImage) -> RawImage:
+    """The same image with its white level at 65535, as far as a factor for all samples takes it."""
+    highest = float(np.max(raw.white))
+    if raw.mosaic.dtype != np.uint16 or not 0 < highest < 65535 or not np.isfinite(highest):
+        return raw
+    scale = 65535 / highest
+    table = np.rint(np.minimum(np.arange(65536) * scale, 65535)).astype(np.uint16)
+    black, white = (np.asarray(level * scale, np.float32) for level in (raw.black, raw.white))
+    return replace(raw, mosaic=table[raw.mosaic], black=black, white=white)
 
 
 def _identity(root: Directory, raw: RawImage, interleaved: bool) -> None:
