@@ -10,10 +10,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from common import DATA, table
+
+if TYPE_CHECKING:
+    from fotohaus.raw.image import RawImage
 
 PHOTO = DATA / "truth" / "photos" / "Sunset_by_the_Pier.jpg"
 
@@ -93,6 +97,46 @@ def files(pixels: np.ndarray) -> str:
     return table(("", "wall ms", "processor ms", "MB"), rows)
 
 
+def merged() -> tuple[RawImage, np.ndarray]:
+    """A merged raw of 12 MP, and its truth: 8 frames of a photograph at ISO 800, their noise averaged, no alignment."""
+    from dataclasses import replace
+
+    from fotohaus.simulate import simulate_burst
+
+    burst = simulate_burst(PHOTO, frames=8, size=(3000, 4000), iso=800, shake=0, rotation=0, oversample=1, whole=True)
+    mean = np.zeros(burst.size, np.float32)
+    for frame in burst:
+        mean += frame.mosaic
+    black, scale = burst.sensor.black, (65535 - 4096) / (burst.sensor.white - burst.sensor.black)
+    mosaic = np.rint((mean / 8 - black) * scale + 4096).clip(0, 65535).astype(np.uint16)
+    levels = np.full((2, 2), 4096, np.float32), np.full((2, 2), 65535, np.float32)
+    return replace(burst.frame(0), mosaic=mosaic, black=levels[0], white=levels[1]), burst.truth
+
+
+def compressions() -> str:
+    """A merged DNG by compression: its cost, and the RMS of what is lost in units of the merged noise."""
+    from fotohaus.output.preview import preview
+    from fotohaus.raw import read_raw
+    from fotohaus.raw.dng import encode_dng
+    from fotohaus.recipe import Recipe
+
+    raw, truth = merged()
+    noise = float(((raw.mosaic - np.float32(4096)) / np.float32(61439) - truth).std())
+    rows: list[list[object]] = [["preview", *best(lambda: preview(raw, Recipe())), None, None, None]]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "merged.dng"
+        for compression, distance in (("none", 0), ("lossless", 0), ("jxl", 0), ("jxl", 0.01), ("jxl", 0.05)):
+            made = lambda c=compression, d=distance: encode_dng(raw, compression=c, distance=d)  # type: ignore[misc] # noqa: E731
+            taken = best(made)
+            path.write_bytes(made())
+            reading = best(lambda: read_raw(path))[1]
+            lost = (read_raw(path).mosaic.astype(np.float32) - raw.mosaic).std() / 61439
+            name = f"{compression} {distance:g}" if distance else compression
+            rows.append([name, *taken, reading, path.stat().st_size / 1e6, float(lost) / noise])
+    columns = ("", "wall ms", "processor ms", "reading, processor ms", "MB", "lost, of the noise")
+    return table(columns, [[("" if v is None else v) for v in row] for row in rows])
+
+
 def dither() -> str:
     """A gradient of 5 steps over 1024 pixels; the error of its 32 x 32 means is what shows as bands."""
     from PIL import Image
@@ -126,5 +170,7 @@ if __name__ == "__main__":
     pixels = photo()
     print("12 MP to a file:\n")
     print(files(pixels))
+    print("\n8 merged frames of 12 MP as DNG, in memory:\n")
+    print(compressions())
     print("\nA dark gradient, in steps of 8 bits:\n")
     print(dither())
