@@ -285,7 +285,12 @@ def test_exiftool_finds_nothing_wrong(tmp_path: Path) -> None:
     if program is None:
         pytest.skip("exiftool is not installed")
     preview = np.zeros((64, 96, 3), np.uint8)
-    for data in (encode_dng(make()), encode_dng(make(cfa=None)), encode_dng(make(), preview=preview, xmp=b"<x/>")):
+    for data in (
+        encode_dng(make()),
+        encode_dng(make(cfa=None)),
+        encode_dng(make(), preview=preview, xmp=b"<x/>"),
+        encode_dng(make(), compression="none"),
+    ):
         path = save(tmp_path, data)
         command = [program, "-j", "-validate", "-warning", "-a", path]
         told = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)[0]
@@ -325,6 +330,9 @@ def test_a_reader_must_be_new_enough_for_what_it_may_not_skip() -> None:
     assert needed(make(), compression="jxl") == bytes([1, 7, 1, 0])
     own = replace(make().color, illuminant_1=255, illuminant_whites=((0.35, 0.36), None, None))
     assert needed(make(color=own)) == bytes([1, 6, 0, 0])
+    third = replace(make().color, color_matrix_3=MATRIX_2, illuminant_3=23)
+    assert needed(make(color=third)) == bytes([1, 1, 0, 0])
+    assert encode_dng(make(color=third)).index(bytes([1, 6, 0, 0])) < 1000  # DNGVersion, in the head
 
 
 def test_nothing_private_goes_in() -> None:

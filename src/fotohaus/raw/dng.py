@@ -115,7 +115,12 @@ def _identity(root: Directory, raw: RawImage, interleaved: bool) -> None:
     needed = [_FIRST, *(o.dng_version for o in _opcodes(raw) if not o.flags & OPTIONAL)]
     needed += [_FLOATS] * (raw.mosaic.dtype == np.float32) + [_INTERLEAVED] * interleaved
     needed += [_THIRD] * (_OTHER in (raw.color.illuminant_1, raw.color.illuminant_2))
-    root.set(tags.DNG_VERSION, Type.BYTE, struct.pack(">I", max(*needed, _FLOATS)))
+    # The version that has all the tags, those that may be skipped, too.
+    used = [*needed, _FLOATS] + [_THIRD] * (raw.color.color_matrix_3 is not None)
+    profile = raw.profile
+    if profile is not None and (profile.gain_table_map or profile.rgb_tables or profile.dynamic_range == "HDR"):
+        used.append(_INTERLEAVED)
+    root.set(tags.DNG_VERSION, Type.BYTE, struct.pack(">I", max(used)))
     root.set(tags.DNG_BACKWARD_VERSION, Type.BYTE, struct.pack(">I", max(needed)))
     capture = raw.capture
     make, model = capture.make or "", capture.model or ""
