@@ -149,6 +149,21 @@ def test_the_command_writes_it_even_if_the_merge_fails(burst: Burst, tmp_path: P
     assert [f["outcome"] for f in told["frames"]] == ["reference", "merged", "merged"]
 
 
+@pytest.mark.parametrize("kind", ["linear", "float", "bayer"])
+def test_one_file_is_looked_at_as_it_is(burst: Burst, tmp_path: Path, kind: str) -> None:
+    raw = burst.frame(0)
+    if kind == "float":
+        raw = replace(raw, mosaic=raw.mosaic.astype(np.float32))
+    if kind == "linear":
+        levels = raw.black[:1, :1].repeat(3, 1), raw.white[:1, :1].repeat(3, 1)
+        raw = replace(raw, mosaic=np.stack([raw.mosaic] * 3, -1), cfa=None, black=levels[0], white=levels[1])
+    (tmp_path / "a.dng").write_bytes(encode_dng(raw))
+    make_photo([tmp_path / "a.dng"], tmp_path / "plain.dng", Recipe())
+    make_photo([tmp_path / "a.dng"], tmp_path / "seen.dng", Recipe(), debug=tmp_path / "seen")
+    assert (tmp_path / "plain.dng").read_bytes() == (tmp_path / "seen.dng").read_bytes()
+    assert set(os.listdir(tmp_path / "seen")) >= REPORTS
+
+
 def test_a_folder_that_cannot_be_is_said_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for bad in ("file", "file/below", "nul\0", "x" * 400):

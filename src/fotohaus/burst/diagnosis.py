@@ -93,6 +93,11 @@ class Diagnosis:
         self.picture = _grey(raw)
         self.frames.append(FrameFacts(raw.name, "reference", sharpness))
 
+    def alone(self, raw: RawImage) -> None:
+        """There is one frame, and nothing to merge."""
+        self.begin(raw, "off")
+        self.see_noise(raw, raw.name)
+
     def see_noise(self, raw: RawImage, name: str, model: NoiseProfile | None = None) -> None:
         """Compare the samples of a Bayer mosaic with the noise that they are said to have."""
         model = model or raw.noise

@@ -7,19 +7,21 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from fotohaus import kernels
 from fotohaus.burst.align import Alignment, align
-from fotohaus.burst.diagnosis import Diagnosis
 from fotohaus.burst.frame import PAD, Frame, block_size, make_frame, padded_like
 from fotohaus.burst.noise import estimate_noise
 from fotohaus.burst.pyramid import TILE, Pyramid, pyramid
 from fotohaus.errors import MergeError
 from fotohaus.raw.image import Float32, NoiseProfile, RawImage, UInt16
 from fotohaus.report import Report
+
+if TYPE_CHECKING:
+    from fotohaus.burst.diagnosis import Diagnosis
 
 Method = Literal["robust", "mean", "off"]
 
@@ -119,8 +121,7 @@ def align_frames(reference: RawImage, frame: RawImage) -> Alignment:
 
 def _alone(raw: RawImage, diagnosis: Diagnosis | None) -> RawImage:
     if diagnosis is not None:
-        diagnosis.begin(raw, "off")
-        diagnosis.see_noise(raw, raw.name)
+        diagnosis.alone(raw)
     return raw
 
 

@@ -31,9 +31,12 @@ def merge_files(
     Raises ReadError for a file that can't be read, MergeError for frames that don't belong together.
     """
     frames = stream(files, report, off=recipe.off, quad=recipe.quad)
-    if len(files) == 1 and diagnosis is None:
+    if len(files) == 1:
         with report.stage("read"):
-            return next(frames)
+            raw = next(frames)
+        if diagnosis is not None:
+            diagnosis.alone(raw)
+        return raw
     # Not at the top: most photos are one frame, and this room is the largest.
     from fotohaus.burst import merge
 
