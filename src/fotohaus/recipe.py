@@ -103,7 +103,8 @@ class Recipe:
         About("DNG: lossless is lossless JPEG; jxl is JPEG XL, which needs a reader of DNG 1.7.1."),
     ] = "lossless"
     dng_distance: Annotated[
-        float, About("What jxl may lose: 0 nothing, 0.01 far less than the noise, 1 fine noise itself.", 0, 3)
+        float,
+        About("What jxl may lose of a mosaic: 0 nothing, 0.01 far less than the noise, 1 fine noise itself.", 0, 3),
     ] = 0.0
     off: Annotated[
         tuple[Stage, ...],

@@ -43,7 +43,7 @@ def test_the_preview_is_the_photo_in_small() -> None:
     picture = fh.render(fh.develop(raw), recipe).pixels / 257
     whole = picture[: 296 * 2, : 394 * 2].reshape(296, 2, 394, 2, 3).mean((1, 3))
     assert np.abs(small - whole)[8:-8, 8:-8].mean() < 2
-    brighter = preview(raw, recipe.model_copy(update={"ev": 1.5}))
+    brighter = preview(raw, replace(recipe, ev=1.5))
     assert brighter is not None
     assert brighter.mean() > small.mean() + 10
 

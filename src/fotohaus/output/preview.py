@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,14 @@ from numpy.typing import NDArray
 
 from fotohaus.errors import FotohausError
 from fotohaus.raw.image import RawImage
-from fotohaus.recipe import Recipe
+from fotohaus.recipe import Recipe, Stage
 from fotohaus.report import Report
 
 LONGEST = 1536
 """Pixels of a preview's longer side at most."""
 
 _CELLS = 4_000_000  # CFA tiles that are looked at: all of a mosaic of 16 MP
-_LEFT_OUT = ("denoise", "ca", "lens", "capture-sharpen", "dither")
+_LEFT_OUT: tuple[Stage, ...] = ("denoise", "ca", "lens", "capture-sharpen", "dither")
 """What nobody would see in small, and where lenses bend: that takes the picture in full."""
 
 
@@ -33,7 +34,7 @@ def preview(raw: RawImage, recipe: Recipe, report: Report | None = None) -> NDAr
     from fotohaus.render.pipeline import Rendering
 
     report = report or Report()
-    small = recipe.model_copy(update={"gamut": "srgb", "off": tuple({*recipe.off, *_LEFT_OUT})})
+    small = replace(recipe, gamut="srgb", off=tuple({*recipe.off, *_LEFT_OUT}))
     with report.stage("preview"):
         try:
             # What it says has been said, or concerns a picture in full.
