@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Any, cast
 
 import numpy as np
-import typer
 
 from fotohaus.raw.dng import encode_dng
 from fotohaus.raw.image import CfaPattern
@@ -39,82 +41,104 @@ def write_burst(burst: Burst, folder: Path, *, truth: bool = True) -> list[Path]
 
 
 def _size(text: str) -> tuple[int, int]:
-    try:
-        height, width = (int(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise typer.BadParameter(f"size is HEIGHTxWIDTH in px, got {text!r}") from None
+    """Height and width."""
+    height, width = (int(part) for part in text.lower().split("x"))
     return height, width
 
 
-def _numbers(text: str) -> list[float]:
-    try:
-        return [float(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        raise typer.BadParameter(f"bracket is numbers with commas, got {text!r}") from None
+def _numbers(text: str) -> tuple[float, ...]:
+    """Numbers with commas."""
+    return tuple(float(part) for part in text.split(",") if part.strip())
 
 
-def main(
-    photo: Annotated[Path, typer.Argument(help="The picture that is the world.", exists=True, dir_okay=False)],
-    folder: Annotated[Path, typer.Argument(help="Where the DNG files and truth.npz go.")],
-    frames: Annotated[int, typer.Option(help="Number of frames.")] = 8,
-    size: Annotated[str, typer.Option(help="Sensor, HEIGHTxWIDTH in px.")] = "1536x2048",
-    iso: Annotated[float, typer.Option(help="ISO, which sets the noise.")] = 1600,
-    bits: Annotated[int, typer.Option(help="Bits per sample, 10 to 14.")] = 10,
-    exposure: Annotated[float, typer.Option(help="Factor between the photo's white and the sensor's.")] = 0.5,
-    baseline_exposure: Annotated[float, typer.Option(help="EV that the files ask a developer to add.")] = 0.0,
-    cfa: Annotated[str, typer.Option(help="RGGB, BGGR, GRBG or GBRG.")] = "RGGB",
-    shake: Annotated[float, typer.Option(help="Standard deviation of the shifts in px.")] = 6.0,
-    rotation: Annotated[float, typer.Option(help="Standard deviation of the turns in degrees.")] = 0.15,
-    rolling: Annotated[float, typer.Option(help="Standard deviation of the movement during readout in px.")] = 0.0,
-    blur: Annotated[float, typer.Option(help="Standard deviation of the movement during exposure in px.")] = 0.0,
-    shading: Annotated[float, typer.Option(help="How many times darker the corners are.")] = 1.0,
-    hot: Annotated[float, typer.Option(help="Share of hot pixels.")] = 0.0,
-    mover: Annotated[Path | None, typer.Option(help="A picture that walks through the scene.", exists=True)] = None,
-    step: Annotated[float, typer.Option(help="How far it walks per frame in px.")] = 14.0,
-    parallax: Annotated[float, typer.Option(help="How many times farther than the world it shifts by the hand.")] = 1.0,
-    bracket: Annotated[str, typer.Option(help="EV of the frames in turn, with commas: 0,-2,2.")] = "",
-    reference: Annotated[int, typer.Option(help="Number of the frame that holds still, from 0.")] = 0,
-    whole: Annotated[bool, typer.Option(help="Show the whole photo, scaled, instead of its centre.")] = False,
-    oversample: Annotated[int, typer.Option(help="Resolution of the world in sensor resolutions: 1 or 2.")] = 2,
-    inset: Annotated[int, typer.Option(help="Px that the default crop leaves out on every side.")] = 0,
-    truth: Annotated[bool, typer.Option(help="Write truth.npz beside the frames.")] = True,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same burst.")] = 1,
-) -> None:
+_OPTIONS: tuple[tuple[str, Callable[[str], Any], Any, str], ...] = (
+    ("frames", int, 8, "Number of frames."),
+    ("size", _size, (1536, 2048), "Sensor, HEIGHTxWIDTH in px, as 1536x2048."),
+    ("iso", float, 1600, "ISO, which sets the noise."),
+    ("bits", int, 10, "Bits per sample, 10 to 14."),
+    ("exposure", float, 0.5, "Factor between the photo's white and the sensor's."),
+    ("baseline_exposure", float, 0.0, "EV that the files ask a developer to add."),
+    ("cfa", str, "RGGB", "RGGB, BGGR, GRBG or GBRG."),
+    ("shake", float, 6.0, "Standard deviation of the shifts in px."),
+    ("rotation", float, 0.15, "Standard deviation of the turns in degrees."),
+    ("rolling", float, 0.0, "Standard deviation of the movement during readout in px."),
+    ("blur", float, 0.0, "Standard deviation of the movement during exposure in px."),
+    ("shading", float, 1.0, "How many times darker the corners are."),
+    ("hot", float, 0.0, "Share of hot pixels."),
+    ("mover", Path, None, "A picture that walks through the scene."),
+    ("step", float, 14.0, "How far it walks per frame in px."),
+    ("parallax", float, 1.0, "How many times farther than the world it shifts by the hand."),
+    ("bracket", _numbers, (), "EV of the frames in turn, with commas, as 0,-2,2."),
+    ("reference", int, 0, "Number of the frame that holds still, from 0."),
+    ("whole", bool, False, "Show the whole photo, scaled, instead of its centre."),
+    ("oversample", int, 2, "Resolution of the world in sensor resolutions: 1 or 2."),
+    ("inset", int, 0, "Px that the default crop leaves out on every side."),
+    ("truth", bool, True, "Write truth.npz beside the frames."),
+    ("seed", int, 1, "The same seed gives the same burst."),
+)
+"""Name, type, default and meaning of every option."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m fotohaus.simulate", description="Simulate a hand-held raw burst of a photo.", allow_abbrev=False
+    )
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="The picture that is the world.")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="Where the DNG files and truth.npz go.")
+    for name, kind, default, says in _OPTIONS:
+        flag = "--" + name.replace("_", "-")
+        if kind is bool:
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=says)
+        else:
+            parser.add_argument(flag, type=kind, default=default, metavar="...", help=f"{says} [%(default)s]")
+    return parser
+
+
+def main() -> None:
     """Simulate a hand-held raw burst of a photo."""
-    height, width = _size(size)
+    options = _parser().parse_args()
+    height, width = options.size
     movers = []
-    if mover is not None:
-        movers = [Mover(mover, (height // 4, width // 6), velocity=(0, step), parallax=parallax, oval=True)]
+    if options.mover is not None:
+        movers = [
+            Mover(
+                options.mover,
+                (height // 4, width // 6),
+                velocity=(0, options.step),
+                parallax=options.parallax,
+                oval=True,
+            )
+        ]
     try:
         burst = simulate_burst(
-            photo,
-            frames=frames,
+            options.photo,
+            frames=options.frames,
             size=(height, width),
-            iso=iso,
-            bits=bits,
-            exposure=exposure,
-            baseline_exposure=baseline_exposure,
-            cfa=cast(CfaPattern, cfa),
-            shake=shake,
-            rotation=rotation,
-            rolling=rolling,
-            blur=blur,
-            shading=shading,
-            hot=hot,
+            iso=options.iso,
+            bits=options.bits,
+            exposure=options.exposure,
+            baseline_exposure=options.baseline_exposure,
+            cfa=cast(CfaPattern, options.cfa),
+            shake=options.shake,
+            rotation=options.rotation,
+            rolling=options.rolling,
+            blur=options.blur,
+            shading=options.shading,
+            hot=options.hot,
             movers=movers,
-            whole=whole,
-            oversample=oversample,
-            inset=inset,
-            bracket=_numbers(bracket),
-            reference=reference,
-            seed=seed,
+            whole=options.whole,
+            oversample=options.oversample,
+            inset=options.inset,
+            bracket=options.bracket,
+            reference=options.reference,
+            seed=options.seed,
         )
-        for path in write_burst(burst, folder, truth=truth):
-            typer.echo(path)
+        for path in write_burst(burst, options.folder, truth=options.truth):
+            print(path)
     except (ValueError, OSError) as error:
-        typer.echo(f"fotohaus.simulate: {error}", err=True)
-        raise typer.Exit(1) from None
+        print(f"fotohaus.simulate: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()
