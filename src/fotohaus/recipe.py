@@ -46,6 +46,17 @@ def _white(value: Any) -> Any:
     return str(parse_white(value)) if isinstance(value, str) else value
 
 
+def _reference(value: Any) -> Any:
+    """A number that is written as text is a number."""
+    if isinstance(value, str) and value.isascii() and value.strip().isdigit():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and not 1 <= value <= 9999:
+        raise ValueError("a frame's number is from 1 to 9999")
+    if isinstance(value, str) and not 1 <= len(value) <= 1000:
+        raise ValueError("a file's name has 1 to 1000 characters")
+    return value
+
+
 @record
 class About:
     """What a field is for, and what it may hold besides its type; `normal` brings values to their normal form."""
@@ -55,6 +66,7 @@ class About:
     most: float | None = None
     longest: int | None = None
     normal: Callable[[Any], Any] | None = None
+    metavar: str | None = None
 
 
 @record(kw_only=True)
@@ -71,7 +83,12 @@ class Recipe:
         About("How frames are merged: robust to motion, a plain mean, or off (the reference alone)."),
     ] = "robust"
     reference: Annotated[
-        int | None, About("Number of the frame that the others follow, from 1; by default the sharpest.", 1, 9999)
+        int | str | None,
+        About(
+            "The frame that the others follow: its number, from 1, or file; by default the sharpest of the first.",
+            normal=_reference,
+            metavar="N|FILE",
+        ),
     ] = None
     quad: Annotated[
         Literal["bin", "full"], About("Quad Bayer raws: one sample per cell of four, or all of them, remosaiced.")
@@ -92,7 +109,10 @@ class Recipe:
         About("The look of the photo; camera is the one that its maker put into the raw file."),
     ] = "neutral"
     ev: Annotated[float, About("Exposure on top of the automatic one, in EV.", -10, 10)] = 0.0
-    auto_exposure: Annotated[bool, About("Choose the exposure from the scene; otherwise the camera's stands.")] = True
+    auto_exposure: Annotated[
+        bool | None,
+        About("Choose the exposure from the scene; otherwise the camera's stands. By default, it is chosen for raws."),
+    ] = None
     # What lens and sensor blurred has been undone by then: more than a little shows as hard edges.
     sharpen: Annotated[float, About("Strength of sharpening for the display.", 0, 1)] = 0.12
     wb: Annotated[str, About(f"White balance: {FORMS}.", normal=_white)] = "as-shot"

@@ -201,8 +201,31 @@ def test_a_frame_that_does_not_fit_is_named(scene, change, reason):
         spoiled = list(frames)
         spoiled[place] = replace(frames[place], path="bad.dng", **change)
         with pytest.raises(MergeError, match=reason) as error:
-            merge(spoiled)
+            merge(spoiled, strict=True)
         assert error.value.path == "bad.dng"
+        report = Report()
+        assert merge(spoiled, report=report).capture.frames == 4
+        assert len(report.warnings) == 1
+        assert report.warnings[0].startswith("bad.dng left out: ")
+
+
+def test_strict_takes_all_frames_or_none(still, scene, measure):
+    frames = [still.frame(i) for i in range(3)]
+    longer = replace(frames[2], capture=replace(frames[2].capture, exposure_time=0.08), path="longer")
+    other = simulate_burst(measure.make_scene(800, 1000, seed=5), size=SIZE, iso=1600, frames=1).frame(0)
+    for odd, reason in ((longer, r"longer: its exposure"), (replace(other, path="other"), "other: it does not match")):
+        with pytest.raises(MergeError, match=reason):
+            merge([*frames[:2], odd], reference=1, strict=True)
+    assert merge(frames, strict=True).capture.frames == 3
+
+
+def test_frames_must_fit_the_reference_that_was_named(still):
+    frames = [still.frame(i) for i in range(4)]
+    frames[0] = replace(frames[0], orientation=6, path="turned")
+    report = Report()
+    merged = merge(frames, reference=2, report=report)
+    assert (merged.path, merged.capture.frames) == ("frame_001", 3)
+    assert [w.split()[0] for w in report.warnings] == ["turned"]
 
 
 def test_refusals(scene):
@@ -213,9 +236,6 @@ def test_refusals(scene):
         merge(burst, reference=3)
     with pytest.raises(MergeError, match="1 or more"):
         merge(burst, reference=0)
-    linear = [replace(f, mosaic=np.zeros((64, 64, 3), np.uint16), cfa=None) for f in burst]
-    with pytest.raises(MergeError, match="only Bayer"):
-        merge(linear)
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (4, 6), (7, 9), (2, 900), (900, 2), (33, 65), (129, 257)])

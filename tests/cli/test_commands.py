@@ -145,15 +145,6 @@ def test_bad_input_is_one_line_and_exit_1(run: Run, frame: Path, tmp_path: Path,
     assert set(os.listdir(tmp_path)) == before
 
 
-def test_a_bad_frame_among_good_ones_is_named(run: Run, frame: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.dng"
-    broken.write_bytes(frame.read_bytes()[:1000])
-    done = run("develop", frame, broken, "-o", "out.jpg")
-    assert done.returncode == 1
-    assert "broken.dng" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 @pytest.mark.parametrize("out", ["nowhere/out.jpg", "out.gif", "out", "taken.jpg"])
 def test_an_output_that_can_not_be_is_said_before_the_work(run: Run, frame: Path, tmp_path: Path, out: str) -> None:
     (tmp_path / "taken.jpg").mkdir()

@@ -42,10 +42,10 @@ def reason(path: Path) -> str:
         ("a.dng", b"just text, long enough to be read", "not a TIFF or DNG"),
         ("a.nef", b"just text, long enough to be read", "LibRaw"),
         ("a.txt", b"just text, long enough to be read", "not a raw file"),
-        ("a.dng", b"\xff\xd8\xff\xe0\0\x10JFIF", "is a JPEG"),
-        ("a.png", b"\x89PNG\r\n\x1a\n", "is a PNG"),
+        ("a.dng", b"\xff\xd8\xff\xe0\0\x10JFIF", "is damaged"),
+        ("a.png", b"\x89PNG\r\n\x1a\n", "is damaged"),
         ("a.heic", b"\0\0\0\x18ftypheic", "is a HEIF"),
-        ("a.tif", b"II*\0\x08\0\0\0\0\0\0\0\0\0", "is a TIFF"),
+        ("a.tif", b"II*\0\x08\0\0\0\0\0\0\0\0\0", "is not a photo"),
     ],
 )
 def test_files_of_another_kind(tmp_path: Path, name: str, data: bytes, words: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,33 @@ def padded_like(raw: RawImage) -> UInt16:
     """A fresh buffer for `make_frame`; it may be used for one frame after another of the same size."""
     rows, columns = block_size(raw)
     return np.zeros((2 * rows + 2 * PAD, 2 * columns + 2 * PAD), np.uint16)
+
+
+def as_quads(raw: RawImage) -> RawImage:
+    """Linear raw as a mosaic of twice its size whose quads are its pixels: red, green, green, blue at one place.
+
+    A mosaic is given back as it is. What the burst kernels know of Bayer quads then holds for pixels.
+    """
+    if raw.cfa is not None:
+        return raw
+    height, width = raw.mosaic.shape[:2]
+    mosaic = np.empty((2 * height, 2 * width), np.uint16)
+    for plane, color in enumerate(SITE_COLORS):
+        mosaic[plane // 2 :: 2, plane % 2 :: 2] = raw.mosaic[..., color]
+    black, white = (level[0][np.array(SITE_COLORS)].reshape(2, 2) for level in (raw.black, raw.white))
+    return replace(raw, mosaic=mosaic, cfa="RGGB", black=black, white=white)
+
+
+def as_pixels(quads: RawImage, monochrome: bool = False) -> RawImage:
+    """The linear raw whose pixels are a mosaic's quads: what `as_quads` was made of."""
+    planes = [quads.mosaic[y::2, x::2] for y, x in ((0, 0), (0, 1), (1, 1))]
+    if monochrome:
+        gray = np.ascontiguousarray(planes[1])
+        mosaic = np.broadcast_to(gray[..., None], (*gray.shape, 3))
+    else:
+        mosaic = np.stack(planes, axis=-1)
+    black, white = (level.reshape(1, 4)[:, [0, 1, 3]] for level in (quads.black, quads.white))
+    return replace(quads, mosaic=mosaic, cfa=None, black=black, white=white)
 
 
 def make_frame(raw: RawImage, noise: NoiseProfile, padded: UInt16, exposure: float = 1.0) -> Frame:

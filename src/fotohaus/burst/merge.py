@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal
@@ -13,10 +13,12 @@ import numpy as np
 
 from fotohaus import kernels
 from fotohaus.burst.align import Alignment, align
-from fotohaus.burst.frame import PAD, Frame, block_size, make_frame, padded_like
+from fotohaus.burst.colored_noise import measured_floor, noise_of_frames
+from fotohaus.burst.frame import PAD, Frame, as_pixels, as_quads, block_size, make_frame, padded_like
 from fotohaus.burst.noise import estimate_noise
 from fotohaus.burst.pyramid import TILE, Pyramid, pyramid
 from fotohaus.errors import MergeError
+from fotohaus.raw.frame_facts import MAX_EV, exposure_value, facts_of, mismatch
 from fotohaus.raw.image import Float32, NoiseProfile, RawImage, UInt16
 from fotohaus.report import Report
 
@@ -24,12 +26,11 @@ if TYPE_CHECKING:
     from fotohaus.burst.diagnosis import Diagnosis
 
 Method = Literal["robust", "mean", "off"]
+LeaveOut = Callable[[RawImage, str], None]
+Warp = Callable[[Frame, Frame, Alignment, Float32], None]
 
 CANDIDATES = 3
 """The first frames among which the sharpest becomes the reference."""
-
-MAX_EV = 0.2
-"""Frames whose exposure differs by more are not merged."""
 
 STRENGTH = 1.5
 """c of the Wiener filter: a difference whose variance exceeds the noise's by c variances of a frame counts half."""
@@ -49,6 +50,7 @@ def merge(
     *,
     method: Method = "robust",
     reference: int | None = None,
+    strict: bool = False,
     total: int | None = None,
     report: Report | None = None,
     diagnosis: Diagnosis | None = None,
@@ -60,20 +62,28 @@ def merge(
 
     Parameters
     ----------
-    frames : raw images of one camera, size, CFA and orientation. Frames whose exposure differs from the reference's by
-        more than 0.2 EV, and frames that show something else, are left out with a warning.
+    frames : raw images of one photo. Those of another camera, size, CFA, orientation or lens than the first (or than
+        the reference that was named), those whose exposure differs from the reference's by more than 0.2 EV, and
+        those that show something else are left out with a warning.
     method : "robust", where a frame differs from the reference by more than noise the reference stands (Hasinoff et
         al. 2016, section 5); "mean", the mean of the aligned frames; "off", the reference alone.
     reference : number of the reference frame from 1; by default the sharpest of the first three. Frames before it are
         held in memory until it comes.
+    strict : raise MergeError for the first frame that would be left out.
     total : how many frames there are, if known, for the progress.
     diagnosis : is told what is done with every frame.
 
     Raises
     ------
-    MergeError : no frame, not a Bayer mosaic, a frame that does not fit the first, or no frame of that number.
+    MergeError : no frame, no frame of that number, or, if strict, a frame that does not fit.
     """
     report = report or Report()
+
+    def leave_out(raw: RawImage, reason: str) -> None:
+        if strict:
+            raise MergeError(raw.name, reason)
+        report.warn(f"{raw.name} left out: {reason}")
+
     with report.stage("merge"):
         if reference is not None and reference < 1:
             raise MergeError(None, f"reference must be 1 or more, got {reference}")
@@ -81,39 +91,54 @@ def merge(
         held = list(islice(source, CANDIDATES if reference is None else reference))
         if not held:
             raise MergeError(None, "there are no frames to merge")
-        for raw in held[1:]:
-            _check(raw, held[0])
         if reference is not None and len(held) < reference:
             raise MergeError(None, f"reference is frame {reference}, but there are only {len(held)}")
+        model = facts_of(held[0 if reference is None else reference - 1])
+
+        def fits(raw: RawImage) -> bool:
+            reason = mismatch(facts_of(raw), model)
+            if reason is not None:
+                leave_out(raw, reason)
+            return reason is None
+
+        chosen = None if reference is None else held[reference - 1]
+        held = [raw for raw in held if fits(raw)]
+        index = _sharpest(held) if chosen is None else next(i for i, raw in enumerate(held) if raw is chosen)
         if method == "off":
-            chosen = held[_sharpest(held) if reference is None else reference - 1]
-            report.note(f"off: {chosen.name} alone")
-            return _alone(chosen, diagnosis)
+            report.note(f"off: {held[index].name} alone")
+            return _alone(held[index], diagnosis)
+        source = filter(fits, source)
         if len(held) == 1:
             following = next(source, None)
             if following is None:
                 report.note("one frame: nothing to merge")
                 return _alone(held[0], diagnosis)
-            _check(following, held[0])
-            source = chain([following], source)
-        if held[0].mosaic.ndim != 2 or held[0].cfa is None:
-            raise MergeError(held[0].name, "only Bayer mosaics can be merged")
-        index = _sharpest(held) if reference is None else reference - 1
-        merger = _Merger(held[index], method, report, diagnosis)
-        first = held[0]
+            held.append(following)
+            del following
+        linear, monochrome = held[index].cfa is None, held[index].monochrome
+        lead = as_quads(held[index])
+        if linear and lead.noise is None:
+            held += islice(source, max(0, CANDIDATES - len(held)))
+            others = (as_quads(raw) for i, raw in enumerate(held) if i != index)
+            lead = replace(lead, noise=noise_of_frames(lead, others))
+        merger = _Merger(lead, method, report, leave_out, _warp_planes if linear else _warp, diagnosis)
+        del lead
+        del chosen
         ordered = _forget(held, index)
         done = 1
         for raw in chain(ordered, source):
-            _check(raw, first)
-            merger.add(raw)
+            merger.add(as_quads(raw))
             done += 1
             report.progress(done, total or done)
-        return merger.finish()
+        merged = merger.finish()
+        return as_pixels(merged, monochrome) if linear else merged
 
 
 def align_frames(reference: RawImage, frame: RawImage) -> Alignment:
     """Where the pixels of one raw image lie in another of the same camera and size (`merge` does this by itself)."""
-    _check(frame, reference)
+    if (reason := mismatch(facts_of(frame), facts_of(reference))) is not None:
+        raise MergeError(frame.name, reason)
+    reference, frame = as_quads(reference), as_quads(frame)
     noise = _noise(reference)
     pyramids = [pyramid(make_frame(raw, noise, padded_like(raw))) for raw in (reference, frame)]
     return align(pyramids[0], pyramids[1], block_size(reference))
@@ -132,33 +157,6 @@ def _forget(held: list[RawImage], skip: int) -> Iterator[RawImage]:
         yield held.pop(0)
 
 
-def _check(raw: RawImage, first: RawImage) -> None:
-    """Raise MergeError unless both can be frames of one burst."""
-    a, b = raw.capture, first.capture
-    if (a.make, a.model) != (b.make, b.model):
-        raise MergeError(raw.name, f"another camera ({a.make} {a.model}) than {first.name} ({b.make} {b.model})")
-    if raw.mosaic.shape != first.mosaic.shape:
-        size, other = (f"{r.mosaic.shape[1]} x {r.mosaic.shape[0]}" for r in (raw, first))
-        raise MergeError(raw.name, f"{size} px, but {first.name} has {other}")
-    if raw.cfa != first.cfa:
-        raise MergeError(raw.name, f"CFA {raw.cfa}, but {first.name} has {first.cfa}")
-    if raw.orientation != first.orientation:
-        raise MergeError(raw.name, f"orientation {raw.orientation}, but {first.name} has {first.orientation}")
-
-
-def _exposure(raw: RawImage) -> float | None:
-    """Exposure in EV on an arbitrary scale; None if the file does not say."""
-    c = raw.capture
-    if not c.exposure_time or c.exposure_time <= 0:
-        return None
-    ev = math.log2(c.exposure_time)
-    if c.iso and c.iso > 0:
-        ev += math.log2(c.iso)
-    if c.f_number and c.f_number > 0:
-        ev -= 2 * math.log2(c.f_number)
-    return ev
-
-
 def _noise(raw: RawImage) -> NoiseProfile:
     noise = raw.noise
     values = (*noise.scale, *noise.offset) if noise else (math.nan,)
@@ -169,11 +167,11 @@ def _noise(raw: RawImage) -> NoiseProfile:
 
 def _sharpest(held: list[RawImage]) -> int:
     """Index of the frame with the most detail; the earlier wins a tie."""
-    if len(held) == 1 or held[0].mosaic.ndim != 2:
+    if len(held) == 1:
         return 0
-    padded = padded_like(held[0])
-    noise = _noise(held[0])
-    energy = [pyramid(make_frame(raw, noise, padded)).sharpness for raw in held]
+    first = as_quads(held[0])
+    padded, noise = padded_like(first), _noise(first)
+    energy = [pyramid(make_frame(as_quads(raw), noise, padded)).sharpness for raw in held]
     return int(np.argmax(energy))
 
 
@@ -200,8 +198,17 @@ class _Gain:
 class _Merger:
     """The reference, what is merged so far, and the buffers that every frame uses again."""
 
-    def __init__(self, reference: RawImage, method: Method, report: Report, diagnosis: Diagnosis | None = None) -> None:
-        self.report, self.method, self.diagnosis = report, method, diagnosis
+    def __init__(
+        self,
+        reference: RawImage,
+        method: Method,
+        report: Report,
+        leave_out: LeaveOut,
+        warp: Warp,
+        diagnosis: Diagnosis | None = None,
+    ) -> None:
+        self.report, self.method, self.leave_out, self.warp = report, method, leave_out, warp
+        self.diagnosis = diagnosis
         self.noise = _noise(reference)
         if self.noise is not reference.noise:
             report.note(f"noise estimated: scale {self.noise.scale[1]:.3g}, offset {self.noise.offset[1]:.3g}")
@@ -227,10 +234,12 @@ class _Merger:
             inverse_sigma=self.inverse_sigma,
         )
         self.analysis, self.synthesis, self.floor = _filter()
+        self.strength = STRENGTH
+        self.colored = warp is _warp_planes and self.noise.source == "estimated"
         self.gain = _Gain((rows // 8 + 1, columns // 8 + 1))
         self.names = [reference.path]
         self.count = 1
-        self.exposure = _exposure(reference)
+        self.exposure = exposure_value(reference.capture)
         report.note(f"reference: {reference.name}")
         if diagnosis is not None:
             diagnosis.begin(reference, method, sharpness=self.pyramid.sharpness)
@@ -238,12 +247,12 @@ class _Merger:
 
     def add(self, raw: RawImage) -> None:
         """Align one frame and merge it, or leave it out with a warning."""
-        ev = _exposure(raw)
+        ev = exposure_value(raw.capture)
         step = 0.0 if ev is None or self.exposure is None else ev - self.exposure
         if abs(step) > MAX_EV:
-            self.report.warn(f"{raw.name} left out: its exposure differs by {step:+.1f} EV")
             if self.diagnosis is not None:
                 self.diagnosis.add(raw, f"exposure {step:+.1f} EV")
+            self.leave_out(raw, f"its exposure differs by {step:+.1f} EV")
             return
         frame = make_frame(raw, self.noise, self.padded, exposure=2.0**-step)
         with self.report.stage("align"):
@@ -252,12 +261,17 @@ class _Merger:
             sharpness = None if self.diagnosis is None else seen.sharpness
             del seen
         if not found.ok:
-            self.report.warn(f"{raw.name} left out: it does not match {self.reference.raw.name}")
             if self.diagnosis is not None:
                 self.diagnosis.add(raw, "does not match", sharpness=sharpness, found=found)
+            self.leave_out(raw, f"it does not match {self.reference.raw.name}")
             return
         inside = self.difference[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
-        _warp(frame, self.reference, found, inside)
+        self.warp(frame, self.reference, found, inside)
+        if self.colored:
+            self.floor = measured_floor(inside, self.inverse_sigma, self.analysis, frame.quads)
+            # In units of the noise where most of its power is.
+            self.strength = STRENGTH * float(np.square(self.floor).sum() / self.floor.sum()) / FLOOR
+            self.colored = False
         if self.method == "mean":
             self.sum += inside
             self.gain.weights[...] = 1
@@ -268,7 +282,7 @@ class _Merger:
                 inverse_sigma=self.inverse_sigma,
                 analysis=self.analysis,
                 floor=self.floor,
-                strength=STRENGTH,
+                strength=self.strength,
                 weights=self.gain.weights,
             )
             kernels.call(
@@ -279,7 +293,7 @@ class _Merger:
                 analysis=self.analysis,
                 synthesis=self.synthesis,
                 floor=self.floor,
-                strength=STRENGTH,
+                strength=self.strength,
                 merged=self.sum,
             )
         self.gain.add()
@@ -374,5 +388,24 @@ def _warp(frame: Frame, reference: Frame, found: Alignment, difference: Float32)
         top=first_y,
         right=last_x,
         bottom=last_y,
+        difference=difference,
+    )
+
+
+def _warp_planes(frame: Frame, reference: Frame, found: Alignment, difference: Float32) -> None:
+    """As `_warp`, for quads that are pixels."""
+    rows, columns = frame.quads
+    kernels.call(
+        "burst_warp_planes",
+        frame=frame.padded,
+        reference=reference.padded,
+        frame_black=frame.black,
+        frame_scale=frame.scale,
+        reference_black=reference.black,
+        reference_scale=reference.scale,
+        grid=found.nodes,
+        pad=PAD,
+        width=columns,
+        height=rows,
         difference=difference,
     )

@@ -71,9 +71,29 @@ def _add_threads(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not value >= 0:
+        raise ValueError
+    return value
+
+
+def _add_gap(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--gap",
+        type=_seconds,
+        metavar="SECONDS",
+        help="pause between photos; by default as the frames' rhythm tells",
+    )
+
+
 def _develop_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "sources", nargs="+", type=Path, metavar="SOURCE", help="the frames of ONE photo: raw files, or one folder"
+        "sources",
+        nargs="+",
+        type=Path,
+        metavar="SOURCE",
+        help="the frames of ONE photo: raw files (or JPEG, PNG, TIFF), or a folder",
     )
     parser.add_argument(
         *("-o", "--out"),
@@ -83,6 +103,10 @@ def _develop_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--profile", type=Path, metavar="DCP", help="a camera profile (.dcp) in place of the raw files' own"
+    )
+    _add_gap(parser)
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse sources of which a frame would be left out, and name it"
     )
     parser.add_argument("--debug", type=Path, metavar="FOLDER", help="put pictures of what the merge did there")
     parser.add_argument(
@@ -100,7 +124,16 @@ def _develop(options: argparse.Namespace) -> int:
 
     kernels.set_threads(options.threads)
     with TerminalReport(options.verbose) as report:
-        make_photo(options.sources, options.out, recipe, report, profile=options.profile, debug=options.debug)
+        make_photo(
+            options.sources,
+            options.out,
+            recipe,
+            report,
+            profile=options.profile,
+            gap=options.gap,
+            strict=options.strict,
+            debug=options.debug,
+        )
     if sys.stderr.isatty():
         print(options.out, file=sys.stderr)
     return 0
@@ -153,6 +186,20 @@ def _print_facts(fact: dict[str, Any], indent: str = "") -> None:
         print()
 
 
+def _group_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "sources", nargs="+", type=Path, metavar="SOURCE", help="raw files (or JPEG, PNG, TIFF), or folders"
+    )
+    _add_gap(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _group(options: argparse.Namespace) -> int:
+    from fotohaus.cli.groups import print_groups
+
+    return 0 if print_groups(options.sources, options.gap, options.json) else 1
+
+
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", type=Path, default=Path("fotohaus-demo"), help="folder for the two photos: fotohaus-demo"
@@ -181,6 +228,12 @@ COMMANDS = {
         "Say what files say: camera, exposure, levels, noise, colour, opcodes.",
         _info_arguments,
         _info,
+    ),
+    "group": Command(
+        "SOURCE... [OPTION...]",
+        "Say which files are frames of one photo: bursts, brackets and single ones.",
+        _group_arguments,
+        _group,
     ),
     "demo": Command(
         "[OPTION...]",

@@ -32,10 +32,10 @@ def _add_option(group: argparse._ArgumentGroup, name: str, kind: Any, about: Abo
     says = about.help.replace("%", "%%") + (f" [{known}]" if known else "")
     flag = "--" + name.replace("_", "-")
     # Unset means "as the recipe says".
-    if kind is bool:
+    if kind is bool or bool in get_args(kind):
         group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=says)
         return
-    metavar = None
+    metavar = about.metavar
     if get_origin(kind) is Literal:
         metavar = "|".join(map(str, get_args(kind)))
     elif about.least is not None and about.most is not None:

@@ -99,7 +99,7 @@ def prepare(
                     raw, view, opcodes=opcodes, profile=looked_up, multipliers=color.multipliers, report=report
                 )
     source: MosaicRows | LinearRows
-    shade, highlights = opcodes, "highlights" not in off
+    shade, highlights = opcodes, "highlights" not in off and not raw.rendered
     sharpening = None
     if raw.cfa is None:
         source = linear_rows(raw, view, color.multipliers, shade=shade, highlights=highlights, report=report)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fotohaus.develop.pipeline import prepare
 from fotohaus.develop.scene import Scene
-from fotohaus.errors import WriteError
+from fotohaus.errors import ReadError, WriteError
 from fotohaus.output import HOLDS, check_target, write
 from fotohaus.raw import apply_profile, expand_sources, read_dcp, stream
 from fotohaus.raw.image import RawImage
-from fotohaus.recipe import Recipe
+from fotohaus.recipe import Recipe, defaults
 from fotohaus.render.pipeline import Rendering
 from fotohaus.report import Report
 
@@ -24,27 +26,43 @@ PathLike = str | os.PathLike[str]
 
 
 def merge_files(
-    files: Sequence[PathLike], recipe: Recipe, report: Report, diagnosis: Diagnosis | None = None
+    files: Sequence[Path],
+    recipe: Recipe,
+    report: Report,
+    *,
+    gap: float | None = None,
+    strict: bool = False,
+    diagnosis: Diagnosis | None = None,
 ) -> RawImage:
     """Read the raw files of one photo and merge them; a diagnosis is told what happens to each.
 
-    Raises ReadError for a file that can't be read, MergeError for frames that don't belong together.
+    Which of them make the photo is as in `choose_frames`; a frame that turns out to be damaged is left out as well.
+    Raises ReadError and MergeError as that does, and if no frame can be read.
     """
-    frames = stream(files, report, off=recipe.off, quad=recipe.quad)
     if len(files) == 1:
         with report.stage("read"):
-            raw = next(frames)
+            raw = next(stream(files, report, off=recipe.off, quad=recipe.quad))
         if diagnosis is not None:
             diagnosis.alone(raw)
         return raw
-    # Not at the top: most photos are one frame, and this room is the largest.
+    # Not at the top: most photos are one frame, and these are large.
     from fotohaus.burst import merge
+    from fotohaus.modes.frames import choose_frames
 
+    chosen = choose_frames(files, reference=recipe.reference, gap=gap, strict=strict, report=report)
+
+    def damaged(error: ReadError) -> None:
+        if strict or (recipe.reference is not None and error.path == os.fspath(chosen[0])):
+            raise error
+        report.warn(f"{error.path} left out: {error.reason}")
+
+    frames = stream(chosen, report, off=recipe.off, quad=recipe.quad, damaged=damaged)
     return merge(
         frames,
         method=recipe.merge,
-        reference=recipe.reference,
-        total=len(files),
+        reference=None if recipe.reference is None else 1,
+        strict=strict,
+        total=len(chosen),
         report=report,
         diagnosis=diagnosis,
     )
@@ -57,12 +75,16 @@ def make_photo(
     report: Report | None = None,
     *,
     profile: PathLike | None = None,
+    gap: float | None = None,
+    strict: bool = False,
     debug: PathLike | None = None,
 ) -> Path:
     """Develop the frames of one photo into `out`, whose extension says what comes out; returns its path.
 
     sources : raw files, or one folder of them. profile : a camera profile (DCP file) in place of the raw files' own.
-    debug : a folder for pictures of what the merge did, made if it is missing.
+    gap : the pause in seconds between frames of different photos; by default as the rhythm of the frames tells.
+    strict : refuse sources of which a frame would be left out. debug : a folder for pictures of what the merge did,
+    made if it is missing.
 
     Raises ReadError, MergeError or WriteError; nothing is left under the output's name then.
     """
@@ -70,9 +92,12 @@ def make_photo(
     files = expand_sources(sources)
     path = check_output(out, files)
     camera = None if profile is None else read_dcp(profile)
-    raw = merge_files(files, recipe, report) if debug is None else _diagnosed(files, recipe, report, debug)
+    with _diagnosis(debug, report) as diagnosis:
+        raw = merge_files(files, recipe, report, gap=gap, strict=strict, diagnosis=diagnosis)
     if camera is not None:
         raw = apply_profile(raw, camera)
+    if raw.rendered:
+        recipe = for_rendered(recipe)
     kind = HOLDS[path.suffix.lower()]
     if kind is RawImage:
         return write(raw, path, recipe=recipe, report=report)
@@ -84,18 +109,35 @@ def make_photo(
     return write(Rendering(development, recipe, report), path, recipe=recipe, report=report)
 
 
-def _diagnosed(files: Sequence[PathLike], recipe: Recipe, report: Report, folder: PathLike) -> RawImage:
-    """Merge, and write down what happened, also when nothing comes of it."""
+@contextmanager
+def _diagnosis(folder: PathLike | None, report: Report) -> Iterator[Diagnosis | None]:
+    """A diagnosis that is written down, also when nothing comes of the merge; None for no folder."""
+    if folder is None:
+        yield None
+        return
     from fotohaus.burst.diagnosis import Diagnosis
     from fotohaus.output.diagnosis import prepare_folder, write_diagnosis
 
     prepare_folder(folder)
     diagnosis = Diagnosis()
     try:
-        return merge_files(files, recipe, report, diagnosis)
+        yield diagnosis
     finally:
         if diagnosis.frames:
             write_diagnosis(diagnosis, folder, report)
+
+
+def for_rendered(recipe: Recipe) -> Recipe:
+    """The recipe for a photo that was finished before: it has had its exposure, its tone and its sharpening.
+
+    What was chosen stands; with the automatic exposure comes the tone curve.
+    """
+    changes: dict[str, Any] = {}
+    if not recipe.auto_exposure:
+        changes = {"auto_exposure": False, "off": tuple(sorted({*recipe.off, "tone"}))}
+    if recipe.sharpen == defaults()["sharpen"]:
+        changes["sharpen"] = 0.0
+    return replace(recipe, **changes)
 
 
 def check_output(out: PathLike, sources: Sequence[PathLike]) -> Path:

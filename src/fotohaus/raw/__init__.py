@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from fotohaus.raw.calibration import apply_profile
     from fotohaus.raw.describe_file import describe
     from fotohaus.raw.extras import DepthMap, Extras, SemanticMask, read_extras
+    from fotohaus.raw.grouping import FrameGroup, Grouping, group_files
     from fotohaus.raw.image import (
         CameraProfile,
         CaptureInfo,
@@ -25,6 +26,7 @@ _HOME = {
     "describe": "describe_file",
     "read_dcp": "profile_read",
     **dict.fromkeys(("DepthMap", "Extras", "SemanticMask", "read_extras"), "extras"),
+    **dict.fromkeys(("FrameGroup", "Grouping", "group_files"), "grouping"),
     **dict.fromkeys(("CameraProfile", "CaptureInfo", "ColorCalibration", "GainMap"), "image"),
     **dict.fromkeys(("NoiseProfile", "OtherOpcode", "RawImage", "Rectangle"), "image"),
     **dict.fromkeys(("RAW_EXTENSIONS", "expand_sources", "read", "read_raw", "stream"), "sources"),
@@ -37,7 +39,9 @@ __all__ = [
     "ColorCalibration",
     "DepthMap",
     "Extras",
+    "FrameGroup",
     "GainMap",
+    "Grouping",
     "NoiseProfile",
     "OtherOpcode",
     "RawImage",
@@ -46,6 +50,7 @@ __all__ = [
     "apply_profile",
     "describe",
     "expand_sources",
+    "group_files",
     "read",
     "read_dcp",
     "read_extras",

@@ -10,7 +10,7 @@ from fotohaus.raw.describe_dng import describe_dng, numbers
 from fotohaus.raw.describe_photo import describe_photo
 from fotohaus.raw.image import CaptureInfo
 from fotohaus.raw.libraw import ORIENTATION_OF_FLIP, libraw_header
-from fotohaus.raw.sources import goes_to_libraw, reading
+from fotohaus.raw.sources import kind_of, reading
 from fotohaus.raw.tiff import Source, Tiff
 
 ORIENTATIONS = {
@@ -50,7 +50,7 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         photo = describe_photo(source)
         if photo is not None:
             facts |= photo
-        elif goes_to_libraw(source, path):
+        elif kind_of(source, path) == "libraw":
             facts |= _describe_libraw(path)
         else:
             facts |= describe_dng(Tiff(source))

@@ -94,10 +94,10 @@ def read_extras(path: str | os.PathLike[str]) -> Extras:
 
     Raises ReadError for a file that is missing or damaged.
     """
-    from fotohaus.raw.sources import goes_to_libraw, reading
+    from fotohaus.raw.sources import kind_of, reading
 
     with reading(path), Source(path=path) as source:
-        return Extras() if goes_to_libraw(source, path) else extras_of(Tiff(source))
+        return extras_of(Tiff(source)) if kind_of(source, path) == "dng" else Extras()
 
 
 def extra_ifds(tiff: Tiff) -> list[tuple[str, Ifd]]:

@@ -165,6 +165,7 @@ class RawImage:
     path: str | None = None
     profile: CameraProfile | None = None
     monochrome: bool = False  # the three planes of `mosaic` are one and the same memory
+    rendered: bool = False  # linear raw made of a finished photo: white is where its maker put it
 
     @property
     def name(self) -> str:

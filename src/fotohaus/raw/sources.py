@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 from fotohaus.errors import ReadError
 from fotohaus.raw.cfa import OtherCfa
@@ -19,9 +20,13 @@ _NAMES = "dng 3fr ari arw cr2 cr3 crw dcr erf fff gpr iiq kdc mef mos mrw nef nr
 # Extensions by which a file in a folder is taken for a raw image.
 RAW_EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split(" "))
 
+# ... and by which one is taken for a finished photo, in a folder without raw files.
+PHOTO_EXTENSIONS = frozenset((".jpg", ".jpeg", ".png", ".tif", ".tiff"))
+
+Kind = Literal["dng", "libraw", "rendered"]
+
+_RENDERED = re.compile(rb"\xff\xd8\xff|\x89PNG")
 _NOT_RAW = {
-    "a JPEG": re.compile(rb"\xff\xd8\xff"),
-    "a PNG": re.compile(rb"\x89PNG"),
     "a GIF": re.compile(rb"GIF8"),
     "an OpenEXR image": re.compile(rb"\x76\x2f\x31\x01"),
     "a WebP image": re.compile(rb"RIFF....WEBP", re.DOTALL),
@@ -43,10 +48,11 @@ def _natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:
 
 
 def expand_sources(sources: Sequence[PathLike]) -> list[Path]:
-    """The raw files that sources name: files as given, a folder's raw files in natural order.
+    """The files that sources name: files as given, a folder's raw files, or else its photos, in natural order.
 
-    Hidden files and files without a raw file's extension are skipped in folders, but never when named. A file named
-    twice counts once. Raises ReadError for a path that does not exist, a folder without raw files, and no sources.
+    Hidden files and files of other extensions are skipped in folders, but never when named: JPEGs beside raw files are
+    the same frames again. A file named twice counts once. Raises ReadError for a path that does not exist, a folder
+    without raw files or photos, and no sources.
     """
     if not sources:
         raise ReadError(None, "no raw files were named")
@@ -55,10 +61,13 @@ def expand_sources(sources: Sequence[PathLike]) -> list[Path]:
         path = Path(source)
         try:
             if path.is_dir():
-                inside = [p for p in path.iterdir() if p.suffix.lower() in RAW_EXTENSIONS and p.name[0] != "."]
-                found = sorted((p for p in inside if p.is_file()), key=_natural)
+                found: list[Path] = []
+                inside = [p for p in path.iterdir() if p.name[0] != "."]
+                for kinds in (RAW_EXTENSIONS, PHOTO_EXTENSIONS):
+                    named = (p for p in inside if p.suffix.lower() in kinds)
+                    found = found or sorted((p for p in named if p.is_file()), key=_natural)
                 if not found:
-                    raise ReadError(path, "is a folder without raw files")
+                    raise ReadError(path, "is a folder without raw files or photos")
                 files += found
             elif path.exists():
                 files.append(path)
@@ -88,7 +97,7 @@ def read_raw(
     enhanced: bool = False,
     quad: Quad = "bin",
 ) -> RawImage:
-    """Read one raw file: DNG by fotohaus itself, everything else by LibRaw.
+    """Read one raw file: DNG by fotohaus itself, everything else by LibRaw; JPEG, PNG and TIFF as linear raw.
 
     off : stages to leave out: "opcodes" keeps a DNG's opcode list 1 from being applied to the samples.
     enhanced : take a DNG's enhanced image (already demosaiced) instead of the raw one, where there is one.
@@ -96,15 +105,19 @@ def read_raw(
     Raises ReadError if the file is missing, unreadable, damaged, or of a kind that is not read.
     """
     with reading(path), Source(path=path) as source:
-        libraw = goes_to_libraw(source, path)
-        if not libraw:
+        kind = kind_of(source, path)
+        if kind == "rendered":
+            from fotohaus.raw.rendered import read_rendered
+
+            return read_rendered(source, path, report)
+        if kind == "dng":
             with suppress(OtherCfa):
                 return read_dng(source, path, report, off=off, enhanced=enhanced, quad=quad)
         from fotohaus.raw.libraw import read_libraw
 
         raw = read_libraw(path, report)
         # What LibRaw had to demosaic is still a DNG: what that says about colour and noise is kept.
-        return raw if libraw else with_dng_facts(raw, source)
+        return raw if kind == "libraw" else with_dng_facts(raw, source)
 
 
 @contextmanager
@@ -125,29 +138,29 @@ def reading(path: PathLike) -> Iterator[None]:
         raise ReadError(path, "is not a file name") from None
 
 
-def goes_to_libraw(source: Source, path: PathLike) -> bool:
-    """Whether LibRaw has to read a file; TiffError if it is of a kind that nobody here reads."""
+def kind_of(source: Source, path: PathLike) -> Kind:
+    """Who reads a file; TiffError if it is of a kind that nobody here reads."""
     head = bytes(source.read(0, min(source.size, 64)))
     if not head:
         raise TiffError("is empty")
+    if _RENDERED.match(head):
+        return "rendered"
     for name, mark in _NOT_RAW.items():
         if mark.match(head):
             raise TiffError(f"is {name}, not a raw file")
     suffix = Path(path).suffix.lower()
     if suffix == ".dng":
-        return False
+        return "dng"
     if head[:2] in (b"II", b"MM"):
         try:
             if is_dng(Tiff(source)):
-                return False
+                return "dng"
         except TiffError:
             pass  # CRW begins like TIFF and is not.
-        if suffix in (".tif", ".tiff"):
-            raise TiffError("is a TIFF image, not a raw file")
-        return True
+        return "rendered" if suffix in (".tif", ".tiff") else "libraw"
     if suffix not in RAW_EXTENSIONS:
         raise TiffError("is not a raw file of a known kind")
-    return True
+    return "libraw"
 
 
 def read(
@@ -170,10 +183,12 @@ def stream(
     *,
     off: Collection[str] = (),
     quad: Quad = "bin",
+    damaged: Callable[[ReadError], None] | None = None,
 ) -> Iterator[RawImage]:
     """Read raw files one after the other, each while the one before is worked on; at most two are held.
 
-    Raises ReadError, when its turn comes, for one that can't be read.
+    Raises ReadError, when its turn comes, for one that can't be read; `damaged` is called with the error instead, and
+    the next file follows.
     """
     files = expand_sources([paths] if isinstance(paths, (str, os.PathLike)) else paths)
     if len(files) == 1:
@@ -183,12 +198,17 @@ def stream(
 
     with ThreadPoolExecutor(1, "fotohaus-read") as pool:
         following = pool.submit(_read_apart, files[0], off, quad)
-        for i in range(len(files)):
+        for file in [*files[1:], None]:
             image, said = following.result()
-            if i + 1 < len(files):
-                following = pool.submit(_read_apart, files[i + 1], off, quad)
-            else:
+            if file is None:
                 del following
+            else:
+                following = pool.submit(_read_apart, file, off, quad)
+            if isinstance(image, ReadError):
+                if damaged is None:
+                    raise image
+                damaged(image)
+                continue
             if report is not None:
                 for warning in said.warnings:
                     report.warn(warning)
@@ -198,9 +218,11 @@ def stream(
             del image
 
 
-def _read_apart(path: Path, off: Collection[str], quad: Quad) -> tuple[RawImage, Report]:
-    """A raw image and what was said about it: a report is not for two threads."""
+def _read_apart(path: Path, off: Collection[str], quad: Quad) -> tuple[RawImage | ReadError, Report]:
+    """A raw image, or why there is none, and what was said about it: a report is not for two threads."""
     said = Report()
-    with said.stage("read"):
-        image = read_raw(path, said, off=off, quad=quad)
-    return image, said
+    try:
+        with said.stage("read"):
+            return read_raw(path, said, off=off, quad=quad), said
+    except ReadError as error:
+        return error, said

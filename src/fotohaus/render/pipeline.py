@@ -78,7 +78,7 @@ class Rendering:
         with report.stage("exposure"):
             metered = auto_exposure(_whole(scene), scene.capture)
             # The camera's look is made for the camera's exposure, and brings its own tone.
-            automatic = recipe.auto_exposure and self._look is None
+            automatic = recipe.auto_exposure is not False and self._look is None
             ev = recipe.ev + (metered.ev if automatic else 0.0)
             report.note(metered.note if automatic else "exposure as captured")
             if recipe.ev:

@@ -1,0 +1,154 @@
+"""Finished photos (JPEG, PNG, TIFF) as linear raw: the transfer function undone, the colour space a camera's."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import warnings
+import zlib
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fotohaus.raw import tags
+from fotohaus.raw.calibration import SRGB_FROM_XYZ
+from fotohaus.raw.decode import decode
+from fotohaus.raw.describe_photo import describe_photo
+from fotohaus.raw.image import CaptureInfo, ColorCalibration, RawImage, Rectangle, UInt16
+from fotohaus.raw.layout import MAX_SAMPLES, read_layout
+from fotohaus.raw.profile_read import D65
+from fotohaus.raw.rendered_profile import RgbProfile, read_rgb_profile, srgb_light
+from fotohaus.raw.tiff import Source, Tiff, TiffError
+from fotohaus.report import Report
+
+_PIXELS_PER_BYTE = 2000  # more than any encoder gets out of a flat picture
+_LZW = 5  # TIFF 6.0 section 13
+_MAX_PROFILE = 1 << 24
+
+
+def read_rendered(source: Source, path: str | os.PathLike[str], report: Report | None = None) -> RawImage:
+    """A JPEG, PNG or TIFF as linear raw: (H, W, 3) uint16, black 0, white 65535, `rendered`.
+
+    The values of an RGB matrix profile (ICC.1:2022) are made linear and its primaries become the camera's; other
+    profiles, and none, are taken for sRGB (IEC 61966-2-1). Samples have 8 or 16 bits; grey becomes three equal
+    planes, transparency is dropped. EXIF gives the capture and the orientation.
+
+    Raises TiffError, with the reason as its text, for a file that is damaged or not of such a kind.
+    """
+    report = report or Report()
+    facts = describe_photo(source)
+    if facts is None or facts["format"] not in _READERS:
+        raise TiffError("is not a photo of a known kind")
+    width, height = facts["width"], facts["height"]
+    if width < 1 or height < 1 or width * height * 3 > MAX_SAMPLES:
+        raise TiffError(f"claims {width} x {height} pixels")
+    if width * height > _PIXELS_PER_BYTE * source.size:
+        raise TiffError(f"is damaged: {source.size} bytes can't hold {width} x {height} pixels")
+    samples, icc = _READERS[facts["format"]](source)
+    profile = read_rgb_profile(icc) if icc else None
+    if icc and profile is None:
+        report.warn(f"{path}: its colour profile is no RGB matrix profile: its colours are taken for sRGB's")
+    samples = _three(samples, path, report)
+    capture = facts.get("capture") or CaptureInfo()
+    orientation = facts.get("orientation") or 1
+    return RawImage(
+        mosaic=_linear(samples, profile),
+        cfa=None,
+        black=np.zeros((1, 3), np.float32),
+        white=np.full((1, 3), 65535, np.float32),
+        color=ColorCalibration(
+            color_matrix_1=SRGB_FROM_XYZ if profile is None else np.linalg.inv(profile.to_xyz).astype(np.float64),
+            illuminant_1=D65,
+            as_shot_neutral=(1.0, 1.0, 1.0),
+        ),
+        crop=Rectangle(0, 0, *samples.shape[:2]),
+        orientation=orientation if 1 <= orientation <= 8 else 1,
+        capture=replace(capture, sources=(PurePath(path).name,)),
+        path=os.fspath(path),
+        rendered=True,
+    )
+
+
+def _linear(samples: NDArray[Any], profile: RgbProfile | None) -> UInt16:
+    """Encoded samples of 8 or 16 bits as light, 65535 for white."""
+    code = np.arange(1 << (8 * samples.dtype.itemsize)) / ((1 << (8 * samples.dtype.itemsize)) - 1)
+    curves = (srgb_light,) * 3 if profile is None else profile.curves
+    out = np.empty(samples.shape, np.uint16)
+    for plane, curve in enumerate(curves):
+        table = np.rint(curve(code).clip(0, 1) * 65535).astype(np.uint16)
+        out[..., plane] = table[samples[..., plane]]
+    return out
+
+
+def _three(samples: NDArray[Any], path: str | os.PathLike[str], report: Report) -> NDArray[Any]:
+    if samples.dtype not in (np.uint8, np.uint16):
+        raise TiffError(f"samples of {samples.dtype} are not supported in a photo")
+    if samples.ndim == 2:
+        samples = samples[..., None]
+    if samples.shape[2] in (2, 4):
+        report.warn(f"{path}: its transparency is left aside")
+    if samples.shape[2] in (1, 2):
+        return np.broadcast_to(samples[..., :1], (*samples.shape[:2], 3))
+    return samples[..., :3]
+
+
+def _read_by_pillow(source: Source) -> tuple[NDArray[Any], bytes]:
+    """A photo of 8 bits: unlike the plain codecs, Pillow refuses one that is cut short."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own limit on pixels, whose error is told below
+        try:
+            with Image.open(io.BytesIO(source.read(0, source.size))) as image:
+                icc = image.info.get("icc_profile", b"")
+                if image.mode not in ("L", "LA", "RGB", "RGBA"):
+                    raise TiffError(f"has {image.mode} samples, which is not supported in a photo")
+                return np.asarray(image), icc
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            if isinstance(error, TiffError):
+                raise
+            raise TiffError(f"is damaged: {error}") from None
+
+
+def _read_png(source: Source) -> tuple[NDArray[Any], bytes]:
+    import imagecodecs
+
+    data = bytes(source.read(0, source.size))
+    icc, at = b"", 8
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"iCCP":
+            body = data[at + 8 : at + 8 + length].partition(b"\0")[2]
+            try:
+                icc = zlib.decompressobj().decompress(body[1:], _MAX_PROFILE)
+            except zlib.error:
+                raise TiffError("is damaged: its colour profile can't be unpacked") from None
+        if kind == b"IDAT":
+            break
+        at += 12 + length
+    try:
+        return imagecodecs.png_decode(data), icc
+    except Exception as error:
+        raise TiffError(f"is damaged: {error}") from None
+
+
+def _read_tiff(source: Source) -> tuple[NDArray[Any], bytes]:
+    tiff = Tiff(source)
+    main = tiff.ifd(tiff.first)
+    if main.integer(tags.PHOTOMETRIC, 0) not in (1, 2):
+        raise TiffError("is a TIFF image of neither RGB nor grey samples")
+    if main.integer(tags.COMPRESSION, 1) == _LZW and main.integer(tags.BITS_PER_SAMPLE, 1) == 8:
+        return _read_by_pillow(source)
+    layout = read_layout(main)
+    if layout.floating or layout.bits not in (8, 16):
+        raise TiffError(f"a TIFF image of {layout.bits} bits per sample is not supported")
+    samples = decode(main, layout)
+    icc = bytes(main.raw(tags.ICC_PROFILE))
+    return samples.astype(np.uint8) if layout.bits == 8 else samples, icc
+
+
+_READERS = {"JPEG": _read_by_pillow, "PNG": _read_png, "TIFF": _read_tiff}
