@@ -31,7 +31,7 @@ from PIL import Image
 from common import DATA, table, tool
 from fotohaus import kernels
 from fotohaus.develop.demosaic import demosaic
-from fotohaus.develop.denoise import denoise, prepare_denoise
+from fotohaus.mosaic_denoise import denoise, prepare_denoise
 from fotohaus.raw.dng import encode_dng
 from fotohaus.raw.image import CaptureInfo, ColorCalibration, RawImage, Rectangle
 from fotohaus.simulate.sensor import NEUTRAL, XYZ_FROM_SRGB, phone_noise

@@ -5,16 +5,9 @@ from hypothesis import strategies as st
 
 from fotohaus import kernels
 from fotohaus.develop.demosaic import demosaic
-from fotohaus.develop.denoise import (
-    DENOISE_MARGIN,
-    THRESHOLDS,
-    decide_strength,
-    denoise,
-    prepare_denoise,
-    remaining_noise,
-    visible_noise,
-)
+from fotohaus.develop.denoise import decide_strength, remaining_noise
 from fotohaus.develop.shading import Shading
+from fotohaus.mosaic_denoise import DENOISE_MARGIN, THRESHOLDS, denoise, prepare_denoise, visible_noise
 from fotohaus.raw.image import CFA_PATTERNS, NoiseProfile, Rectangle
 from fotohaus.simulate.sensor import phone_noise
 

@@ -12,12 +12,12 @@ from fotohaus.develop import aberration
 from fotohaus.develop.aberration import LateralAberration
 from fotohaus.develop.demosaic import MARGIN as DEMOSAIC_MARGIN
 from fotohaus.develop.demosaic import demosaic as interpolate
-from fotohaus.develop.denoise import DENOISE_MARGIN, Denoiser, denoise, prepare_denoise
 from fotohaus.develop.geometry import Upright, cfa_of
 from fotohaus.develop.highlights import LOWEST, Highlights, prepare_highlights, saturation_levels
 from fotohaus.develop.linear_rows import LinearRows
 from fotohaus.develop.linearize import linearize
 from fotohaus.develop.shading import Shading, shading_of
+from fotohaus.mosaic_denoise import DENOISE_MARGIN, Denoiser, denoise, prepare_denoise
 from fotohaus.raw.image import PLANES, CfaPattern, NoiseProfile, RawImage, Rectangle
 from fotohaus.records import record
 from fotohaus.report import Report

@@ -11,7 +11,7 @@ from fotohaus.develop import capture_sharpening, uncalibrated
 from fotohaus.develop.capture_sharpening import CaptureSharpening
 from fotohaus.develop.color import REC2020_TO_XYZ, camera_to_rec2020
 from fotohaus.develop.demosaic import TOE, noise_left
-from fotohaus.develop.denoise import decide_strength, remaining_noise, visible_noise
+from fotohaus.develop.denoise import decide_strength, remaining_noise
 from fotohaus.develop.development import Development
 from fotohaus.develop.geometry import upright
 from fotohaus.develop.lens import prepare_lens
@@ -23,6 +23,7 @@ from fotohaus.develop.profile_look import profile_look
 from fotohaus.develop.profile_tables import hue_sat_map_at, total_baseline_exposure
 from fotohaus.develop.white_balance import find_white
 from fotohaus.errors import ReadError
+from fotohaus.mosaic_denoise import visible_noise
 from fotohaus.raw.image import NoiseProfile, OtherOpcode, RawImage
 from fotohaus.raw.noise import estimate_noise_from_frame
 from fotohaus.raw.opcode_types import Opcode

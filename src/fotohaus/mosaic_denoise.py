@@ -1,0 +1,276 @@
+"""Noise taken out of a mosaic: of one frame, or of a merged burst (docs/algorithms/denoise.md)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fotohaus import kernels
+from fotohaus.raw.image import CFA_PATTERNS, PLANES, CfaPattern, NoiseProfile, Rectangle
+from fotohaus.records import record
+from fotohaus.shading import Shading
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+DENOISE_MARGIN = 32
+"""The most samples around a sample that have a say in it; `Denoiser.margin` may be less."""
+
+PERIOD = 4
+"""Blocks begin at every fourth sample, counted from the whole mosaic's corner."""
+
+THRESHOLDS = (13.0, 22.0, 8.0)
+"""Energy at which half of a coefficient is kept, of lightness and of the two colour differences by the energy of all
+four planes, where noise has 4; of the difference of the greens by its own, where noise has 1."""
+_SLOPE = 0.36  # how much more is asked of the finest detail than of coarse: exp(slope * (frequency - 0.5))
+_RAMP = 0.8  # from nothing to all of a coefficient, as a share of its threshold
+_LEAST_SCALE = 1e-4  # of the deviation in the dark: noise that hardly grows with light is stabilised as if it did
+_LEAST_SIDE = 40  # samples; what is smaller gets a border
+_TABLE, _REACH = 256, 16.0  # entries of the bias correction, and how many deviations of the noise they span
+
+_DARK = 0.05  # luminance at which noise is judged: a dark middle tone
+_STRONG = 2.0  # L* from which a second pass is worth its time
+_LUMINANCE = (0.14, 0.50, 0.11)  # luminance variance after demosaic, per variance of R, G and B samples
+
+
+@record
+class Denoiser:
+    """What `denoise` has to know: made by `prepare_denoise`, the same for every part of a mosaic.
+
+    slope, intercept : (2, 2), u = sqrt(slope v + intercept) has noise of variance 1. basis : (4, 4), planes by
+    positions of the quad. rise : (8, 8, 3), start : (3,), the shrinkage of lightness, colour differences and the
+    difference of the greens; keep : (3,), the share of their noise that stays. alike : whether the colour differences'
+    means are smoothed. correction : (4, 256), first : (4,),
+    what the inverse adds. strength, passes : as decided.
+    """
+
+    slope: Float32
+    intercept: Float32
+    basis: Float32
+    rise: Float32
+    start: Float32
+    keep: Float32
+    correction: Float32
+    first: Float32
+    strength: float
+    alike: float
+    passes: int
+
+    @property
+    def margin(self) -> int:
+        """Samples around a sample that have a say in it."""
+        return 32 if self.alike else 16
+
+
+def visible_noise(noise: tuple[float, float]) -> float:
+    """Deviation in L* of luminance noise (scale, offset), pixel by pixel, in a dark middle tone."""
+    scale, offset = noise
+    return float(116 / 3 * _DARK ** (-2 / 3) * np.sqrt(max(scale * _DARK + offset, 0)))
+
+
+def prepare_denoise(
+    cfa: CfaPattern,
+    noise: NoiseProfile,
+    multipliers: ArrayLike = (1.0, 1.0, 1.0),
+    *,
+    strength: float = 1.0,
+    passes: int | None = None,
+    floor: ArrayLike | None = None,
+) -> Denoiser:
+    """Decide everything about denoising a mosaic but the pixels.
+
+    noise : of the samples before white balance, 1 = white level. multipliers : (3,) white balance gains of R, G, B that
+    the mosaic has in it. strength : 0 to 1. floor : (2, 2), the values of the lens-shading-free mosaic that a sample
+    of 0 in the file became, by which noise is known to be cut off; None where it is not.
+    passes : 1, or 2 for the mean of two with blocks in other places, which is better and takes twice the time; by
+    default 2 where the noise is strong.
+    Raises ValueError for a strength out of range, an unknown cfa, or a noise model that is negative or not finite.
+    """
+    if cfa not in CFA_PATTERNS:
+        raise ValueError(f"cfa must be one of {', '.join(CFA_PATTERNS)}, got {cfa!r}")
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength must be 0 to 1, got {strength}")
+    channels = [PLANES.index(name) for name in cfa]
+    gains = np.asarray(multipliers, np.float64)[channels]
+    scale, offset = np.asarray(noise.scale, np.float64)[channels], np.asarray(noise.offset, np.float64)[channels]
+    if not (np.isfinite([scale, offset]).all() and min(scale.min(), offset.min()) >= 0 and (scale + offset > 0).all()):
+        raise ValueError(f"noise must be finite and positive, got {noise}")
+    scale, offset = scale * gains, offset * gains**2
+    if passes is None:
+        weights = np.array(_LUMINANCE)[channels] / np.array([2 if name == "G" else 1 for name in cfa])
+        passes = 2 if visible_noise((float(weights @ scale), float(weights @ offset))) >= _STRONG else 1
+    scale = np.maximum(scale, _LEAST_SCALE * np.sqrt(offset))
+    slope, intercept = 4 / scale, 4 * (0.375 + offset / scale**2)
+
+    basis = _basis(cfa, gains)
+    fine = 1 - strength
+    coarse = max(0.0, 1 - 2 * strength)
+    keep = np.array([fine, coarse, coarse])
+    rise, start = _shrinkage(keep)
+
+    floors = np.full(4, -np.inf) if floor is None else np.asarray(floor, np.float64).ravel()
+    tables = [_correction(*values, below=fine) for values in zip(scale, offset, floors, strict=True)]
+    # Noise that stays needs no correction of its mean.
+    removed = 1 - (keep**2)[[0, 1, 1, 2]] @ basis**2
+    correction = np.stack([share * table for share, (table, _) in zip(removed, tables, strict=True)])
+    return Denoiser(
+        slope=_single(slope).reshape(2, 2),
+        intercept=_single(intercept).reshape(2, 2),
+        basis=_single(basis),
+        rise=rise,
+        start=start,
+        keep=_single(keep),
+        correction=_single(correction),
+        first=_single([first for _, first in tables]),
+        strength=strength,
+        alike=(1 - coarse) * float(passes == 2),
+        passes=passes,
+    )
+
+
+def _single(values: ArrayLike) -> Float32:
+    return np.ascontiguousarray(values, np.float32)
+
+
+def _basis(cfa: CfaPattern, gains: Float64) -> Float64:
+    """(4, 4): lightness, two colour differences and the difference of the greens, of the positions of the CFA.
+
+    Orthonormal, so that the noise stays white; the last three are 0 where the stabilised colour is neutral.
+    """
+    red, blue = cfa.index("R"), cfa.index("B")
+    green = [k for k in range(4) if cfa[k] == "G"]
+    start = np.zeros((4, 4))
+    start[:, 0] = 1 / np.sqrt(gains)
+    start[[red, blue], 1] = 1, -1
+    start[[red, blue, *green], 2] = 1, 1, -1, -1
+    start[green, 3] = 1, -1
+    q, r = np.linalg.qr(start)
+    return np.asarray((q * np.sign(np.diag(r))).T)
+
+
+def _shrinkage(keep: Float64) -> tuple[Float32, Float32]:
+    """(8, 8, 3) rise and (3,) start of the factor that a coefficient of some energy gets."""
+    frequency = np.hypot(*np.mgrid[:8, :8]) / 8
+    threshold = np.exp(_SLOPE * (frequency - 0.5))[..., None] * np.array(THRESHOLDS)
+    rise = (1 - keep) / (_RAMP * threshold)
+    rise[0, 0, :2] = 1e9  # a block's mean stays, but for greens that differ
+    start = keep - (1 - keep) * (1 - _RAMP / 2) / _RAMP
+    return kernels.planar(rise, np.float32), _single(start)
+
+
+def _correction(scale: float, offset: float, floor: float, below: float) -> tuple[Float64, float]:
+    """What to add to the algebraic inverse of the mean stabilised sample, from `first` on in steps of the noise.
+
+    The exact unbiased inverse (Makitalo and Foi 2013), of noise that is cut off at `floor` as the file's is: the mean
+    of what was stored for light v is found by integration, then inverted. Light below 0, which there is none of, is
+    multiplied by `below`.
+    """
+
+    def stabilised(v: Float64) -> Float64:
+        return np.asarray(2 / scale * np.sqrt(np.maximum(scale * v + 0.375 * scale**2 + offset, 0)))
+
+    dark = np.sqrt(offset + scale**2)
+    lowest = max(floor, -(0.375 * scale + offset / scale), -6 * dark)
+    first = float(stabilised(np.array([lowest]))[0])
+    top = (((first + _REACH + 4) / 2) ** 2 - 0.375) * scale - offset / scale
+    light = np.concatenate([np.linspace(-dark if floor > -6 * dark else lowest, 4 * dark, 200)[:-1],
+                            4 * dark + (max(top, 8 * dark) - 4 * dark) * np.linspace(0, 1, 200) ** 2])  # fmt: skip
+    deviates = np.linspace(-4.5, 4.5, 91)
+    weights = np.exp(-(deviates**2) / 2)
+    deviation = np.sqrt(scale * np.maximum(light, 0) + offset)
+    stored = np.maximum(light[:, None] + deviation[:, None] * deviates, lowest)
+    mean = stabilised(stored) @ (weights / weights.sum())
+    u = first + np.linspace(0, _REACH, _TABLE)
+    light[light < 0] *= below
+    algebraic = scale * (u * u / 4 - 0.375) - offset / scale
+    return np.interp(u, mean, light) - algebraic, first
+
+
+def denoise(
+    mosaic: Float32,
+    denoiser: Denoiser,
+    shading: Shading | None = None,
+    *,
+    crop: Rectangle | None = None,
+    origin: tuple[int, int] = (0, 0),
+) -> Float32:
+    """Less noise in a white-balanced linear mosaic: (H, W) float32 to (h, w) float32.
+
+    shading : the lens-shading gains that the mosaic has in it. crop : the part to make, beginning at an even row and
+    column; by default everything. origin : (y, x), where the mosaic's first sample lies in the whole of which it is a
+    part: with `denoiser.margin` samples around the crop, any part comes out as it does of the whole. Beyond its border
+    the mosaic is mirrored. The result is a view of whole blocks, whose rows lie farther apart than its width says.
+
+    Raises ValueError for a mosaic smaller than 2 x 2, a crop outside it, or odd places.
+    """
+    height, width = mosaic.shape
+    crop = crop or Rectangle(0, 0, height, width)
+    if min(height, width) < 2:
+        raise ValueError(f"a Bayer mosaic has at least 2 x 2 samples, got {width} x {height}")
+    if min(crop.top, crop.left) < 0 or crop.top + crop.height > height or crop.left + crop.width > width:
+        raise ValueError(f"crop {crop} is not within the mosaic's {width} x {height}")
+    if any(place % 2 for place in (crop.top, crop.left, *origin)):
+        raise ValueError(f"crop and origin must lie at even places, got {crop} at {origin}")
+    shading = shading or Shading()
+    mosaic = np.ascontiguousarray(mosaic, np.float32)
+    if min(height, width) < _LEAST_SIDE:
+        mosaic, shading, crop, origin = _padded(mosaic, shading, crop, origin)
+    out = _pass(mosaic, denoiser, shading, crop, origin, shift=0)
+    if denoiser.passes == 2:
+        out += _pass(mosaic, denoiser, shading, crop, origin, shift=1)
+        out *= np.float32(0.5)
+    return out
+
+
+def _padded(
+    mosaic: Float32, shading: Shading, crop: Rectangle, origin: tuple[int, int]
+) -> tuple[Float32, Shading, Rectangle, tuple[int, int]]:
+    """The same with a mirrored border: the kernel mirrors once, which is not enough for the smallest mosaics."""
+    n = _LEAST_SIDE
+    (origin_x, origin_y), (step_x, step_y) = shading.origin, shading.step
+    shading = replace(shading, origin=(origin_x - n * step_x, origin_y - n * step_y))
+    crop = replace(crop, top=crop.top + n, left=crop.left + n)
+    return np.pad(mosaic, n, mode="reflect"), shading, crop, (origin[0] - n, origin[1] - n)
+
+
+def _pass(
+    mosaic: Float32, denoiser: Denoiser, shading: Shading, crop: Rectangle, origin: tuple[int, int], shift: int
+) -> Float32:
+    """The crop by blocks that begin `shift` samples above and left of every fourth one."""
+    before_y, before_x = (
+        (start + place) % PERIOD + shift for start, place in zip(origin, (crop.top, crop.left), strict=True)
+    )
+    top, left = crop.top - before_y, crop.left - before_x
+    rows, columns = -(-(crop.height + before_y) // PERIOD), -(-(crop.width + before_x) // 32) * 32
+    out = np.empty((rows, PERIOD, columns // PERIOD, PERIOD), np.float32)
+    # One sample on, along the diagonal, the positions of the CFA come in the opposite order.
+    order = slice(None, None, -1 if shift else 1)
+    (origin_x, origin_y), (step_x, step_y) = shading.origin, shading.step
+    # Whole steps are counted by the kernel: rounded origins would make strips differ from the whole.
+    above, rest = divmod(shading.top + top, PERIOD)
+    kernels.call(
+        "denoise",
+        mosaic=mosaic,
+        left=left,
+        top=top,
+        slope=np.ascontiguousarray(denoiser.slope[order, order]),
+        intercept=np.ascontiguousarray(denoiser.intercept[order, order]),
+        basis=np.ascontiguousarray(denoiser.basis[:, order]),
+        rise=denoiser.rise,
+        start=denoiser.start,
+        keep=denoiser.keep,
+        alike=denoiser.alike,
+        correction=np.ascontiguousarray(denoiser.correction[order]),
+        first=np.ascontiguousarray(denoiser.first[order]),
+        gains=kernels.planar(shading.grid[..., order], np.float32),
+        # One gain per step of the blocks, from its middle.
+        origin_x=origin_x + step_x * (left + (PERIOD - 1) / 2),
+        origin_y=origin_y + step_y * (rest + (PERIOD - 1) / 2),
+        step_x=step_x * PERIOD,
+        step_y=step_y * PERIOD,
+        above=above,
+        denoised=out.transpose(1, 3, 2, 0),
+    )
+    return out.reshape(rows * PERIOD, columns)[before_y : before_y + crop.height, before_x : before_x + crop.width]
