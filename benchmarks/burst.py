@@ -10,11 +10,14 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from common import DATA, table
-from fotohaus.burst import align_frames, merge
+from fotohaus import kernels
+from fotohaus.burst import Alignment, align_frames, merge
+from fotohaus.burst import merger as merging
 from fotohaus.raw.image import RawImage
 from fotohaus.simulate import Mover, simulate_burst
 from fotohaus.simulate.burst import Burst
@@ -41,6 +44,30 @@ def static_mean(burst: Burst) -> np.ndarray:
     for i in range(FRAMES):
         total += burst.sensor.expose(burst.truth.copy(), 1000 + i)
     return (total / FRAMES - burst.sensor.black) / span
+
+
+def true_alignments(burst: Burst) -> list[Alignment]:
+    """How the frames after the reference really lie."""
+    found = []
+    for frame, motion in zip(list(burst)[1:], burst.motions[1:], strict=True):
+        estimate, matrix = align_frames(burst.frame(0), frame), motion.matrix(burst.size)
+        h, w = estimate.nodes.shape[:2]
+        y, x = np.mgrid[:h, :w] * 64 - 0.5
+        p = np.stack([x.ravel(), y.ravel()])
+        nodes = (np.linalg.solve(matrix[:, :2], p - matrix[:, 2:]) - p).T.reshape(h, w, 2)
+        found.append(replace(estimate, nodes=kernels.planar(nodes, np.float32), ok=True))
+    return found
+
+
+def merge_truly_aligned(burst: Burst, frames: Sequence[RawImage]) -> RawImage:
+    """The merge without alignment's errors."""
+    truth = iter(true_alignments(burst))
+    estimate = merging.align
+    merging.align = lambda *_: next(truth)
+    try:
+        return merge(frames, reference=1)
+    finally:
+        merging.align = estimate
 
 
 def alignment_rms(burst: Burst, frames: Sequence[RawImage]) -> float:
@@ -102,7 +129,9 @@ def quality(size: tuple[int, int], photos: Sequence[str]) -> str:
             best = psnr(static_mean(burst), burst.truth)
             robust, seconds = timed(merge, frames, reference=1)
             peer, peer_seconds = timed(opencv_mean, frames)
-            results = [light(robust), light(merge(frames, reference=1, method="mean")), peer]
+            denoised = merge(frames, reference=1, denoise=1)
+            mean = merge(frames, reference=1, method="mean")
+            results = [*(light(m) for m in (robust, merge_truly_aligned(burst, frames), denoised, mean)), peer]
             unaligned = np.mean([light(f) for f in frames], 0)
             differences = [psnr(r, burst.truth) - best for r in (*results, unaligned)]
             megapixels = size[0] * size[1] * FRAMES / 1e6
@@ -111,8 +140,8 @@ def quality(size: tuple[int, int], photos: Sequence[str]) -> str:
                 *(f"{d:+.2f}" for d in differences), f"{alignment_rms(burst, frames):.3f}",
                 f"{12 * seconds / megapixels:.2f}", f"{12 * peer_seconds / megapixels:.2f}",
             ])  # fmt: skip
-    headers = ("ISO", "photo", "one frame", "static mean", "robust", "mean", "OpenCV", "not aligned", "align rms px",
-               "s / 12 MP", "OpenCV s")  # fmt: skip
+    headers = ("ISO", "photo", "one frame", "static mean", "robust", "truly aligned", "denoised", "mean", "OpenCV",
+               "not aligned", "align rms px", "s / 12 MP", "OpenCV s")  # fmt: skip
     return table(headers, rows)
 
 
@@ -136,11 +165,12 @@ def motion(size: tuple[int, int]) -> str:
         rows_of, columns_of = np.nonzero(burst.moved())
         path[rows_of.min() // 32 : rows_of.max() // 32, columns_of.min() // 32 : columns_of.max() // 32] = True
         row: list[object] = [iso]
-        for method in ("robust", "mean"):
-            gain = tiles(light(frames[0])) - tiles(light(merge(frames, reference=1, method=method)))
+        for choices in ({}, {"denoise": 1.0}, {"method": "mean"}):
+            gain = tiles(light(frames[0])) - tiles(light(merge(frames, reference=1, **choices)))
             row += [f"{gain[path].min():+.2f}", f"{gain[path].mean():+.2f}", f"{gain[~path].mean():+.2f}"]
         rows.append(row)
-    headers = ("ISO", "robust: worst tile in the path", "mean of path", "elsewhere", "mean: worst", "path", "elsewhere")
+    headers = ("ISO", "robust: worst tile in the path", "mean of path", "elsewhere", "denoised: worst", "path",
+               "elsewhere", "mean: worst", "path", "elsewhere")  # fmt: skip
     return table(headers, rows)
 
 

@@ -82,6 +82,9 @@ class Recipe:
         Literal["robust", "mean", "off"],
         About("How frames are merged: robust to motion, a plain mean, or off (the reference alone)."),
     ] = "robust"
+    merge_denoise: Annotated[
+        float, About("Strength of denoising what was merged, before anything else is done with it.", 0, 1)
+    ] = 0.0
     reference: Annotated[
         int | str | None,
         About(

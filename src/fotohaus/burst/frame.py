@@ -113,8 +113,7 @@ def make_frame(raw: RawImage, noise: NoiseProfile, padded: UInt16, exposure: flo
     top, left = PAD + row, PAD + column
     h, w = raw.mosaic.shape
     padded[top : top + h, left : left + w] = raw.mosaic
-    _mirror(padded[:, left : left + w], top, h)
-    _mirror(padded.T, left, w)
+    _mirror_borders(padded, top, left, h, w)
 
     black = np.roll(raw.black, (row, column), (0, 1)).astype(np.float32)
     white = np.roll(raw.white, (row, column), (0, 1)).astype(np.float32)
@@ -131,6 +130,16 @@ def make_frame(raw: RawImage, noise: NoiseProfile, padded: UInt16, exposure: flo
         noise_offset=np.array(noise.offset, np.float32)[sites],
         balance=_balance(raw),
     )
+
+
+def mirror_borders(frame: Frame) -> None:
+    """Continue the mosaic beyond its borders again, after samples in it have changed."""
+    _mirror_borders(frame.padded, frame.top, frame.left, *frame.raw.mosaic.shape)
+
+
+def _mirror_borders(padded: UInt16, top: int, left: int, height: int, width: int) -> None:
+    _mirror(padded[:, left : left + width], top, height)
+    _mirror(padded.T, left, width)
 
 
 def _mirror(lines: NDArray[np.uint16], first: int, count: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,15 @@ _BLOCK = 16  # samples of one colour
 _BINS = 24
 _QUANTILE = 0.2  # of the blocks of one brightness: the flattest ones
 _MAX_LINES = 1024  # of one colour's blocks that are looked at
+
+
+def known_noise(raw: RawImage) -> NoiseProfile:
+    """The raw image's own noise profile if it makes sense, else an estimate."""
+    noise = raw.noise
+    values = (*noise.scale, *noise.offset) if noise else (math.nan,)
+    if noise is None or not all(math.isfinite(v) and v >= 0 for v in values) or not any(values):
+        return estimate_noise(raw)
+    return noise
 
 
 def estimate_noise(raw: RawImage) -> NoiseProfile:

@@ -6,10 +6,10 @@ import halide as hl
 
 from fotohaus.kernels.burst_align_gen import start_at_zero
 from fotohaus.kernels.common import c, x, y
+from fotohaus.kernels.common_raw import total
 
 N = 16  # samples of a tile's side
 STEP = 8  # between tiles
-EVERY = 4  # tiles between those whose weights are looked at
 BLOCK = 128  # samples of a plane that one task makes
 u, v, k, j, q, tx, ty = (hl.Var(n) for n in ("u", "v", "k", "j", "q", "tx", "ty"))
 
@@ -96,14 +96,13 @@ class Spectrum:
         mirrored = self.power[(N - k) % N, (N - u) % N, tx, ty]
         self.pooled[k, u, tx, ty] = (self.power[k, u, tx, ty] + mirrored) * hl.f32(1 / 8)
         # Neighbouring frequencies say much the same: their mean is less of a lottery.
-        p = self.pooled
-        self.rowwise[k, u, tx, ty] = (
-            p[k, (u + N - 1) % N, tx, ty] + p[k, (u + 1) % N, tx, ty] + 2.0 * p[k, u, tx, ty]
-        ) * hl.f32(0.25)
-        r = self.rowwise
-        smooth = (r[(k + N - 1) % N, u, tx, ty] + r[(k + 1) % N, u, tx, ty] + 2.0 * r[k, u, tx, ty]) * hl.f32(0.25)
+        p, r = self.pooled, self.rowwise
+        taps = ((-2, 1 / 16), (-1, 4 / 16), (0, 6 / 16), (1, 4 / 16), (2, 1 / 16))
+        self.rowwise[k, u, tx, ty] = total([p[k, (u + N + n) % N, tx, ty] * hl.f32(w) for n, w in taps])
+        smooth = total([r[(k + N + n) % N, u, tx, ty] * hl.f32(w) for n, w in taps])
         excess = hl.max(smooth - floor[k, u], hl.f32(0))
-        return strength / (strength + excess)
+        ratio = excess / strength
+        return 1.0 / (1.0 + ratio * ratio)
 
     def schedule(self, consumer, at):
         """Compute everything per tile, within loop `at` of `consumer`."""
@@ -124,9 +123,10 @@ def _pair(t):
 class BurstMerge:
     """merged = sum + what the frame adds to it: its difference from the reference, shrunk where it is not noise.
 
-    Hasinoff et al. 2016, section 5: pairwise temporal Wiener filter on 16x16 tiles half overlapped; here the squared
-    difference is pooled over the four planes, in units of the noise, and its floor subtracted. `difference` has a
-    margin of 8 before and at least 8 after the `sum`. Tile (i, j) begins at its sample (8 i, 8 j).
+    After Hasinoff et al. 2016, section 5: a pairwise temporal filter on 16x16 tiles half overlapped; here the squared
+    difference is pooled over the four planes, in units of the noise, its floor subtracted, and its square counts, so
+    that what clearly moved is left out sooner. `difference` has a margin of 8 before and at least 8 after the `sum`.
+    Tile (i, j) begins at its sample (8 i, 8 j).
     """
 
     difference = hl.InputBuffer(hl.Float(32), 3)
@@ -180,18 +180,19 @@ class BurstMerge:
 
 @hl.generator(name="burst_weights")
 class BurstWeights:
-    """The filter's weights, 0 ... 1, at one in EVERY x EVERY tiles: vertical and horizontal frequency, tile."""
+    """The filter's weights, 0 ... 1, at one in every x every tiles: vertical and horizontal frequency, tile."""
 
     difference = hl.InputBuffer(hl.Float(32), 3)
     inverse_sigma = hl.InputBuffer(hl.Float(32), 3)
     analysis = hl.InputBuffer(hl.Float(32), 1)
     floor = hl.InputBuffer(hl.Float(32), 2)
     strength = hl.InputScalar(hl.Float(32))
+    every = hl.InputScalar(hl.Int(32))
     weights = hl.OutputBuffer(hl.Float(32), 4)
 
     def generate(self):
         g = self
-        spectrum = Spectrum(g.difference, g.inverse_sigma, g.analysis, EVERY)
+        spectrum = Spectrum(g.difference, g.inverse_sigma, g.analysis, g.every)
         g.weights[k, u, tx, ty] = spectrum.keep(g.floor, g.strength)
         g.weights.bound(k, 0, N).bound(u, 0, N).vectorize(k, 8).parallel(ty)
         spectrum.schedule(g.weights, tx)
@@ -228,40 +229,6 @@ class BurstSigma:
         g.inverse_sigma.reorder(c, x, y).parallel(y)
         block.compute_root().reorder(c, x, y).parallel(y)
         block.update().reorder(inside.x, inside.y, c, x, y).parallel(y)
-
-
-@hl.generator(name="burst_finish")
-class BurstFinish:
-    """The merged mosaic: reference + sum / count, in 16 bits; what the reference has clipped stays clipped."""
-
-    reference = hl.InputBuffer(hl.UInt(16), 2)  # padded, quad 0 at (pad, pad)
-    sum = hl.InputBuffer(hl.Float(32), 3)
-    black = hl.InputBuffer(hl.Float(32), 2)
-    scale = hl.InputBuffer(hl.Float(32), 2)
-    clip = hl.InputBuffer(hl.Float(32), 2)  # DN at which the reference is clipped
-    pad = hl.InputScalar(hl.Int(32))
-    left = hl.InputScalar(hl.Int(32))  # of the mosaic in the padded reference
-    top = hl.InputScalar(hl.Int(32))
-    gain = hl.InputScalar(hl.Float(32))  # 1 / count
-    merged_black = hl.InputScalar(hl.Float(32))
-    merged_white = hl.InputScalar(hl.Float(32))
-    merged = hl.OutputBuffer(hl.UInt(16), 2)
-
-    def generate(self):
-        g = self
-        column, row = x + g.left, y + g.top
-        px, py = column & 1, row & 1
-        dn = hl.f32(g.reference[column, row])
-        light = (dn - g.black[px, py]) * g.scale[px, py]
-        quad_x, quad_y = (column - g.pad) >> 1, (row - g.pad) >> 1
-        total = light + g.sum[quad_x, quad_y, px + 2 * py] * g.gain
-        total = hl.select(dn >= g.clip[px, py], hl.max(total, light), total)
-        value = g.merged_black + total * (g.merged_white - g.merged_black)
-        g.merged[x, y] = hl.u16(hl.clamp(value + hl.f32(0.5), hl.f32(0), g.merged_white))
-
-        yo = hl.Var("yo")
-        g.merged.split(y, yo, y, 64, hl.TailStrategy.GuardWithIf).parallel(yo)
-        g.merged.vectorize(x, 16, hl.TailStrategy.GuardWithIf)
 
 
 if __name__ == "__main__":

@@ -10,26 +10,52 @@ TILE = 128  # px of the mosaic that share one demosaicked window
 WINDOW = 144  # px: the tile, the cubic's taps, and how far the displacement may differ within it
 LANES = 8
 TAPS = 5
+HALO = 4  # px around the window that its colours need, and even
+DOUBT = 10  # variances of a sample that the squared change along a direction has from noise alone
 COLOR = [0, 1, 1, 2]  # of the planes R, G in R's rows, G in B's rows, B
 
 
-def malvar(at):
-    """All three colours at all four sites from `at(dx, dy)`: [c][py][px], R at the even column of the even row.
+def green_between(at, variance):
+    """Green at a red or blue site from `at(dx, dy)`, along the direction that changes less.
 
-    Malvar, He and Cutler 2004: bilinear interpolation plus the Laplacian of the colour that the site has.
+    Horizontal and vertical interpolation plus half of the Laplacian of the colour that the site has (Hamilton and Adams
+    1997), mixed by how little each direction changes beyond what noise of `variance` makes of it.
     """
     here = at(0, 0)
-    cross = at(-1, 0) + at(1, 0) + at(0, -1) + at(0, 1)
-    diagonal = at(-1, -1) + at(1, -1) + at(-1, 1) + at(1, 1)
-    far_x, far_y = at(-2, 0) + at(2, 0), at(0, -2) + at(0, 2)
-    green = here * 0.5 + cross * 0.25 - (far_x + far_y) * 0.125
-    beside = here * 0.625 + (at(-1, 0) + at(1, 0)) * 0.5 - far_x * 0.125 - diagonal * 0.125 + far_y * 0.0625
-    above = here * 0.625 + (at(0, -1) + at(0, 1)) * 0.5 - far_y * 0.125 - diagonal * 0.125 + far_x * 0.0625
-    across = here * 0.75 + diagonal * 0.25 - (far_x + far_y) * 0.1875
+    estimates, changes = [], []
+    for i, j in ((1, 0), (0, 1)):
+        near, far = (at(-i, -j), at(i, j)), at(-2 * i, -2 * j) + at(2 * i, 2 * j)
+        laplacian = here + here - far
+        estimates.append((near[0] + near[1]) * 0.5 + laplacian * 0.25)
+        change = hl.abs(near[1] - near[0]) + hl.abs(laplacian)
+        changes.append(change * change + variance * DOUBT)
+    across, along = changes
+    return (estimates[0] * along + estimates[1] * across) / (across + along)
+
+
+def colors(green, over):
+    """All three colours at all four sites: [c][py][px], R at the even column of the even row.
+
+    green(i, j), over(i, j) : green, and what red or blue has over it, at (i, j) from the quad's corner.
+    """
+
+    def beside(i, j):
+        return green(i, j) + (over(i - 1, j) + over(i + 1, j)) * 0.5
+
+    def above(i, j):
+        return green(i, j) + (over(i, j - 1) + over(i, j + 1)) * 0.5
+
+    def across(i, j):
+        corners = over(i - 1, j - 1) + over(i + 1, j - 1) + over(i - 1, j + 1) + over(i + 1, j + 1)
+        return green(i, j) + corners * 0.25
+
+    def own(i, j):
+        return green(i, j) + over(i, j)
+
     return [
-        [[here, beside], [above, across]],
-        [[green, here], [here, green]],
-        [[across, above], [beside, here]],
+        [[own(0, 0), beside(1, 0)], [above(0, 1), across(1, 1)]],
+        [[green(0, 0), green(1, 0)], [green(0, 1), green(1, 1)]],
+        [[across(0, 0), above(1, 0)], [beside(0, 1), own(1, 1)]],
     ]
 
 
@@ -38,8 +64,8 @@ class BurstWarp:
     """difference[x, y, p] = frame(position + displacement) - reference, at quad (x, y), plane p = px + 2 py.
 
     Both mosaics are padded so that R lies at even columns of even rows, quad 0 at (pad, pad). Their samples become
-    light by (value - black) * scale; the demosaicking (Malvar) sees them times `balance`, so that the colours of a
-    neutral are equal. The displacement is bilinear between the nodes of `grid`, CELL px apart. Each tile reads a window
+    light by (value - black) * scale; the demosaicking sees them times `balance`, so that the colours of a neutral
+    are equal. The displacement is bilinear between the nodes of `grid`, CELL px apart. Each tile reads a window
     of the frame at `origins`. What lies outside of the frame, or of the window, has no difference.
     """
 
@@ -50,6 +76,8 @@ class BurstWarp:
     reference_black = hl.InputBuffer(hl.Float(32), 2)
     reference_scale = hl.InputBuffer(hl.Float(32), 2)
     balance = hl.InputBuffer(hl.Float(32), 1)
+    noise_scale = hl.InputBuffer(hl.Float(32), 1)  # by plane: variance = scale * light + offset
+    noise_offset = hl.InputBuffer(hl.Float(32), 1)
     grid = hl.InputBuffer(hl.Float(32), 3)
     origins = hl.InputBuffer(hl.Int(32), 3)  # even, relative to the padded frame
     pad = hl.InputScalar(hl.Int(32))
@@ -65,23 +93,28 @@ class BurstWarp:
 
         # The tile's window in light, and its three colours; a column is 2 h + px, a row 2 v + py.
         light, color = hl.Func("light"), hl.Func("color")
-        column = hl.clamp(g.origins[tx, ty, 0], 2, g.frame.dim(0).extent() - WINDOW - 2) + 2 * h + px
-        row = hl.clamp(g.origins[tx, ty, 1], 2, g.frame.dim(1).extent() - WINDOW - 2) + 2 * v + py
+        column = hl.clamp(g.origins[tx, ty, 0], HALO, g.frame.dim(0).extent() - WINDOW - HALO) + 2 * h + px
+        row = hl.clamp(g.origins[tx, ty, 1], HALO, g.frame.dim(1).extent() - WINDOW - HALO) + 2 * v + py
         balance = hl.mux(px + 2 * py, [g.balance[n] for n in COLOR])
         value = hl.f32(g.frame[column, row])
         light[h, px, v, py, tx, ty] = (value - g.frame_black[px, py]) * (g.frame_scale[px, py] * balance)
 
-        def near(i, j):
-            """A function of (dx, dy) around site (i, j) of the quad."""
+        def at(func):
+            """`func` by column and row from the quad's corner."""
+            return lambda i, j: func[h + (i >> 1), i & 1, v + (j >> 1), j & 1, tx, ty]
 
-            def at(dx, dy):
-                cx, cy = i + dx, j + dy
-                return light[h + (cx >> 1), cx & 1, v + (cy >> 1), cy & 1, tx, ty]
-
-            return at
-
-        sites = [malvar(near(n & 1, n >> 1)) for n in range(4)]
-        values = [sites[n][q][n >> 1][n & 1] for q in range(3) for n in range(4)]
+        green, over = hl.Func("green"), hl.Func("over")
+        samples = at(light)
+        estimates = []
+        for plane, (i, j) in ((0, (0, 0)), (3, (1, 1))):
+            gain = g.balance[COLOR[plane]]
+            spread = g.noise_scale[plane] * hl.max(samples(i, j), 0.0) + g.noise_offset[plane] * gain
+            estimates.append(green_between(lambda a, b, i=i, j=j: samples(i + a, j + b), spread * gain))
+        values = [estimates[0], samples(1, 0), samples(0, 1), estimates[1]]
+        green[h, px, v, py, tx, ty] = hl.mux(px + 2 * py, values)
+        over[h, px, v, py, tx, ty] = light[h, px, v, py, tx, ty] - green[h, px, v, py, tx, ty]
+        sites = colors(at(green), at(over))
+        values = [sites[q][n >> 1][n & 1] for q in range(3) for n in range(4)]
         color[h, px, v, py, c, tx, ty] = hl.mux(px + 2 * py + 4 * c, values)
 
         # Displacement at the nodes left and right of row y.
@@ -111,8 +144,8 @@ class BurstWarp:
             return hl.i32(hl.floor(hl.clamp(hl.min(a, z), -limit, limit)))
 
         tile_x, tile_y = b / (TILE // 2 // LANES), y / (TILE // 2)
-        window_x = hl.clamp(g.origins[tile_x, tile_y, 0], 2, g.frame.dim(0).extent() - WINDOW - 2)
-        window_y = hl.clamp(g.origins[tile_x, tile_y, 1], 2, g.frame.dim(1).extent() - WINDOW - 2)
+        window_x = hl.clamp(g.origins[tile_x, tile_y, 0], HALO, g.frame.dim(0).extent() - WINDOW - HALO)
+        window_y = hl.clamp(g.origins[tile_x, tile_y, 1], HALO, g.frame.dim(1).extent() - WINDOW - HALO)
         at_x, at_y = first(0) - 1 + g.pad + 2 * lo + site_x, first(1) - 1 + g.pad + 2 * y + site_y
         local_x, local_y = at_x - window_x, at_y - window_y
         last_x, last_y = WINDOW - 2 * LANES - TAPS, WINDOW - TAPS
@@ -155,6 +188,8 @@ class BurstWarp:
         g.difference.split(xi, xb, xl, LANES).reorder(xl, xb, c, yi, xo, yo).unroll(c).vectorize(xl).parallel(yo)
         light.compute_at(g.difference, xo).reorder(h, px, py, v, tx, ty).unroll(px).unroll(py).vectorize(h, 8)
         light.bound(px, 0, 2).bound(py, 0, 2)
+        green.compute_at(g.difference, xo).reorder(h, px, py, v, tx, ty).unroll(px).unroll(py).vectorize(h, 8)
+        green.bound(px, 0, 2).bound(py, 0, 2)
         color.compute_at(g.difference, xo).reorder(h, c, px, py, v, tx, ty).unroll(c).unroll(px).unroll(py)
         color.bound(px, 0, 2).bound(py, 0, 2).bound(c, 0, 3).vectorize(h, 8)
         ends.compute_at(g.difference, yi).bound(py, 0, 2)

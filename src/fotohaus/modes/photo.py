@@ -63,6 +63,7 @@ def merge_files(
         reference=None if recipe.reference is None else 1,
         strict=strict,
         total=len(chosen),
+        denoise=recipe.merge_denoise,
         report=report,
         diagnosis=diagnosis,
     )

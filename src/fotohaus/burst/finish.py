@@ -1,0 +1,197 @@
+"""From what was merged to the samples of a raw image: denoised if asked for, the bias of black undone, in 16 bits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fotohaus import kernels
+from fotohaus.burst.frame import PAD, SITE_COLORS, Frame
+from fotohaus.mosaic_denoise import DENOISE_MARGIN, Denoiser, denoise, prepare_denoise
+from fotohaus.raw.image import PLANES, Float32, Float64, NoiseProfile, Rectangle, UInt16
+from fotohaus.strips import strips
+
+WHITE = 65535
+"""White level of a merged mosaic."""
+
+DENOISED = 0.15
+"""Deviation of the noise that denoising at full strength leaves in flat light, in units of what it was."""
+
+_ROWS = 256  # of a strip
+_REACH = 6  # rows around a strip that the mean of a neighbourhood needs
+_PLACES = 256  # of the table of biases
+_SLIGHT = 0.01  # deviations of a frame's noise in the dark: a bias below that is none
+_LEAST_ROOM = 1 / 64  # of the range, below black
+_ALONE = 0.1  # share of the reference's own noise from which a place is denoised as the reference alone, too
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What the merge left of one frame's noise.
+
+    profile : of a single frame. share : mean variance left, in units of a frame's. least : that where nothing moved.
+    alone : (rows, columns), 0 where the noise is the least and 1 where it is that of the reference alone, at
+    (first + step * column, first + step * row) px of the quads' mosaic.
+    """
+
+    profile: NoiseProfile
+    share: float
+    least: float
+    alone: Float32
+    first: float
+    step: float
+
+
+@dataclass(frozen=True)
+class Merged:
+    """16-bit samples, their black level (white is WHITE), and the noise that is left in them."""
+
+    mosaic: UInt16
+    black: int
+    noise: NoiseProfile
+
+
+def finish(frame: Frame, total: Float32, count: int, noise: Noise, strength: float) -> Merged:
+    """The merged mosaic of the reference `frame` and the sum of `count - 1` weighted differences from it.
+
+    total : (rows, columns, 4), by quad and plane. strength : of denoising, 0 to 1.
+
+    The sliding cosine transform of `mosaic_denoise` finds what is likely there (the guide) under the noise that the
+    merge left, which is more where something moved; 1 - strength of what it took away stays. Where the camera cut
+    the noise off at black, dark light is too bright on average: by the guide, or without denoising by the mean of the
+    neighbourhood, which E[max(x + n, floor)] is inverted for, so that the noise itself is not amplified.
+    """
+    height, width = frame.raw.mosaic.shape
+    cut = _Cut(frame, noise.profile)
+    # The room below black that the camera left, what the bias takes there, and some for what interpolation does.
+    below = float(-cut.floor.min()) + 1.5 * cut.worst * cut.matters
+    black = round(WHITE * min(max(below / (1 + below), _LEAST_ROOM), 0.25))
+    gains = frame.balance[np.array(SITE_COLORS)].reshape(2, 2) if strength else np.ones((2, 2), np.float32)
+    own = np.ascontiguousarray(np.roll(gains, (-(frame.top - PAD), -(frame.left - PAD)), (0, 1)))
+    guides = _Guides(frame, noise) if strength else None
+    around = DENOISE_MARGIN if guides else _REACH if cut.matters else 0
+    mosaic = np.empty((height, width), np.uint16)
+    for top, bottom in strips(height, _ROWS):
+        first, last = max(top - around, 0), min(bottom + around, height)
+        light = np.empty((last - first, width), np.float32)
+        kernels.call(
+            "burst_light",
+            reference=frame.padded,
+            sum=total,
+            black=frame.black,
+            scale=frame.scale,
+            clip=frame.clip,
+            gains=gains,
+            pad=PAD,
+            left=frame.left,
+            top=frame.top + first,
+            share=1 / count,
+            light=light,
+        )
+        rows = slice(top - first, bottom - first)
+        guide = light[rows]
+        if guides is not None:
+            guide = guides.rows(light, first, top, bottom)
+        elif cut.matters:
+            mean = np.empty_like(light)
+            kernels.call("burst_mean", light=light, mean=mean)
+            guide = mean[rows]
+        kernels.call(
+            "burst_encode",
+            light=light[rows],
+            guide=guide,
+            gains=own,
+            bias=cut.bias,
+            first=cut.first,
+            steps=cut.steps,
+            kept=1 - strength if guides is not None else 1.0,
+            black=black,
+            white=WHITE,
+            merged=mosaic[top:bottom],
+        )
+    left = noise.share * (1 - strength + DENOISED * strength) ** 2
+    return Merged(mosaic, black, scaled(noise.profile, left))
+
+
+def scaled(noise: NoiseProfile, share: float) -> NoiseProfile:
+    """The noise of a merged image that has `share` of a frame's variance."""
+    scale, offset = ((v[0] * share, v[1] * share, v[2] * share) for v in (noise.scale, noise.offset))
+    return NoiseProfile(scale, offset, source="merged")
+
+
+class _Guides:
+    """The merged mosaic without noise, strip by strip."""
+
+    def __init__(self, frame: Frame, noise: Noise) -> None:
+        self._noise = noise
+        self._left, self._top = frame.left - PAD, frame.top - PAD
+        cfa, multipliers = frame.raw.cfa or "RGGB", [float(v) for v in frame.balance]
+
+        def denoiser(share: float) -> Denoiser:
+            return prepare_denoise(cfa, scaled(noise.profile, share), multipliers, passes=2)
+
+        self._merged, self._alone = denoiser(noise.least), denoiser(1.0)
+
+    def rows(self, light: Float32, first: int, top: int, bottom: int) -> Float32:
+        """Rows top ... bottom of the mosaic, of which `light` has the rows from `first` on, and a margin."""
+        crop = Rectangle(top - first, 0, bottom - top, light.shape[1])
+        guide = denoise(light, self._merged, crop=crop, origin=(first, 0))
+        step = 1 / self._noise.step
+        low, high = (int((row + self._top - self._noise.first) * step) for row in (top, bottom))
+        # A stabilised mosaic must not know two levels of noise: their edge would be a signal. So both are made.
+        if not (self._noise.alone[max(low, 0) : high + 2] > _ALONE).any():
+            return guide
+        alone = denoise(light, self._alone, crop=crop, origin=(first, 0))
+        mixed = np.empty(guide.shape, np.float32)
+        kernels.call(
+            "burst_mix",
+            first=guide,
+            second=alone,
+            part=self._noise.alone[..., None],
+            origin_x=(self._left - self._noise.first) * step,
+            origin_y=(self._top - self._noise.first) * step,
+            step_x=step,
+            step_y=step,
+            top=top,
+            mixed=mixed,
+        )
+        return mixed
+
+
+class _Cut:
+    """What cutting the noise off at the file's 0 adds to the mean, by position in the mosaic.
+
+    floor : (4,) light that a sample of 0 stands for. bias : (4, places) table; a mean of `first` + place / steps is too
+    bright by it. worst : the largest bias.
+    """
+
+    def __init__(self, frame: Frame, noise: NoiseProfile) -> None:
+        raw = frame.raw
+        cfa = raw.cfa or "RGGB"
+        colors = [PLANES.index(name) for name in cfa]
+        black, white = raw.black.ravel().astype(np.float64), raw.white.ravel().astype(np.float64)
+        self.floor: Float64 = -black / np.maximum(white - black, 1)
+        scale, offset = np.array(noise.scale)[colors], np.array(noise.offset)[colors]
+        dark = np.sqrt(offset)
+        reach = self.floor + 8 * (dark + scale)
+        tables = [self._table(*v) for v in zip(scale, offset, self.floor, np.maximum(reach, 6 * dark), strict=True)]
+        self.worst = max(float(bias[0]) for _, bias in tables)
+        self.matters = bool((np.array([bias[0] for _, bias in tables]) > _SLIGHT * dark).any())
+        span = max(float(mean[-1] - mean[0]) for mean, _ in tables)
+        self.first: Float32 = np.array([mean[0] for mean, _ in tables], np.float32)
+        self.steps = (_PLACES - 1) / span if self.matters and span > 0 else 0.0
+        grid = np.linspace(0, span, _PLACES)
+        self.bias: Float32 = np.stack([np.interp(grid, mean - mean[0], bias, right=0) for mean, bias in tables])
+        self.bias = self.bias.astype(np.float32)
+
+    @staticmethod
+    def _table(scale: float, offset: float, floor: float, last: float) -> tuple[Float64, Float64]:
+        """Mean of max(x + n, floor) for light x = 0 ... last, ascending, and by how much it exceeds x."""
+        x = np.linspace(0, max(last, 1e-6), 1000)
+        deviation = np.sqrt(scale * x + offset)
+        z = (x - floor) / np.maximum(deviation, 1e-12)
+        normal = 0.5 * (1 + np.vectorize(math.erf)(z / math.sqrt(2)))
+        mean = floor + deviation * (np.exp(-z * z / 2) / math.sqrt(2 * math.pi) + z * normal)
+        return mean, np.maximum(mean - x, 0)

@@ -1,0 +1,220 @@
+"""What one burst's merge holds: the reference, the sum of what the other frames add to it, and buffers."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from fotohaus import kernels
+from fotohaus.burst.align import align
+from fotohaus.burst.colored_noise import measured_floor
+from fotohaus.burst.finish import WHITE, Noise, finish
+from fotohaus.burst.frame import PAD, Frame, block_size, make_frame, padded_like
+from fotohaus.burst.hot_pixels import HotPixels
+from fotohaus.burst.noise import known_noise
+from fotohaus.burst.pyramid import Pyramid, pyramid
+from fotohaus.burst.warp import warp, warp_planes
+from fotohaus.raw.frame_facts import MAX_EV, exposure_value
+from fotohaus.raw.image import Float32, NoiseProfile, RawImage, UInt16
+from fotohaus.report import Report
+
+if TYPE_CHECKING:
+    from fotohaus.burst.diagnosis import Diagnosis
+
+Method = Literal["robust", "mean", "off"]
+LeaveOut = Callable[[RawImage, str], None]
+
+STRENGTH = 1.5
+"""c of the filter: a difference whose variance exceeds the noise's by c variances of a frame counts half."""
+
+FLOOR = 2.0
+"""Variance of a difference that is only noise, in units of a frame's: 1.55 to 1.85 after the warp, and its spread."""
+
+_EVERY = 4  # tiles between those whose weights are looked at
+_EVERY_DENOISED = 2  # where the noise left is wanted from place to place
+_WARPED = 0.64  # variance of a warped frame's noise in units of the frame's: the mean over all phases
+_ALONE = 0.75  # of the way, in decibels, from the least noise to one frame's: from there on it is taken for that
+_MARGIN = 8  # samples of a plane before and after the differences
+
+
+class _Gain:
+    """What the merge does to the noise: sums over the frames of the filter's weights, on a sample of the tiles."""
+
+    def __init__(self, tiles: tuple[int, int], every: int) -> None:
+        rows, columns = (max(n // every, 1) for n in tiles)
+        self.every = every
+        self.weights = kernels.empty((16, 16, columns, rows))
+        self.first = np.zeros_like(self.weights)
+        self.second = np.zeros_like(self.weights)
+
+    def add(self) -> None:
+        """Count the frame whose weights were just computed."""
+        self.first += self.weights
+        self.second += np.square(self.weights)
+
+    def noise(self, count: int, profile: NoiseProfile) -> Noise:
+        """What is left of one frame's noise, everywhere and from place to place."""
+        own = np.square(1 - self.first / count)
+        left = own + _WARPED * self.second / count**2
+        least = 1 / count**2 + _WARPED * (count - 1) / count**2
+        # Where detail was left out at some frequencies the noise has its mean, where something moved it is everywhere.
+        alone = 1 - np.log(left).mean((0, 1), dtype=np.float64).T / math.log(least)
+        step = 16.0 * self.every  # a tile's middle is where the next begins
+        first = 16.0 * (self.every // 2) - 0.5
+        share = float(left.mean(dtype=np.float64))
+        return Noise(profile, share, least, np.clip(alone / _ALONE, 0, 1).astype(np.float32), first, step)
+
+
+class Merger:
+    """The reference, what is merged so far, and the buffers that every frame uses again."""
+
+    def __init__(
+        self,
+        reference: RawImage,
+        method: Method,
+        report: Report,
+        leave_out: LeaveOut,
+        denoise: float = 0.0,
+        *,
+        planes: bool = False,
+        diagnosis: Diagnosis | None = None,
+    ) -> None:
+        """planes : the frames' quads are pixels (`as_quads`) that have all colours."""
+        self.report, self.method, self.leave_out, self.denoise = report, method, leave_out, denoise
+        self.planes, self.diagnosis = planes, diagnosis
+        self.noise = known_noise(reference)
+        if self.noise is not reference.noise:
+            report.note(f"noise estimated: scale {self.noise.scale[1]:.3g}, offset {self.noise.offset[1]:.3g}")
+        self.reference: Frame = make_frame(reference, self.noise, padded_like(reference))
+        self.pyramid: Pyramid = pyramid(self.reference)
+        self.padded: UInt16 = padded_like(reference)
+        rows, columns = block_size(reference)
+        self.difference: Float32 = kernels.empty((rows + 2 * _MARGIN, columns + 2 * _MARGIN, 4))
+        self.difference[...] = 0
+        self.sum: Float32 = kernels.empty((rows, columns, 4))
+        self.sum[...] = 0
+        self.inverse_sigma: Float32 = kernels.empty((rows // 8 + 1, columns // 8 + 1, 4))
+        kernels.call(
+            "burst_sigma",
+            mosaic=self.reference.padded,
+            black=self.reference.black,
+            scale=self.reference.scale,
+            noise_scale=self.reference.noise_scale,
+            noise_offset=self.reference.noise_offset,
+            pad=PAD,
+            width=self.reference.quads[1],
+            height=self.reference.quads[0],
+            inverse_sigma=self.inverse_sigma,
+        )
+        self.analysis, self.synthesis, self.floor = _filter()
+        self.gain = _Gain((rows // 8 + 1, columns // 8 + 1), _EVERY_DENOISED if denoise else _EVERY)
+        self.strength = STRENGTH
+        self.colored = planes and self.noise.source == "estimated"
+        self.hot = None if planes else HotPixels(self.reference)
+        self.names = [reference.path]
+        self.count = 1
+        self.exposure = exposure_value(reference.capture)
+        report.note(f"reference: {reference.name}")
+        if diagnosis is not None:
+            diagnosis.begin(reference, method, sharpness=self.pyramid.sharpness)
+            diagnosis.see_noise(reference, reference.name, self.noise)
+
+    def add(self, raw: RawImage) -> None:
+        """Align one frame and merge it, or leave it out with a warning."""
+        ev = exposure_value(raw.capture)
+        step = 0.0 if ev is None or self.exposure is None else ev - self.exposure
+        if abs(step) > MAX_EV:
+            if self.diagnosis is not None:
+                self.diagnosis.add(raw, f"exposure {step:+.1f} EV")
+            self.leave_out(raw, f"its exposure differs by {step:+.1f} EV")
+            return
+        frame = make_frame(raw, self.noise, self.padded, exposure=2.0**-step)
+        with self.report.stage("align"):
+            seen = pyramid(frame)
+            found = align(self.pyramid, seen, block_size(raw))
+            sharpness = None if self.diagnosis is None else seen.sharpness
+            del seen
+        if not found.ok:
+            if self.diagnosis is not None:
+                self.diagnosis.add(raw, "does not match", sharpness=sharpness, found=found)
+            self.leave_out(raw, f"it does not match {self.reference.raw.name}")
+            return
+        inside = self.difference[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+        if self.hot is not None:
+            self.hot.remove(frame, found.nodes)
+        (warp_planes if self.planes else warp)(frame, self.reference, found, inside)
+        if self.colored:
+            self.floor = measured_floor(inside, self.inverse_sigma, self.analysis, frame.quads)
+            # In units of the noise where most of its power is.
+            self.strength = STRENGTH * float(np.square(self.floor).sum() / self.floor.sum()) / FLOOR
+            self.colored = False
+        if self.method == "mean":
+            self.sum += inside
+            self.gain.weights[...] = 1
+        else:
+            kernels.call(
+                "burst_weights",
+                difference=self.difference,
+                inverse_sigma=self.inverse_sigma,
+                analysis=self.analysis,
+                floor=self.floor,
+                strength=self.strength,
+                every=self.gain.every,
+                weights=self.gain.weights,
+            )
+            kernels.call(
+                "burst_merge",
+                difference=self.difference,
+                sum=self.sum,
+                inverse_sigma=self.inverse_sigma,
+                analysis=self.analysis,
+                synthesis=self.synthesis,
+                floor=self.floor,
+                strength=self.strength,
+                merged=self.sum,
+            )
+        self.gain.add()
+        if self.diagnosis is not None:
+            weights = self.gain.weights
+            self.diagnosis.add(raw, "merged", sharpness=sharpness, found=found, weights=weights)
+        self.count += 1
+        self.names.append(raw.path)
+
+    def finish(self) -> RawImage:
+        """The merged raw image."""
+        raw = self.reference.raw
+        if self.count == 1:
+            self.report.warn(f"no frame could be merged with {raw.name}: it stands alone")
+            return raw
+        noise = self.gain.noise(self.count, self.noise)
+        self.report.note(f"merged {self.count} frames, worth {1 / noise.share:.1f}")
+        if self.hot is not None and self.hot.known.size:
+            self.report.note(f"{self.hot.known.size} hot pixels removed")
+        merged = finish(self.reference, self.sum, self.count, noise, self.denoise)
+        used = [os.path.basename(path) for path in self.names if path]
+        result = replace(
+            raw,
+            mosaic=merged.mosaic,
+            black=np.full((2, 2), merged.black, np.float32),
+            white=np.full((2, 2), WHITE, np.float32),
+            noise=merged.noise,
+            capture=replace(raw.capture, frames=self.count, sources=tuple(used)),
+        )
+        if self.diagnosis is not None:
+            self.diagnosis.variance = noise.share
+            self.diagnosis.see_noise(result, "merged")
+        return result
+
+
+def _filter() -> tuple[Float32, Float32, Float32]:
+    """Analysis and synthesis window, and the power by frequency of a difference that is only noise."""
+    position = (np.arange(16) + 0.5) / 16
+    sine = np.sin(np.pi * position).astype(np.float32)
+    floor = np.full((16, 16), FLOOR, np.float32)
+    unit = np.float32(math.sqrt(8))  # so that white noise keeps its variance in every frequency
+    return sine / unit, sine * unit, floor
