@@ -79,8 +79,11 @@ class Recipe:
     version: Literal[1] = 1
     mode: Annotated[Literal["auto", "photo"], About("What kind of photo the frames make.")] = "auto"
     merge: Annotated[
-        Literal["robust", "mean", "off"],
-        About("How frames are merged: robust to motion, a plain mean, or off (the reference alone)."),
+        Literal["robust", "max", "mean", "off"],
+        About(
+            "How frames are merged: robust to motion; max, as well as can be, in a minute; a plain mean; or off (the "
+            "reference alone)."
+        ),
     ] = "robust"
     merge_denoise: Annotated[
         float, About("Strength of denoising what was merged, before anything else is done with it.", 0, 1)
@@ -120,7 +123,7 @@ class Recipe:
     sharpen: Annotated[float, About("Strength of sharpening for the display.", 0, 1)] = 0.12
     wb: Annotated[str, About(f"White balance: {FORMS}.", normal=_white)] = "as-shot"
     gamut: Annotated[Literal["srgb", "p3"], About("Colour space of display-referred files.")] = "p3"
-    quality: Annotated[int, About("JPEG quality.", 1, 100)] = 92
+    quality: Annotated[int, About("JPEG quality; on the command line, max also merges as --merge max.", 1, 100)] = 92
     dng_compression: Annotated[
         Literal["lossless", "jxl", "none"],
         About("DNG: lossless is lossless JPEG; jxl is JPEG XL, which needs a reader of DNG 1.7.1."),

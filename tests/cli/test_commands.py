@@ -261,3 +261,11 @@ def test_what_the_file_does_not_have_is_said(run: Run, frame: Path, tmp_path: Pa
     assert asked.stderr.startswith("warning: ")
     with Image.open(tmp_path / "plain.png") as a, Image.open(tmp_path / "asked.png") as b:
         assert np.array_equal(np.asarray(a), np.asarray(b))
+
+
+def test_the_best_quality_is_a_reconstruction(run: Run, tmp_path: Path) -> None:
+    done = run("develop", SAMPLE, "-o", "best.jpg", "--quality", "max", "-v")
+    assert done.returncode == 0, done.stderr
+    assert "reconstruct" in done.stderr
+    recipe = fh.read_recipe(tmp_path / "best.jpg")
+    assert (recipe.merge, recipe.quality) == ("max", 98)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,29 +54,32 @@ class Merged:
     noise: NoiseProfile
 
 
-def finish(frame: Frame, total: Float32, count: int, noise: Noise, strength: float) -> Merged:
+def finish(
+    frame: Frame,
+    total: Float32,
+    count: int,
+    noise: Noise,
+    strength: float,
+    reconstruct: Callable[[UInt16, int, int], UInt16] | None = None,
+) -> Merged:
     """The merged mosaic of the reference `frame` and the sum of `count - 1` weighted differences from it.
 
-    total : (rows, columns, 4), by quad and plane. strength : of denoising, 0 to 1.
+    total : (rows, columns, 4), by quad and plane. strength : of denoising, 0 to 1. reconstruct : makes a better mosaic
+    of the merged one and its black and white.
 
     The sliding cosine transform of `mosaic_denoise` finds what is likely there (the guide) under the noise that the
     merge left, which is more where something moved; 1 - strength of what it took away stays. Where the camera cut
     the noise off at black, dark light is too bright on average: by the guide, or without denoising by the mean of the
     neighbourhood, which E[max(x + n, floor)] is inverted for, so that the noise itself is not amplified.
     """
-    height, width = frame.raw.mosaic.shape
     cut = _Cut(frame, noise.profile)
     # The room below black that the camera left, what the bias takes there, and some for what interpolation does.
     below = float(-cut.floor.min()) + 1.5 * cut.worst * cut.matters
     black = round(WHITE * min(max(below / (1 + below), _LEAST_ROOM), 0.25))
-    gains = frame.balance[np.array(SITE_COLORS)].reshape(2, 2) if strength else np.ones((2, 2), np.float32)
-    own = np.ascontiguousarray(np.roll(gains, (-(frame.top - PAD), -(frame.left - PAD)), (0, 1)))
-    guides = _Guides(frame, noise) if strength else None
-    around = DENOISE_MARGIN if guides else _REACH if cut.matters else 0
-    mosaic = np.empty((height, width), np.uint16)
-    for top, bottom in strips(height, _ROWS):
-        first, last = max(top - around, 0), min(bottom + around, height)
-        light = np.empty((last - first, width), np.float32)
+    unit = np.ones((2, 2), np.float32)
+
+    def merged_light(first: int, last: int, gains: Float32) -> Float32:
+        light = np.empty((last - first, frame.raw.mosaic.shape[1]), np.float32)
         kernels.call(
             "burst_light",
             reference=frame.padded,
@@ -90,11 +94,55 @@ def finish(frame: Frame, total: Float32, count: int, noise: Noise, strength: flo
             share=1 / count,
             light=light,
         )
+        return light
+
+    light_of = merged_light
+    if reconstruct is not None:
+        better = reconstruct(_encoded(frame, merged_light, None, None, unit, 1.0, black), black, WHITE)
+
+        def light_of(first: int, last: int, gains: Float32) -> Float32:
+            light = (better[first:last].astype(np.float32) - black) * np.float32(1 / (WHITE - black))
+            own = _own(frame, gains)
+            for i in (0, 1):
+                for j in (0, 1):
+                    light[(i + first) % 2 :: 2, j::2] *= own[i, j]
+            return light
+
+    gains = frame.balance[np.array(SITE_COLORS)].reshape(2, 2) if strength else unit
+    guides = _Guides(frame, noise) if strength else None
+    mosaic = _encoded(frame, light_of, cut, guides, gains, 1 - strength if guides is not None else 1.0, black)
+    left = noise.share * (1 - strength + DENOISED * strength) ** 2
+    return Merged(mosaic, black, scaled(noise.profile, left))
+
+
+def _own(frame: Frame, gains: Float32) -> Float32:
+    """Gains by place in the quad, for the mosaic's own corner."""
+    return np.ascontiguousarray(np.roll(gains, (-(frame.top - PAD), -(frame.left - PAD)), (0, 1)))
+
+
+def _encoded(
+    frame: Frame,
+    light_of: Callable[[int, int, Float32], Float32],
+    cut: _Cut | None,
+    guides: _Guides | None,
+    gains: Float32,
+    kept: float,
+    black: int,
+) -> UInt16:
+    """The mosaic in 16 bits, strip by strip, of what `light_of` makes of rows; no bias is undone without `cut`."""
+    height, width = frame.raw.mosaic.shape
+    own = _own(frame, gains)
+    bias, nowhere = np.zeros((4, _PLACES), np.float32), np.zeros(4, np.float32)
+    around = DENOISE_MARGIN if guides else _REACH if cut is not None and cut.matters else 0
+    mosaic = np.empty((height, width), np.uint16)
+    for top, bottom in strips(height, _ROWS):
+        first, last = max(top - around, 0), min(bottom + around, height)
+        light = light_of(first, last, gains)
         rows = slice(top - first, bottom - first)
         guide = light[rows]
         if guides is not None:
             guide = guides.rows(light, first, top, bottom)
-        elif cut.matters:
+        elif cut is not None and cut.matters:
             mean = np.empty_like(light)
             kernels.call("burst_mean", light=light, mean=mean)
             guide = mean[rows]
@@ -103,16 +151,15 @@ def finish(frame: Frame, total: Float32, count: int, noise: Noise, strength: flo
             light=light[rows],
             guide=guide,
             gains=own,
-            bias=cut.bias,
-            first=cut.first,
-            steps=cut.steps,
-            kept=1 - strength if guides is not None else 1.0,
+            bias=bias if cut is None else cut.bias,
+            first=nowhere if cut is None else cut.first,
+            steps=0.0 if cut is None else cut.steps,
+            kept=kept,
             black=black,
             white=WHITE,
             merged=mosaic[top:bottom],
         )
-    left = noise.share * (1 - strength + DENOISED * strength) ** 2
-    return Merged(mosaic, black, scaled(noise.profile, left))
+    return mosaic
 
 
 def scaled(noise: NoiseProfile, share: float) -> NoiseProfile:

@@ -49,7 +49,8 @@ def merge(
         the reference that was named), those whose exposure differs from the reference's by more than 0.2 EV, and
         those that show something else are left out with a warning.
     method : "robust", where a frame differs from the reference by more than noise the reference stands (Hasinoff et
-        al. 2016, section 5); "mean", the mean of the aligned frames; "off", the reference alone.
+        al. 2016, section 5); "max", the same and then the most probable picture behind all frames, which are held in
+        memory for it (`reconstruct`; mosaics only); "mean", the mean of the aligned frames; "off", the reference alone.
     reference : number of the reference frame from 1; by default the sharpest of the first three. Frames before it are
         held in memory until it comes.
     strict : raise MergeError for the first frame that would be left out.

@@ -18,6 +18,7 @@ from fotohaus.burst.frame import PAD, Frame, block_size, make_frame, padded_like
 from fotohaus.burst.hot_pixels import HotPixels
 from fotohaus.burst.noise import known_noise
 from fotohaus.burst.pyramid import Pyramid, pyramid
+from fotohaus.burst.reconstruct import Reconstruction, agreement_of
 from fotohaus.burst.warp import warp, warp_planes
 from fotohaus.raw.frame_facts import MAX_EV, exposure_value
 from fotohaus.raw.image import Float32, NoiseProfile, RawImage, UInt16
@@ -26,7 +27,7 @@ from fotohaus.report import Report
 if TYPE_CHECKING:
     from fotohaus.burst.diagnosis import Diagnosis
 
-Method = Literal["robust", "mean", "off"]
+Method = Literal["robust", "mean", "max", "off"]
 LeaveOut = Callable[[RawImage, str], None]
 
 STRENGTH = 1.5
@@ -116,6 +117,7 @@ class Merger:
         self.strength = STRENGTH
         self.colored = planes and self.noise.source == "estimated"
         self.hot = None if planes else HotPixels(self.reference)
+        self.reconstruction = Reconstruction(self.reference, self.noise) if method == "max" and not planes else None
         self.names = [reference.path]
         self.count = 1
         self.exposure = exposure_value(reference.capture)
@@ -179,6 +181,9 @@ class Merger:
                 merged=self.sum,
             )
         self.gain.add()
+        if self.reconstruction is not None:
+            agreement = agreement_of(self.difference, self.inverse_sigma, self.reference, _MARGIN)
+            self.reconstruction.add(frame, found.nodes, agreement)
         if self.diagnosis is not None:
             weights = self.gain.weights
             self.diagnosis.add(raw, "merged", sharpness=sharpness, found=found, weights=weights)
@@ -195,7 +200,7 @@ class Merger:
         self.report.note(f"merged {self.count} frames, worth {1 / noise.share:.1f}")
         if self.hot is not None and self.hot.known.size:
             self.report.note(f"{self.hot.known.size} hot pixels removed")
-        merged = finish(self.reference, self.sum, self.count, noise, self.denoise)
+        merged = finish(self.reference, self.sum, self.count, noise, self.denoise, self._reconstruct())
         used = [os.path.basename(path) for path in self.names if path]
         result = replace(
             raw,
@@ -209,6 +214,17 @@ class Merger:
             self.diagnosis.variance = noise.share
             self.diagnosis.see_noise(result, "merged")
         return result
+
+    def _reconstruct(self) -> Callable[[UInt16, int, int], UInt16] | None:
+        reconstruction = self.reconstruction
+        if reconstruction is None:
+            return None
+
+        def reconstruct(mosaic: UInt16, black: int, white: int) -> UInt16:
+            with self.report.stage("reconstruct"):
+                return reconstruction.finish(mosaic, black, white)
+
+        return reconstruct
 
 
 def _filter() -> tuple[Float32, Float32, Float32]:

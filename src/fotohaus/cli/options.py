@@ -54,6 +54,8 @@ def chosen_recipe(options: argparse.Namespace) -> Recipe:
         from fotohaus.output import read_recipe
 
         values = read_recipe(options.recipe).model_dump()
+    if chosen.get("quality") == "max":
+        chosen = {"merge": "max", **chosen, "quality": 98}
     if not values and not chosen:
         return Recipe()
     from pydantic import ValidationError
