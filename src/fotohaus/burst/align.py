@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
+from fotohaus.burst.belief import Belief
 from fotohaus.burst.motion import MAX_SLOPE, Motion, coarse_motion
 from fotohaus.burst.pyramid import TILE, Pyramid, noise_response
 from fotohaus.raw.image import Float32, Float64
@@ -22,13 +23,9 @@ from fotohaus.raw.image import Float32, Float64
 LOCAL_LEVELS = 3  # finest levels that refine tiles
 NEIGHBOUR_SIGMA = 0.01  # px of the level by which neighbouring tiles are expected to differ
 PRIOR_SIGMA = 1.0  # px of the level by which a tile is expected to differ from the global motion
-SHAPE_SIGMA = (0.5, 0.3, 0.3)
-"""px of half resolution at the image's edge by which frames are expected to differ in scale, stretch and shear."""
-
-PERSPECTIVE = 0.1
-"""Share of the shift by which a camera that turns moves the image's edges further than its middle."""
-
 CORRELATION = 6.0  # px over which the band-passed noise is one sample
+WINDOWS = (1, 4)  # tiles around one that must prove a displacement of their own
+PROOF = 8.0  # log of the likelihood ratio at which they are believed
 MIN_SHARE = 0.01  # of a tile's gradients that is taken to be detail
 MIN_MATCHED = 0.35  # share of the textured tiles that must match
 MIN_OVERLAP = 0.2  # of the image
@@ -67,10 +64,7 @@ def _refine(motion: Motion, reference: Pyramid, moved: Pyramid, blocks: tuple[in
     """Coarse to fine from a first guess of the global motion."""
     top = len(reference.bands) - 1
     h, w = reference.sizes[0]
-    edge = 0.03 + PERSPECTIVE * float(np.hypot(*motion.coefficients[:2]))
-    coarse = 2.0 * 2.0**top
-    sigma = np.array([coarse, coarse, coarse, *SHAPE_SIGMA, edge, edge])
-    belief = _Belief(motion.coefficients.copy(), np.diag(sigma**-2.0))
+    belief = Belief.about(motion, 2.0 * 2.0**top)
     for level in range(top, -1, -1):
         _global_steps(motion, belief, reference, moved, level)
         if level < LOCAL_LEVELS:
@@ -89,7 +83,7 @@ def _sums(motion: Motion, reference: Pyramid, moved: Pyramid, level: int) -> Flo
     """(rows, columns, 8) sums of a Lucas-Kanade step per tile (see the kernel)."""
     band = reference.bands[level]
     rows, columns = band.shape[0] // TILE, band.shape[1] // TILE
-    sums = kernels.empty((rows, columns, 8))
+    sums = kernels.empty((rows, columns, 11))
     h, w = reference.sizes[level]
     kernels.call(
         "burst_tiles",
@@ -107,8 +101,9 @@ def _sums(motion: Motion, reference: Pyramid, moved: Pyramid, level: int) -> Flo
 class _Measured:
     """What a level says about each tile's displacement: (rows, columns[, 2[, 2]]), in px of the level.
 
-    Lucas-Kanade's normal equations are raw v = vector; but part of that tensor is the reference's own noise. What is
-    left of it (net) is the vector's response to a true displacement, while its covariance stays the raw tensor.
+    Lucas-Kanade's normal equations are raw v = vector; but part of that tensor is the reference's own noise. The product
+    of both frames' gradients (net) has none, and is the vector's response to a true displacement; the vector's
+    covariance stays the raw tensor.
     """
 
     raw: Float64
@@ -118,33 +113,26 @@ class _Measured:
     @classmethod
     def of(cls, sums: Float64, level: int) -> _Measured:
         """From the kernel's sums; tiles whose residual stands out lose their weight."""
-        variance, gradient = noise_response()[level]
+        variance = noise_response()[level]
         n = np.maximum(sums[..., 7], 1)
         seen = sums[..., 7] > TILE
         residual = sums[..., 5] / n
         excess = np.maximum(residual - 2 * variance, 0)
         typical = float(np.median(excess[seen])) if seen.any() else 0.0
         weight = seen / (1 + (excess / (2 * typical + variance)) ** 2)
-        weight /= CORRELATION * np.maximum(2 * variance, residual)
+        weight /= CORRELATION * np.maximum(0.5 * variance, residual)
         raw = np.stack([sums[..., 0], sums[..., 1], sums[..., 1], sums[..., 2]], -1).reshape(*n.shape, 2, 2)
-        net = raw - gradient * n[..., None, None] * np.eye(2)
+        net = np.stack([sums[..., 8], sums[..., 9], sums[..., 9], sums[..., 10]], -1).reshape(*n.shape, 2, 2)
         # Flat tiles add noise to a sum and nothing else: each counts by its share of detail.
         detail = net[..., 0, 0] + net[..., 1, 1]
-        share = np.clip(detail / np.maximum(raw[..., 0, 0] + raw[..., 1, 1], 1e-12), MIN_SHARE, 1)
+        total = raw[..., 0, 0] + raw[..., 1, 1]
+        share = np.clip(_window(detail, 1) / np.maximum(_window(total, 1), 1e-12), MIN_SHARE, 1)
         weight = weight * share
         raw = raw * (weight * share)[..., None, None]
         return cls(raw, net * weight[..., None, None], -sums[..., 3:5] * weight[..., None])
 
 
-@dataclass
-class _Belief:
-    """Gaussian belief about the coefficients of the global motion."""
-
-    mean: Float64
-    precision: Float64
-
-
-def _global_steps(motion: Motion, belief: _Belief, reference: Pyramid, moved: Pyramid, level: int) -> None:
+def _global_steps(motion: Motion, belief: Belief, reference: Pyramid, moved: Pyramid, level: int) -> None:
     """Refine the global motion on one level, and the belief with what the level knows.
 
     The levels' bands hardly overlap, so what they say adds up: where the finest is all noise, the coarser ones stand.
@@ -157,31 +145,61 @@ def _global_steps(motion: Motion, belief: _Belief, reference: Pyramid, moved: Py
         raw = np.einsum("yxai,yxaj->ij", basis, measured.raw @ basis, optimize=True)
         net = np.einsum("yxai,yxaj->ij", basis, measured.net @ basis, optimize=True)
         vector = np.einsum("yxai,yxa->i", basis, measured.vector)
-        values, vectors = np.linalg.eigh(net)
-        net = (vectors * np.maximum(values, 0)) @ vectors.T
-        gain = net @ np.linalg.inv(raw + 1e-6 * np.eye(len(raw)))
-        known = gain @ net
+        gain, known = _certain(raw, net)
         now = motion.coefficients
-        step = np.linalg.solve(known + belief.precision, gain @ vector + belief.precision @ (belief.mean - now))
+        says = gain @ vector + known @ now
+        step = belief.mean(now, known, says) - now
         largest = float(np.abs(step).max()) / scale
         motion.coefficients = now + step * min(1.0, 2.0 / max(largest, 1e-9))
         if largest < 0.003:
             break
-    belief.mean, belief.precision = motion.coefficients, belief.precision + known
+    belief.learn(known, says)
+
+
+def _certain(raw: Float64, net: Float64) -> tuple[Float64, Float64]:
+    """(..., n, n) gain and precision of normal equations whose response is `net` and whose covariance is `raw`."""
+    values, vectors = np.linalg.eigh((net + net.swapaxes(-1, -2)) / 2)
+    net = (vectors * np.maximum(values, 0)[..., None, :]) @ vectors.swapaxes(-1, -2)
+    gain = net @ np.linalg.inv(raw + 1e-6 * np.eye(raw.shape[-1]))
+    return gain, gain @ net
 
 
 def _local_step(motion: Motion, sums: Float64, level: int) -> None:
     """One step of the tiles' field: every tile's own measurement, made smooth by how certain each is."""
     assert motion.tiles is not None
     measured = _Measured.of(sums, level)
-    values, vectors = np.linalg.eigh(measured.net)
-    net = (vectors * np.maximum(values, 0)[..., None, :]) @ vectors.swapaxes(-1, -2)
-    gain = net @ np.linalg.inv(measured.raw + 1e-6 * np.eye(2))
-    known = gain @ net
+    gain, known = _certain(measured.raw, measured.net)
     vector = (gain @ measured.vector[..., None])[..., 0]
     before = motion.tiles / 2.0**level
     right = vector + (known @ before[..., None])[..., 0]
-    motion.tiles = _smooth(known, right, before) * 2.0**level
+    field = _smooth(known, right, before) * _proven(known, right)[..., None]
+    motion.tiles = field * 2.0**level
+
+
+def _proven(known: Float64, right: Float64) -> Float64:
+    """(rows, columns) 0 ... 1: whether tiles around really do something else than the global motion.
+
+    `right` = known m, whose variance is `known` if they do not. Likelihood ratio of one displacement for the tiles of a
+    window, of two sizes: half of chi squared with two degrees of freedom.
+    """
+    gate = np.zeros(right.shape[:2])
+    for reach in WINDOWS:
+        precision = _window(known, reach) + 1e-9 * np.eye(2)
+        vector = _window(right, reach)[..., None]
+        ratio = (vector.swapaxes(-1, -2) @ np.linalg.solve(precision, vector))[..., 0, 0] / 2
+        gate = np.maximum(gate, 1 / (1 + np.exp(np.clip(PROOF - ratio, -30, 30))))
+    return _window(gate, 1) / _window(np.ones_like(gate), 1)
+
+
+def _window(values: Float64, reach: int) -> Float64:
+    """Sum over the tiles up to `reach` rows and columns away."""
+    for axis in (0, 1):
+        total = np.cumsum(values, axis)
+        total = np.concatenate([np.zeros_like(total.take([0], axis)), total], axis)
+        last = values.shape[axis]
+        i = np.arange(last)
+        values = total.take(np.minimum(i + reach + 1, last), axis) - total.take(np.maximum(i - reach, 0), axis)
+    return values
 
 
 def _smooth(tensor: Float64, right: Float64, start: Float64) -> Float64:
@@ -220,7 +238,7 @@ def _smooth(tensor: Float64, right: Float64, start: Float64) -> Float64:
 
 def _verdict(sums: Float64) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Per tile: whether the residual is noise and a small part of the detail, and whether there is detail at all."""
-    variance = noise_response()[0][0]
+    variance = noise_response()[0]
     n = np.maximum(sums[..., 7], 1)
     residual, power = sums[..., 5] / n, sums[..., 6] / n
     seen = sums[..., 7] > TILE

@@ -73,9 +73,8 @@ def _bands(luma: Float32, levels: int) -> list[Float32]:
 
 
 @functools.cache
-def noise_response() -> list[tuple[float, float]]:
-    """Per level: variance and mean squared gradient that unit noise of the luma leaves in the band."""
+def noise_response() -> list[float]:
+    """Per level: the variance that unit noise of the luma leaves in the band."""
     side = TILE << (MAX_LEVELS - 1)
     noise = np.random.default_rng(0).standard_normal((side, side), np.float32)
-    bands = _bands(noise, MAX_LEVELS)
-    return [(float(b.var()), float(np.square((b[:, 2:] - b[:, :-2]) / 2).mean())) for b in bands]
+    return [float(b.var()) for b in _bands(noise, MAX_LEVELS)]

@@ -6,6 +6,8 @@ from fotohaus.kernels.common import x, y
 
 TILE = 32  # px of the level
 LANES = 8
+REACH = 8  # px from the border at which the band no longer depends on what lies beyond it
+SUMS = 11
 TAPS = 5  # of a cubic whose whole-pixel step differs by at most one across the lanes
 
 
@@ -20,10 +22,20 @@ def catmull_rom(f):
     ]
 
 
-def five_taps(f):
+def lagrange(f):
+    """Weights of the four taps -1, 0, 1, 2 around position f in 0 ... 1: exact for cubics.
+
+    A quarter of a pixel off the grid, Catmull and Rom's displace a wave of w radians per px by another w^2 / 64 px, which
+    biases what is measured.
+    """
+    a, b, c, d = f + 1.0, f, 1.0 - f, 2.0 - f
+    return [b * c * d * (-1 / 6), a * c * d * 0.5, a * b * d * 0.5, a * b * c * (-1 / 6)]
+
+
+def five_taps(f, cubic=catmull_rom):
     """Weights of taps -1 ... 3 around position f in 0 ... 2: lanes that are one pixel further use the later four."""
     later = f >= 1.0
-    w = catmull_rom(hl.select(later, f - 1.0, f))
+    w = cubic(hl.select(later, f - 1.0, f))
     return [
         hl.select(later, hl.f32(0), w[0]),
         hl.select(later, w[0], w[1]),
@@ -141,7 +153,9 @@ class BurstTiles:
 
     grid[i, j, 0..1] is the displacement (dx, dy, px) at the tiles' corners, bilinear between: moved(p + d(p)) should be
     reference(p). With g the gradient of the reference and r = moved - reference, sums[.., k] over the tile are
-    gx gx, gx gy, gy gy, gx r, gy r, r r, (reference^2 + moved^2) / 2, and the number of pixels seen by both.
+    gx gx, gx gy, gy gy, gx r, gy r, r r, (reference^2 + moved^2) / 2, the number of pixels seen by both, and three times
+    -moved D reference with D the second differences xx, xy, yy: by partial summation the product of both gradients, in
+    which their noise has no part.
     """
 
     reference = hl.InputBuffer(hl.Float(32), 2)
@@ -178,8 +192,8 @@ class BurstTiles:
         lane = hl.f32(i)
         sx = displacement(lane, 0) + place[0] + lane
         sy = displacement(lane, 1) + place[1]
-        wx = five_taps(sx - lane - hl.f32(ox))
-        wy = five_taps(sy - hl.f32(oy))
+        wx = five_taps(sx - lane - hl.f32(ox), lagrange)
+        wy = five_taps(sy - hl.f32(oy), lagrange)
         sample = hl.Func("sample")
         total = hl.f32(0)
         for r in range(TAPS):
@@ -191,8 +205,9 @@ class BurstTiles:
             total += along * wy[r]
         px, py = tx * TILE + b * LANES + i, ty * TILE + v
         inside = (
-            (px >= 1) & (px < g.width - 1) & (py >= 1) & (py < g.height - 1)
-            & (sx >= 1.0) & (sx < hl.f32(g.width - 3)) & (sy >= 1.0) & (sy < hl.f32(g.height - 3))
+            (px >= REACH) & (px < g.width - REACH) & (py >= REACH) & (py < g.height - REACH)
+            & (sx >= hl.f32(REACH)) & (sx < hl.f32(g.width - REACH))
+            & (sy >= hl.f32(REACH)) & (sy < hl.f32(g.height - REACH))
         )  # fmt: skip
         sample[i, b, v, tx, ty] = hl.Tuple([total, hl.select(inside, hl.f32(1), hl.f32(0))])
 
@@ -205,23 +220,27 @@ class BurstTiles:
         weight = sample[i, b, v, tx, ty][1]
         gx = (ref(1, 0) - ref(-1, 0)) * 0.5 * weight
         gy = (ref(0, 1) - ref(0, -1)) * 0.5 * weight
+        xx = (ref(2, 0) + ref(-2, 0)) * 0.5 - here
+        yy = (ref(0, 2) + ref(0, -2)) * 0.5 - here
+        xy = (ref(1, 1) + ref(-1, -1) - ref(1, -1) - ref(-1, 1)) * 0.5
         value = sample[i, b, v, tx, ty][0]
         seen[i, b, v, tx, ty] = hl.Tuple(
             [gx, gy, (value - here) * weight, (here * here + value * value) * weight * 0.5]
+            + [d * value * weight * -0.5 for d in (xx, xy, yy)]
         )
         rdom = hl.RDom([(0, TILE // LANES), (0, TILE)])
         lanes = hl.Func("lanes")
         s = seen[i, rdom.x, rdom.y, tx, ty]
         one = sample[i, rdom.x, rdom.y, tx, ty][1]
-        terms = [s[0] * s[0], s[0] * s[1], s[1] * s[1], s[0] * s[2], s[1] * s[2], s[2] * s[2], s[3], one]
-        lanes[i, tx, ty] = hl.Tuple([hl.f32(0)] * 8)
+        terms = [s[0] * s[0], s[0] * s[1], s[1] * s[1], s[0] * s[2], s[1] * s[2], s[2] * s[2], s[3], one, s[4], s[5], s[6]]
+        lanes[i, tx, ty] = hl.Tuple([hl.f32(0)] * SUMS)
         lanes[i, tx, ty] = hl.Tuple([lanes[i, tx, ty][n] + term for n, term in enumerate(terms)])
         total_of = hl.Func("total_of")
         total_of[tx, ty] = hl.Tuple([sum((lanes[j, tx, ty][n] for j in range(1, LANES)), lanes[0, tx, ty][n])
-                                      for n in range(8)])  # fmt: skip
-        g.sums[tx, ty, k] = hl.mux(k, [total_of[tx, ty][n] for n in range(8)])
+                                      for n in range(SUMS)])  # fmt: skip
+        g.sums[tx, ty, k] = hl.mux(k, [total_of[tx, ty][n] for n in range(SUMS)])
 
-        g.sums.bound(k, 0, 8).reorder(k, tx, ty).unroll(k).parallel(ty)
+        g.sums.bound(k, 0, SUMS).reorder(k, tx, ty).unroll(k).parallel(ty)
         total_of.compute_at(g.sums, tx)
         lanes.compute_at(total_of, tx).vectorize(i, LANES)
         lanes.update().reorder(i, rdom.x, rdom.y, tx, ty).vectorize(i, LANES)
