@@ -66,11 +66,11 @@ def _refine(motion: Motion, reference: Pyramid, moved: Pyramid, blocks: tuple[in
     h, w = reference.sizes[0]
     belief = Belief.about(motion, 2.0 * 2.0**top)
     for level in range(top, -1, -1):
-        _global_steps(motion, belief, reference, moved, level)
         if level < LOCAL_LEVELS:
             motion.grow(*(n // TILE for n in reference.bands[level].shape))
-            sums = _sums(motion, reference, moved, level)
-            _local_step(motion, sums, level)
+        sums, step = _global_steps(motion, belief, reference, moved, level)
+        if level < LOCAL_LEVELS:
+            _local_step(motion, sums, step, level)
     matched, textured = _verdict(sums)
     nodes = motion.nodes(0, blocks[0] // TILE, blocks[1] // TILE)
     count = int(textured.sum())
@@ -101,8 +101,8 @@ def _sums(motion: Motion, reference: Pyramid, moved: Pyramid, level: int) -> Flo
 class _Measured:
     """What a level says about each tile's displacement: (rows, columns[, 2[, 2]]), in px of the level.
 
-    Lucas-Kanade's normal equations are raw v = vector; but part of that tensor is the reference's own noise. The product
-    of both frames' gradients (net) has none, and is the vector's response to a true displacement; the vector's
+    Lucas-Kanade's normal equations are raw v = vector; but part of that tensor is the reference's own noise. The
+    product of both frames' gradients (net) has none, and is the vector's response to a true displacement; the vector's
     covariance stays the raw tensor.
     """
 
@@ -132,14 +132,17 @@ class _Measured:
         return cls(raw, net * weight[..., None, None], -sums[..., 3:5] * weight[..., None])
 
 
-def _global_steps(motion: Motion, belief: Belief, reference: Pyramid, moved: Pyramid, level: int) -> None:
-    """Refine the global motion on one level, and the belief with what the level knows.
+def _global_steps(
+    motion: Motion, belief: Belief, reference: Pyramid, moved: Pyramid, level: int
+) -> tuple[Float64, Float64]:
+    """Refine the global motion on one level, and the belief with what the level knows: the last sums and step.
 
     The levels' bands hardly overlap, so what they say adds up: where the finest is all noise, the coarser ones stand.
     """
     scale = 2.0**level
     for _ in range(4 if level else 2):
-        measured = _Measured.of(_sums(motion, reference, moved, level), level)
+        sums = _sums(motion, reference, moved, level)
+        measured = _Measured.of(sums, level)
         rows, columns = measured.raw.shape[:2]
         basis = motion.basis(level, rows, columns, 0.5) / scale
         raw = np.einsum("yxai,yxaj->ij", basis, measured.raw @ basis, optimize=True)
@@ -150,10 +153,12 @@ def _global_steps(motion: Motion, belief: Belief, reference: Pyramid, moved: Pyr
         says = gain @ vector + known @ now
         step = belief.mean(now, known, says) - now
         largest = float(np.abs(step).max()) / scale
-        motion.coefficients = now + step * min(1.0, 2.0 / max(largest, 1e-9))
+        step *= min(1.0, 2.0 / max(largest, 1e-9))
+        motion.coefficients = now + step
         if largest < 0.003:
             break
     belief.learn(known, says)
+    return sums, step
 
 
 def _certain(raw: Float64, net: Float64) -> tuple[Float64, Float64]:
@@ -164,16 +169,24 @@ def _certain(raw: Float64, net: Float64) -> tuple[Float64, Float64]:
     return gain, gain @ net
 
 
-def _local_step(motion: Motion, sums: Float64, level: int) -> None:
-    """One step of the tiles' field: every tile's own measurement, made smooth by how certain each is."""
+def _local_step(motion: Motion, sums: Float64, step: Float64, level: int) -> None:
+    """One step of the tiles' field: every tile's own measurement, made smooth by how certain each is.
+
+    `step` is how far the global motion has gone since the sums were made.
+    """
     assert motion.tiles is not None
     measured = _Measured.of(sums, level)
     gain, known = _certain(measured.raw, measured.net)
     vector = (gain @ measured.vector[..., None])[..., 0]
     before = motion.tiles / 2.0**level
-    right = vector + (known @ before[..., None])[..., 0]
-    field = _smooth(known, right, before) * _proven(known, right)[..., None]
-    motion.tiles = field * 2.0**level
+    rows, columns = before.shape[:2]
+    done = motion.basis(level, rows, columns, 0.5) @ step / 2.0**level
+    right = vector + (known @ (before - done)[..., None])[..., 0]
+    proven = _proven(known, right)
+    if proven.max() < 0.01:
+        motion.tiles[...] = 0
+        return
+    motion.tiles = _smooth(known, right, before) * proven[..., None] * 2.0**level
 
 
 def _proven(known: Float64, right: Float64) -> Float64:

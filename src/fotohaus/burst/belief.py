@@ -26,7 +26,7 @@ PERSPECTIVE_SIGMAS = (0.003, 0.05)
 PERSPECTIVE = (0.03, 0.6)
 """Widest: a constant and a share of the shift. A lens of 24 mm (35 mm equivalent) shows 0.56 of it at the long edge."""
 
-ODDS = -2.0  # log-odds of each wider distribution against the narrowest
+ODDS = -5.0  # log-odds of each wider distribution against the narrowest
 
 
 @dataclass

@@ -25,8 +25,8 @@ def catmull_rom(f):
 def lagrange(f):
     """Weights of the four taps -1, 0, 1, 2 around position f in 0 ... 1: exact for cubics.
 
-    A quarter of a pixel off the grid, Catmull and Rom's displace a wave of w radians per px by another w^2 / 64 px, which
-    biases what is measured.
+    A quarter of a pixel off the grid, Catmull and Rom's displace a wave of w radians per px by another w^2 / 64 px,
+    which biases what is measured.
     """
     a, b, c, d = f + 1.0, f, 1.0 - f, 2.0 - f
     return [b * c * d * (-1 / 6), a * c * d * 0.5, a * b * d * 0.5, a * b * c * (-1 / 6)]
@@ -56,8 +56,8 @@ def start_at_zero(output):
 class BurstLuma:
     """Mean of each 2x2 quad in units of its own noise: a square root of (variance * 16 / scale^2).
 
-    Outliers of one quad (hot pixels) are clamped to `margin` beyond the neighbours' range, so that what stays with the
-    sensor does not hold the alignment at zero.
+    A quad more than `margin` beyond the range of its neighbours (a hot pixel) becomes their mean, so that what stays
+    with the sensor does not hold the alignment at zero.
     """
 
     mosaic = hl.InputBuffer(hl.UInt(16), 2)  # padded; quad 0 at (pad, pad)
@@ -87,7 +87,8 @@ class BurstLuma:
         low, high = around[0], around[0]
         for v in around[1:]:
             low, high = hl.min(low, v), hl.max(high, v)
-        g.luma[x, y] = hl.clamp(edge[x, y], low - g.margin, high + g.margin)
+        here, mean = edge[x, y], sum(around[1:], around[0]) / 8.0
+        g.luma[x, y] = hl.select((here > high + g.margin) | (here < low - g.margin), mean, here)
 
         yo = hl.Var("yo")
         g.luma.split(y, yo, y, 32, hl.TailStrategy.GuardWithIf).parallel(yo).vectorize(x, 8)
@@ -151,11 +152,11 @@ class BurstHalve:
 class BurstTiles:
     """Per tile of a level: the sums of one Lucas-Kanade step from `grid`, and how well the tiles agree there.
 
-    grid[i, j, 0..1] is the displacement (dx, dy, px) at the tiles' corners, bilinear between: moved(p + d(p)) should be
-    reference(p). With g the gradient of the reference and r = moved - reference, sums[.., k] over the tile are
-    gx gx, gx gy, gy gy, gx r, gy r, r r, (reference^2 + moved^2) / 2, the number of pixels seen by both, and three times
-    -moved D reference with D the second differences xx, xy, yy: by partial summation the product of both gradients, in
-    which their noise has no part.
+    grid[i, j, 0..1] is the displacement (dx, dy, px) at the tiles' corners, bilinear between: moved(p + d(p)) should
+    be reference(p). With g the gradient of the reference and r = moved - reference, sums[.., k] over the tile are
+    gx gx, gx gy, gy gy, gx r, gy r, r r, (reference^2 + moved^2) / 2, the number of pixels seen by both, and three
+    times -moved D reference with D the second differences xx, xy, yy: by partial summation the product of both
+    gradients, in which their noise has no part.
     """
 
     reference = hl.InputBuffer(hl.Float(32), 2)
@@ -232,7 +233,8 @@ class BurstTiles:
         lanes = hl.Func("lanes")
         s = seen[i, rdom.x, rdom.y, tx, ty]
         one = sample[i, rdom.x, rdom.y, tx, ty][1]
-        terms = [s[0] * s[0], s[0] * s[1], s[1] * s[1], s[0] * s[2], s[1] * s[2], s[2] * s[2], s[3], one, s[4], s[5], s[6]]
+        products = [s[0] * s[0], s[0] * s[1], s[1] * s[1], s[0] * s[2], s[1] * s[2], s[2] * s[2]]
+        terms = [*products, s[3], one, s[4], s[5], s[6]]
         lanes[i, tx, ty] = hl.Tuple([hl.f32(0)] * SUMS)
         lanes[i, tx, ty] = hl.Tuple([lanes[i, tx, ty][n] + term for n, term in enumerate(terms)])
         total_of = hl.Func("total_of")
