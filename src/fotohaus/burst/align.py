@@ -21,11 +21,12 @@ from fotohaus.burst.pyramid import TILE, Pyramid, noise_response
 from fotohaus.raw.image import Float32, Float64
 
 LOCAL_LEVELS = 3  # finest levels that refine tiles
-NEIGHBOUR_SIGMA = 0.01  # px of the level by which neighbouring tiles are expected to differ
+NEIGHBOUR_SIGMA = 0.1  # px of the level by which neighbouring tiles differ where the global motion does not hold
 PRIOR_SIGMA = 1.0  # px of the level by which a tile is expected to differ from the global motion
 CORRELATION = 6.0  # px over which the band-passed noise is one sample
 WINDOWS = (1, 4)  # tiles around one that must prove a displacement of their own
 PROOF = 8.0  # log of the likelihood ratio at which they are believed
+SYSTEMATIC = 0.02  # px of a level to which what it measures can be trusted at best
 MIN_SHARE = 0.01  # of a tile's gradients that is taken to be detail
 MIN_MATCHED = 0.35  # share of the textured tiles that must match
 MIN_OVERLAP = 0.2  # of the image
@@ -150,7 +151,9 @@ def _global_steps(
         vector = np.einsum("yxai,yxa->i", basis, measured.vector)
         gain, known = _certain(raw, net)
         now = motion.coefficients
-        says = gain @ vector + known @ now
+        # What is no noise (aliasing, interpolation) is a share of the level's pixel, however much detail there is.
+        damp = np.linalg.inv(np.eye(len(now)) + (SYSTEMATIC * scale) ** 2 * known)
+        says, known = damp @ (gain @ vector + known @ now), damp @ known
         step = belief.mean(now, known, says) - now
         largest = float(np.abs(step).max()) / scale
         step *= min(1.0, 2.0 / max(largest, 1e-9))
@@ -199,7 +202,8 @@ def _proven(known: Float64, right: Float64) -> Float64:
     for reach in WINDOWS:
         precision = _window(known, reach) + 1e-9 * np.eye(2)
         vector = _window(right, reach)[..., None]
-        ratio = (vector.swapaxes(-1, -2) @ np.linalg.solve(precision, vector))[..., 0, 0] / 2
+        variance = precision + SYSTEMATIC**2 / reach * precision @ precision
+        ratio = (vector.swapaxes(-1, -2) @ np.linalg.solve(variance, vector))[..., 0, 0] / 2
         gate = np.maximum(gate, 1 / (1 + np.exp(np.clip(PROOF - ratio, -30, 30))))
     return _window(gate, 1) / _window(np.ones_like(gate), 1)
 

@@ -16,7 +16,7 @@ TILE = 32
 
 MAX_LEVELS = 6
 MIN_SIZE = 48  # px of the coarsest level's smaller side
-HOT_MARGIN = 2.0  # noise sigmas beyond all of its neighbours that a quad may stand out
+HOT_MARGIN = 1.0  # noise sigmas, and half of its neighbours' range, by which a quad may stand out
 
 
 @dataclass(frozen=True)

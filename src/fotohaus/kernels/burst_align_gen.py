@@ -56,8 +56,8 @@ def start_at_zero(output):
 class BurstLuma:
     """Mean of each 2x2 quad in units of its own noise: a square root of (variance * 16 / scale^2).
 
-    A quad more than `margin` beyond the range of its neighbours (a hot pixel) becomes their mean, so that what stays
-    with the sensor does not hold the alignment at zero.
+    A quad that is beyond the range of its neighbours by more than `margin` and half of that range (a hot pixel) becomes
+    their mean, so that what stays with the sensor does not hold the alignment at zero.
     """
 
     mosaic = hl.InputBuffer(hl.UInt(16), 2)  # padded; quad 0 at (pad, pad)
@@ -88,7 +88,8 @@ class BurstLuma:
         for v in around[1:]:
             low, high = hl.min(low, v), hl.max(high, v)
         here, mean = edge[x, y], sum(around[1:], around[0]) / 8.0
-        g.luma[x, y] = hl.select((here > high + g.margin) | (here < low - g.margin), mean, here)
+        beyond = g.margin + (high - low) * 0.5
+        g.luma[x, y] = hl.select((here > high + beyond) | (here < low - beyond), mean, here)
 
         yo = hl.Var("yo")
         g.luma.split(y, yo, y, 32, hl.TailStrategy.GuardWithIf).parallel(yo).vectorize(x, 8)
