@@ -33,7 +33,7 @@ def test_the_noise_profile_tells_what_denoising_left(measure):
         error = (measure.light(merged) - burst.truth)[64:-64, 64:-64]
         for color, (i, j) in enumerate([(0, 0), (0, 1), (1, 1)]):
             model = merged.noise.scale[color] * burst.truth[i, j] + merged.noise.offset[color]
-            assert error[i::2, j::2].var() == pytest.approx(model, rel=0.5)
+            assert error[i::2, j::2].var() == pytest.approx(model, rel=0.6)
 
 
 @pytest.mark.parametrize("iso", [100, 1600])

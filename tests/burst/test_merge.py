@@ -195,7 +195,7 @@ def test_a_slightly_longer_exposure_is_brought_in_line(scene, measure):
     ],
 )
 def test_a_frame_that_does_not_fit_is_named(scene, change, reason):
-    burst = simulate_burst(scene, size=(64, 64), frames=5)
+    burst = simulate_burst(scene, size=(64, 64), frames=5, shake=1)
     frames = [burst.frame(i) for i in range(5)]
     for place in (1, 4):
         spoiled = list(frames)
