@@ -1,6 +1,6 @@
 """Single-frame denoising: quality on noisy raws of known pictures and speed, against peers in the same run.
 
-    python benchmarks/denoise.py [--bm3d] [--only TEXT] [--pictures FOLDER]
+    python benchmarks/denoise.py [--bm3d] [--linear] [--only TEXT] [--pictures FOLDER]
 
 Pictures of both sets are turned to linear light, and seen by a phone-like sensor (white balance gains 2, 1, 1.61; shot
 and read noise of ISO 400, 1600 and 6400; black at 64 of 1023, below which noise is cut off). Middles of 256 x 256 are
@@ -11,6 +11,8 @@ Peers get their best of several settings, chosen by PSNR on the very pictures th
 input is the noisy picture by our demosaic. BM3D (not a dependency; `pip install bm3d`) gets our stabilised planes: what
 a far slower method makes of them at the same place in the chain. LibRaw runs as its own dcraw_emu.
 darktable knows no profile of this sensor: its `denoiseprofile` is given the true one as parameters.
+
+A second table is of linear raw: the same light and noise with all three colours at each pixel.
 """
 
 import argparse
@@ -31,7 +33,7 @@ from PIL import Image
 from common import DATA, table, tool
 from fotohaus import kernels
 from fotohaus.develop.demosaic import demosaic
-from fotohaus.mosaic_denoise import denoise, prepare_denoise
+from fotohaus.mosaic_denoise import denoise, denoise_linear, prepare_denoise, prepare_denoise_linear
 from fotohaus.raw.dng import encode_dng
 from fotohaus.raw.image import CaptureInfo, ColorCalibration, RawImage, Rectangle
 from fotohaus.simulate.sensor import NEUTRAL, XYZ_FROM_SRGB, phone_noise
@@ -239,12 +241,54 @@ def bm3d(raw: RawImage, _: Path) -> np.ndarray:
     return develop(out)
 
 
+def shoot_linear(picture: np.ndarray, iso: int) -> np.ndarray:
+    """White-balanced camera RGB, three samples per pixel."""
+    noise, rng = phone_noise(iso), np.random.default_rng(iso)
+    light = to_light(picture) * NEUTRAL
+    seen = rng.poisson(light / noise.scale[0]) * noise.scale[0] + rng.normal(0, noise.offset[0] ** 0.5, light.shape)
+    codes = np.clip(np.rint(seen * (WHITE - BLACK) + BLACK), 0, WHITE)
+    return ((codes - BLACK) / (WHITE - BLACK) * GAINS).astype(np.float32)
+
+
+def linear(sets: dict[str, np.ndarray]) -> None:
+    rows: dict[str, list[str]] = {"none": [], "fotohaus, one pass": [], "fotohaus": [], "OpenCV, best of six": []}
+    used = []
+    for iso in LEVELS:
+        for truth in sets.values():
+            seen = shoot_linear(truth, iso)
+            made = {"none": to_srgb(seen)}
+            for name, passes in (("fotohaus, one pass", 1), ("fotohaus", None)):
+                floor = FLOOR * GAINS
+                plan = prepare_denoise_linear(phone_noise(iso), GAINS, strength=1, floor=floor, passes=passes)
+                start = time.process_time()
+                made[name] = to_srgb(denoise_linear(seen, plan))
+                if passes:
+                    used.append((time.process_time() - start) / truth.shape[0] / truth.shape[1] * 1e9)
+            noisy = np.rint(made["none"] * 255).astype(np.uint8)
+            tried = [
+                cv2.fastNlMeansDenoisingColored(noisy, None, h, c, 7, 21) / 255.0
+                for h, c in ((3, 6), (6, 10), (10, 15), (15, 25), (25, 40), (40, 60))
+            ]
+            made["OpenCV, best of six"] = max(tried, key=lambda image: psnr(image, truth))
+            for name, image in made.items():
+                rows[name].append(f"{psnr(image, truth):.2f} / {ssim(image, truth):.3f}")
+    headers = ("linear raw", *(f"ISO {iso}, {name}" for iso in LEVELS for name in sets))
+    print()
+    print(table(headers, [[name, *row] for name, row in rows.items()]))
+    print(f"one pass: {min(used):.0f} ms/MP of processor time")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bm3d", action="store_true", help="BM3D as well: minutes")
     parser.add_argument("--pictures", type=Path, help="folder to keep every method's pictures in")
+    parser.add_argument("--linear", action="store_true", help="the table of linear raw alone")
     parser.add_argument("--only", default="", metavar="TEXT", help="methods whose names hold this")
     arguments = parser.parse_args()
+    sets = {name: pictures(name) for name in ("kodak", "mcmaster")}
+    if arguments.linear:
+        linear(sets)
+        return
     methods: dict[str, list[Callable[[RawImage, Path], np.ndarray]]] = {
         "none, fotohaus demosaic": [nothing],
         "fotohaus": [fotohaus(1.0)],
@@ -262,7 +306,6 @@ def main() -> None:
     if importlib.util.find_spec("bm3d") and arguments.bm3d:
         methods["BM3D on the four planes (Python)"] = [bm3d]
     methods = {name: variants for name, variants in methods.items() if arguments.only.lower() in name.lower()}
-    sets = {name: pictures(name) for name in ("kodak", "mcmaster")}
     results: dict[str, list[str]] = {name: [] for name in methods}
     times: dict[str, list[float]] = {name: [] for name in methods}
     with tempfile.TemporaryDirectory() as folder:
@@ -286,6 +329,7 @@ def main() -> None:
                         Image.fromarray(np.rint(np.clip(got, 0, 1) * 255).astype(np.uint8)).save(file)
     headers = ("PSNR / SSIM", *(f"ISO {iso}, {name}" for iso in LEVELS for name in sets), "ms/MP, chain")
     print(table(headers, [[name, *results[name], round(float(np.median(times[name])))] for name in methods]))
+    linear(sets)
     speed()
 
 

@@ -31,8 +31,11 @@ _LEAST_SIDE = 40  # samples; what is smaller gets a border
 _TABLE, _REACH = 256, 16.0  # entries of the bias correction, and how many deviations of the noise they span
 
 _DARK = 0.05  # luminance at which noise is judged: a dark middle tone
-_STRONG = 2.0  # L* from which a second pass is worth its time
+_STRONG, _STRONG_LINEAR = 2.0, 6.0  # L* from which a second pass is worth its time, of mosaics and of linear raw
 _LUMINANCE = (0.14, 0.50, 0.11)  # luminance variance after demosaic, per variance of R, G and B samples
+LINEAR = [0, 1, 1, 2]
+"""The planes of a pixel's four samples, as linear raw is given to the kernel; the third is not used."""
+LUMINANCE_LINEAR = (0.2627, 0.6780, 0.0593)
 
 
 @record
@@ -43,7 +46,8 @@ class Denoiser:
     positions of the quad. rise : (8, 8, 3), start : (3,), the shrinkage of lightness, colour differences and the
     difference of the greens; keep : (3,), the share of their noise that stays. alike : whether the colour differences'
     means are smoothed. correction : (4, 256), first : (4,),
-    what the inverse adds. strength, passes : as decided.
+    what the inverse adds. strength, passes : as decided. linear : whether each quad is a
+    pixel, see `denoise_linear`.
     """
 
     slope: Float32
@@ -57,11 +61,12 @@ class Denoiser:
     strength: float
     alike: float
     passes: int
+    linear: bool = False
 
     @property
     def margin(self) -> int:
         """Samples around a sample that have a say in it."""
-        return 32 if self.alike else 16
+        return (32 if self.alike else 16) + 2 * self.linear
 
 
 def visible_noise(noise: tuple[float, float]) -> float:
@@ -90,21 +95,59 @@ def prepare_denoise(
     """
     if cfa not in CFA_PATTERNS:
         raise ValueError(f"cfa must be one of {', '.join(CFA_PATTERNS)}, got {cfa!r}")
+    channels = [PLANES.index(name) for name in cfa]
+    weights = np.array(_LUMINANCE)[channels] / np.array([2 if name == "G" else 1 for name in cfa])
+    basis = _basis(cfa, np.asarray(multipliers, np.float64)[channels])
+    return _prepared(channels, noise, multipliers, basis, weights, strength, passes, floor, _STRONG)
+
+
+def prepare_denoise_linear(
+    noise: NoiseProfile,
+    multipliers: ArrayLike = (1.0, 1.0, 1.0),
+    *,
+    strength: float = 1.0,
+    passes: int | None = None,
+    floor: ArrayLike | None = None,
+) -> Denoiser:
+    """The same for pixels that have all three colours, see `denoise_linear`; floor : (3,), of R, G and B."""
+    gains = np.asarray(multipliers, np.float64)
+    start = np.array([[1, 1, 1], [1, 0, -2], [1, -1, 1]], np.float64)
+    start[:, 0] = 1 / np.sqrt(gains)
+    q, r = np.linalg.qr(start)
+    basis = np.zeros((4, 4))
+    # A fourth sample of every quad is always 0, and so is its plane.
+    basis[:3, [0, 1, 3]], basis[3, 2] = (q * np.sign(np.diag(r))).T, 1
+    floors = None if floor is None else np.asarray(floor, np.float64)[LINEAR]
+    weights = (np.array(LUMINANCE_LINEAR)[LINEAR] * (1, 1, 0, 1)) ** 2
+    made = _prepared(LINEAR, noise, multipliers, basis, weights, strength, passes, floors, _STRONG_LINEAR)
+    slope, intercept = made.slope.copy(), made.intercept.copy()
+    slope[1, 0], intercept[1, 0] = 1, 0
+    return replace(made, slope=slope, intercept=intercept, linear=True)
+
+
+def _prepared(
+    channels: list[int],
+    noise: NoiseProfile,
+    multipliers: ArrayLike,
+    basis: Float64,
+    weights: Float64,
+    strength: float,
+    passes: int | None,
+    floor: ArrayLike | None,
+    strong: float,
+) -> Denoiser:
     if not 0 <= strength <= 1:
         raise ValueError(f"strength must be 0 to 1, got {strength}")
-    channels = [PLANES.index(name) for name in cfa]
     gains = np.asarray(multipliers, np.float64)[channels]
     scale, offset = np.asarray(noise.scale, np.float64)[channels], np.asarray(noise.offset, np.float64)[channels]
     if not (np.isfinite([scale, offset]).all() and min(scale.min(), offset.min()) >= 0 and (scale + offset > 0).all()):
         raise ValueError(f"noise must be finite and positive, got {noise}")
     scale, offset = scale * gains, offset * gains**2
     if passes is None:
-        weights = np.array(_LUMINANCE)[channels] / np.array([2 if name == "G" else 1 for name in cfa])
-        passes = 2 if visible_noise((float(weights @ scale), float(weights @ offset))) >= _STRONG else 1
+        passes = 2 if visible_noise((float(weights @ scale), float(weights @ offset))) >= strong else 1
     scale = np.maximum(scale, _LEAST_SCALE * np.sqrt(offset))
     slope, intercept = 4 / scale, 4 * (0.375 + offset / scale**2)
 
-    basis = _basis(cfa, gains)
     fine = 1 - strength
     coarse = max(0.0, 1 - 2 * strength)
     keep = np.array([fine, coarse, coarse])
@@ -219,8 +262,43 @@ def denoise(
         mosaic, shading, crop, origin = _padded(mosaic, shading, crop, origin)
     out = _pass(mosaic, denoiser, shading, crop, origin, shift=0)
     if denoiser.passes == 2:
-        out += _pass(mosaic, denoiser, shading, crop, origin, shift=1)
+        out += _pass(mosaic, denoiser, shading, crop, origin, shift=2 if denoiser.linear else 1)
         out *= np.float32(0.5)
+    return out
+
+
+def denoise_linear(
+    pixels: Float32,
+    denoiser: Denoiser,
+    shading: Shading | None = None,
+    *,
+    crop: Rectangle | None = None,
+    origin: tuple[int, int] = (0, 0),
+) -> Float32:
+    """Less noise in linear white-balanced camera RGB: (H, W, 3) float32 to (h, w, 3).
+
+    The kernel of the mosaic, given each pixel's R, G and B as a quad of which one sample is empty: blocks are 8 x 8 px.
+    denoiser : of `prepare_denoise_linear`; `denoiser.margin` / 2 px around a pixel have a say in it. Else as `denoise`.
+    """
+    height, width = pixels.shape[:2]
+    crop = crop or Rectangle(0, 0, height, width)
+    shading = shading or Shading(np.ones((1, 1, 3), np.float32))
+    quads = np.zeros((2 * height, 2 * width), np.float32)
+    places = ((0, 0), (0, 1), (1, 1))
+    for plane, (row, column) in enumerate(places):
+        quads[row::2, column::2] = pixels[..., plane]
+    (origin_x, origin_y), (step_x, step_y) = shading.origin, shading.step
+    halved = Shading(
+        np.ascontiguousarray(shading.grid[..., LINEAR]),
+        (origin_x - 0.25 * step_x, origin_y - 0.25 * step_y),
+        (0.5 * step_x, 0.5 * step_y),
+        2 * shading.top,
+    )
+    part = Rectangle(2 * crop.top, 2 * crop.left, 2 * crop.height, 2 * crop.width)
+    made = denoise(quads, denoiser, halved, crop=part, origin=(2 * origin[0], 2 * origin[1]))
+    out = kernels.empty((crop.height, crop.width, 3))
+    for plane, (row, column) in enumerate(places):
+        out[..., plane] = made[row::2, column::2]
     return out
 
 
@@ -246,7 +324,7 @@ def _pass(
     rows, columns = -(-(crop.height + before_y) // PERIOD), -(-(crop.width + before_x) // 32) * 32
     out = np.empty((rows, PERIOD, columns // PERIOD, PERIOD), np.float32)
     # One sample on, along the diagonal, the positions of the CFA come in the opposite order.
-    order = slice(None, None, -1 if shift else 1)
+    order = slice(None, None, -1 if shift % 2 else 1)
     (origin_x, origin_y), (step_x, step_y) = shading.origin, shading.step
     # Whole steps are counted by the kernel: rounded origins would make strips differ from the whole.
     above, rest = divmod(shading.top + top, PERIOD)

@@ -7,7 +7,15 @@ from fotohaus import kernels
 from fotohaus.develop.demosaic import demosaic
 from fotohaus.develop.denoise import decide_strength, remaining_noise
 from fotohaus.develop.shading import Shading
-from fotohaus.mosaic_denoise import DENOISE_MARGIN, THRESHOLDS, denoise, prepare_denoise, visible_noise
+from fotohaus.mosaic_denoise import (
+    DENOISE_MARGIN,
+    THRESHOLDS,
+    denoise,
+    denoise_linear,
+    prepare_denoise,
+    prepare_denoise_linear,
+    visible_noise,
+)
 from fotohaus.raw.image import CFA_PATTERNS, NoiseProfile, Rectangle
 from fotohaus.simulate.sensor import phone_noise
 
@@ -214,3 +222,59 @@ def test_bad_arguments():
         denoise(mosaic, plan, crop=Rectangle(0, 0, 9, 8))
     with pytest.raises(ValueError, match="even"):
         denoise(mosaic, plan, crop=Rectangle(1, 0, 4, 4))
+
+
+def linear(seed=1, noise=None, height=96, width=128):
+    """White-balanced RGB of a coloured scene, with noise and without."""
+    light = scene(height, width)[..., None] * (0.9, 1.0, 0.7)
+    noise = noise or phone_noise(1600)
+    seen = light / GAINS
+    deviation = np.sqrt(noise.scale[1] * seen + noise.offset[1])
+    return ((seen + np.random.default_rng(seed).normal(0, 1, seen.shape) * deviation) * GAINS).astype(np.float32), light
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_linear_noise_goes_and_structure_stays(passes):
+    pixels, light = linear()
+    plan = prepare_denoise_linear(phone_noise(1600), GAINS, passes=passes)
+    errors = [np.square((v - light) / np.sqrt(light + 0.02)).mean() for v in (pixels, denoise_linear(pixels, plan))]
+    assert errors[1] < errors[0] / 8
+
+
+@pytest.mark.parametrize("strength", [0.25, 0.6, 1.0])
+def test_linear_flat_light_keeps_its_mean_and_the_stated_noise(strength):
+    noise = phone_noise(400)
+    flat = np.full((256, 256, 3), 0.2)
+    deviation = np.sqrt(noise.scale[1] * flat / GAINS + noise.offset[1]) * GAINS
+    pixels = (flat + np.random.default_rng(3).normal(0, 1, flat.shape) * deviation).astype(np.float32)
+    plan = prepare_denoise_linear(noise, GAINS, strength=strength)
+    after = denoise_linear(pixels, plan)
+    np.testing.assert_allclose(after.mean((0, 1)), 0.2, rtol=2e-3)
+    before, left = ((v @ [0.2627, 0.6780, 0.0593]).var() for v in (pixels, after))
+    assert left / before == pytest.approx(remaining_noise((1.0, 1.0), plan)[0], rel=0.15)
+
+
+def test_linear_strength_0_changes_nothing():
+    pixels, _ = linear()
+    plan = prepare_denoise_linear(phone_noise(1600), GAINS, strength=0)
+    np.testing.assert_allclose(denoise_linear(pixels, plan), pixels, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_linear_parts_are_the_whole(passes):
+    pixels, _ = linear(height=120, width=100)
+    plan = prepare_denoise_linear(phone_noise(1600), GAINS, passes=passes)
+    grid = np.linspace(1, 2, 4 * 5 * 3, dtype=np.float32).reshape(4, 5, 3)
+    shading = Shading(grid, (0.1, 0.2), (0.04, 0.025))
+    whole = denoise_linear(pixels, plan, shading)
+    around = plan.margin // 2
+    for top, height in ((45, 17), (60, 20)):
+        first = top - around
+        part = denoise_linear(
+            pixels[first : top + height + around],
+            plan,
+            shading.below(first),
+            crop=Rectangle(around, 0, height, 100),
+            origin=(first, 0),
+        )
+        np.testing.assert_array_equal(part, whole[top : top + height])

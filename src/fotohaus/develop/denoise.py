@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from fotohaus.mosaic_denoise import Denoiser, visible_noise
+from fotohaus.mosaic_denoise import LINEAR, LUMINANCE_LINEAR, Denoiser, visible_noise
 
 _VISIBLE = (0.9, 1.4, 3.0, 10.0)  # noise there in L*, and the default strength for it
 _STRENGTHS = (0.0, 0.45, 0.65, 0.85)
 _LEAST_STRENGTH = 0.1  # below, nobody would see a difference
 _AT = (0.0, 0.25, 0.5, 0.75, 1.0)  # strengths at which the luminance deviation left was measured, by passes
 _LEFT = {1: (1.0, 0.606, 0.308, 0.182, 0.080), 2: (1.0, 0.597, 0.252, 0.153, 0.073)}
+_SLIPS, _STAYS = 0.05, 0.1  # of linear raw's deviation: of what is to go, and whatever the strength
+_LINEAR_LIGHT = 0.18
 
 
 def decide_strength(noise: tuple[float, float] | None) -> float:
@@ -26,7 +29,20 @@ def decide_strength(noise: tuple[float, float] | None) -> float:
     return round(strength, 3) if strength >= _LEAST_STRENGTH else 0.0
 
 
-def remaining_noise(noise: tuple[float, float], denoiser: Denoiser) -> tuple[float, float]:
-    """What of a scene's luminance noise (scale, offset) is left after denoising, in flat areas."""
-    share = float(np.interp(denoiser.strength, _AT, _LEFT[denoiser.passes])) ** 2
+def remaining_noise(
+    noise: tuple[float, float], denoiser: Denoiser, luminance: ArrayLike = LUMINANCE_LINEAR
+) -> tuple[float, float]:
+    """What of a scene's luminance noise (scale, offset) is left after denoising, in flat areas.
+
+    luminance : (3,), the weights of white-balanced R, G and B in it; they matter for linear raw alone.
+    """
+    if denoiser.linear:
+        slope, intercept = denoiser.slope.ravel(), denoiser.intercept.ravel()
+        # Deviation of each colour's noise in grey light, by its weight, as a vector of planes.
+        deviation = 2 * np.sqrt(slope * _LINEAR_LIGHT + intercept) / slope
+        parts = denoiser.basis @ (deviation * np.asarray(luminance, np.float64)[LINEAR] * (1, 1, 0, 1))
+        kept = np.maximum(_SLIPS + (1 - _SLIPS) * denoiser.keep[[0, 1, 1, 2]], _STAYS) ** 2
+        share = float(kept @ parts**2 / (parts @ parts))
+    else:
+        share = float(np.interp(denoiser.strength, _AT, _LEFT[denoiser.passes])) ** 2
     return noise[0] * share, noise[1] * share

@@ -11,7 +11,8 @@ from fotohaus import kernels
 from fotohaus.develop.geometry import Upright
 from fotohaus.develop.highlights import saturation_levels
 from fotohaus.develop.shading import Shading, shading_of
-from fotohaus.raw.image import RawImage, Rectangle
+from fotohaus.mosaic_denoise import Denoiser, denoise_linear, prepare_denoise_linear
+from fotohaus.raw.image import NoiseProfile, RawImage, Rectangle
 from fotohaus.records import record
 from fotohaus.report import Report
 
@@ -27,6 +28,7 @@ class LinearRows:
 
     samples : (H, W, 3) view. crop : the picture within it. black, scale, clip : (3,), per plane; scale holds the white
     balance, clip is the level of the scaled values from which they are rebuilt from the other planes, None for never.
+    denoiser : None where there is nothing to do.
     """
 
     samples: NDArray[np.uint16]
@@ -36,6 +38,7 @@ class LinearRows:
     clip: Float64 | None
     shading: Shading
     report: Report
+    denoiser: Denoiser | None = None
 
     def rows(self, top: int, bottom: int, matrix: Float64, columns: tuple[int, int] | None = None) -> Float32:
         """Rows of the view as RGB, white-balanced camera values times a (3, 3) matrix: (bottom - top, W, 3).
@@ -43,6 +46,32 @@ class LinearRows:
         columns : the first and the last, not included, that are made; by default the crop's.
         """
         left, right = columns or (self.crop.left, self.crop.left + self.crop.width)
+        if self.denoiser is not None:
+            return self._denoised_rows(top, bottom, matrix, (left, right), self.denoiser)
+        return self._plain_rows(top, bottom, matrix, (left, right))
+
+    def _denoised_rows(
+        self, top: int, bottom: int, matrix: Float64, columns: tuple[int, int], denoiser: Denoiser
+    ) -> Float32:
+        around, (height, width) = denoiser.margin // 2, self.samples.shape[:2]
+        first, last = max(0, top - around), min(height, bottom + around)
+        left, right = max(0, columns[0] - around), min(width, columns[1] + around)
+        rgb = self._plain_rows(first, last, np.eye(3), (left, right))
+        with self.report.stage("denoise"):
+            part = Rectangle(top - first, columns[0] - left, bottom - top, columns[1] - columns[0])
+            shading = self.shading.below(first).after(left)
+            clean = denoise_linear(rgb, denoiser, shading, crop=part, origin=(first, left))
+            if (matrix == np.eye(3)).all():
+                return clean
+            made = kernels.empty(clean.shape)
+            for channel, weights in enumerate(matrix.astype(np.float32)):
+                np.multiply(clean[..., 0], weights[0], out=made[..., channel])
+                for plane in (1, 2):
+                    made[..., channel] += weights[plane] * clean[..., plane]
+            return made
+
+    def _plain_rows(self, top: int, bottom: int, matrix: Float64, columns: tuple[int, int]) -> Float32:
+        left, right = columns
         rgb = kernels.empty((bottom - top, right - left, 3))
         shading = self.shading.below(top)
         with self.report.stage("linearize"):
@@ -77,6 +106,7 @@ def linear_rows(
     *,
     shade: bool = True,
     highlights: bool = True,
+    denoising: tuple[NoiseProfile, float] | None = None,
     report: Report | None = None,
 ) -> LinearRows:
     """Look at linear raw as a whole, as its rows need it; the choices are those of `mosaic_rows`."""
@@ -91,4 +121,8 @@ def linear_rows(
     if highlights:
         with report.stage("saturation"):
             clip = np.maximum(saturation_levels(raw, multipliers, report)[0] - black, 1.0) * scale
-    return LinearRows(view.samples, view.crop, black, scale, clip, shading, report)
+    denoiser = None
+    if denoising is not None:
+        noise, strength = denoising
+        denoiser = prepare_denoise_linear(noise, multipliers, strength=strength, floor=-black * scale)
+    return LinearRows(view.samples, view.crop, black, scale, clip, shading, report, denoiser)
