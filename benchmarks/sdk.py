@@ -68,7 +68,8 @@ def rows(path: Path, profiles: Any) -> list[list[object]]:
         kept = free[thin] & profiles.inside(theirs.render[thin])
         row = [path.stem, name, *figures(profiles.delta_e(theirs.render[thin], mine)[kept])]
         wb = "as-shot" if white is None else f"{white[0]},{white[1]}"
-        scene = develop(raw, wb=wb).pixels * np.float32(2 ** -total_baseline_exposure(raw))
+        # Adobe's SDK leaves fringes where they are.
+        scene = develop(raw, wb=wb, off=("defringe",)).pixels * np.float32(2 ** -total_baseline_exposure(raw))
         undo = {6: 8, 8: 6}.get(raw.orientation, raw.orientation)
         whole = orient(scene, undo) @ rec2020_to_prophoto().T.astype(np.float32)
         if whole.shape != theirs.render.shape:

@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 Stage = Literal[
-    "opcodes", "highlights", "denoise", "ca", "lens", "profile", "capture-sharpen", "tone", "sharpen", "dither"
+    "opcodes",
+    "highlights",
+    "denoise",
+    "ca",
+    "defringe",
+    "lens",
+    "profile",
+    "capture-sharpen",
+    "tone",
+    "sharpen",
+    "dither",
 ]
 
 STAGES: tuple[str, ...] = get_args(Stage)
@@ -107,6 +117,10 @@ class Recipe:
             longest=200,
         ),
     ] = "file"
+    defringe: Annotated[
+        Literal["auto", "all"],
+        About("Coloured fringes of strong edges: auto undoes those that are plain; all also wide and faint ones."),
+    ] = "auto"
     denoise: Annotated[
         float | None, About("Strength of denoising; by default, as the frame's noise asks for.", 0, 1)
     ] = None

@@ -10,6 +10,7 @@ from fotohaus.develop.lens import prepare_lens
 from fotohaus.develop.lens_profile import LensProfile, NoProfile, find_lens_profile
 from fotohaus.raw import opcode_types as types
 from fotohaus.raw.image import CaptureInfo, ColorCalibration, RawImage, Rectangle
+from fotohaus.report import Report
 
 lensfunpy = pytest.importorskip("lensfunpy")
 
@@ -88,3 +89,24 @@ def gain_at(found: LensProfile, raw: RawImage, line: np.ndarray, gain: np.ndarra
     """The database's gain where the pixels come from: in the picture as taken, of which it knows no more than all."""
     x, y = (np.rint(line[:, 1, i]).astype(int) for i in (0, 1))
     return gain[y.clip(0, gain.shape[0] - 1), x.clip(0, gain.shape[1] - 1), 1]
+
+
+def test_nobody_is_asked_about_a_lens_that_the_file_corrects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--lens auto`, or a lens's name, is for files without a warp or vignette of their own."""
+    from fotohaus.develop import pipeline
+
+    asked = []
+    monkeypatch.setattr(
+        pipeline, "find_lens_profile", lambda raw, lens: asked.append(raw.name) or NoProfile("nobody knows it")
+    )
+    plain = raw_of(CANON, size=(64, 96))
+    vignette = types.FixVignetteRadial((0.1, 0.0, 0.0, 0.0, 0.0), (0.5, 0.5))
+    own = replace(plain, opcodes_3=(vignette,))
+    for lens in ("auto", "Looking Glass 7mm"):
+        report = Report()
+        pipeline.prepare(own, lens=lens, report=report)
+        assert not asked
+        assert not report.warnings
+    pipeline.prepare(own, lens="auto", off=("opcodes",))
+    pipeline.prepare(plain, lens="auto")
+    assert len(asked) == 2

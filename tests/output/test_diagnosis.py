@@ -141,12 +141,13 @@ def test_the_command_writes_it_even_if_the_merge_fails(burst: Burst, tmp_path: P
     done = subprocess.run([*command[:-1], "0.dng"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "fotohaus: 0.dng: is a file, not a folder\n"
-    (tmp_path / "9.dng").write_bytes(encode_dng(simulate_burst(scene(1), size=(256, 320), frames=1, iso=800).frame(0)))
+    another = replace(burst.frame(1), mosaic=np.ascontiguousarray(burst.frame(1).mosaic[::-1, ::-1]))
+    (tmp_path / "9.dng").write_bytes(encode_dng(another))
     files = [tmp_path / name for name in ("0.dng", "1.dng", "2.dng", "9.dng")]
-    with pytest.raises(MergeError, match="320 x 256"):
-        make_photo(files, tmp_path / "out.jpg", Recipe(reference=1), debug=tmp_path / "failed")
+    with pytest.raises(MergeError, match="does not match"):
+        make_photo(files, tmp_path / "out.jpg", Recipe(reference=1), debug=tmp_path / "failed", strict=True)
     told = json.loads((tmp_path / "failed" / "report.json").read_text())
-    assert [f["outcome"] for f in told["frames"]] == ["reference", "merged", "merged"]
+    assert [f["outcome"] for f in told["frames"]] == ["reference", "merged", "merged", "does not match"]
 
 
 @pytest.mark.parametrize("kind", ["linear", "float", "bayer"])

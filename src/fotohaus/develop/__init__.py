@@ -18,6 +18,7 @@ def develop(
     wb: str = "as-shot",
     denoise: float | None = None,
     lens: str = "file",
+    defringe: str = "auto",
     report: Report | None = None,
 ) -> Scene:
     """Develop a raw image to linear light; the choices are those of `fotohaus.develop.pipeline.prepare`."""
@@ -26,6 +27,6 @@ def develop(
     from fotohaus.report import Report
 
     report = report or Report()
-    development = prepare(raw, off=off, wb=wb, denoise=denoise, lens=lens, report=report)
+    development = prepare(raw, off=off, wb=wb, denoise=denoise, lens=lens, defringe=defringe, report=report)
     with report.stage("scene"):
         return development.scene()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fotohaus import kernels
 from fotohaus.develop.capture_sharpening import MARGIN as SHARPENING_MARGIN
 from fotohaus.develop.capture_sharpening import CaptureSharpening, sharpen
+from fotohaus.develop.defringe import Defringe
 from fotohaus.develop.lens import LensMap
 from fotohaus.develop.linear_rows import LinearRows
 from fotohaus.develop.mosaic_rows import MosaicRows
@@ -34,7 +35,8 @@ class Development:
     """A scene that is made strip by strip, each from as much of the raw image as it needs.
 
     source : where rows of camera RGB come from. matrix : (3, 3), white-balanced camera values to linear Rec. 2020.
-    exposure : the factor of the baseline exposure. lens : how the picture is resampled, if it is. profile : the camera
+    exposure : the factor of the baseline exposure. fringes : how wide they are, if there are any.
+    lens : how the picture is resampled, if it is. profile : the camera
     profile's hue/sat map, for light before the baseline exposure; hdr : whether that profile's range is "HDR".
     sharpening : what blur is undone. white : the lowest level from which a channel of the scene may be clipped.
     noise, white_xy, capture, camera_look : as the scene will have them.
@@ -43,6 +45,7 @@ class Development:
     source: MosaicRows | LinearRows
     matrix: Float64
     exposure: float = 1.0
+    fringes: Defringe | None = None
     lens: LensMap | None = None
     profile: HueSatMap | None = None
     sharpening: CaptureSharpening | None = None
@@ -72,12 +75,17 @@ class Development:
     def _colored_rows(self, top: int, bottom: int) -> Float32:
         if self.lens is None:
             first = self.source.crop.top
-            return self._colored(self.source.rows(first + top, first + bottom, self._to_rec2020))
+            return self._colored(self._camera_rows(first + top, first + bottom, self._to_rec2020))
         first, last = self.lens.source_rows(top, bottom)
-        camera = self.source.rows(first, last, np.eye(3), self.lens.columns)
+        camera = self._camera_rows(first, last, np.eye(3), self.lens.columns)
         with self.source.report.stage("lens"):
             made = self.lens.apply(camera, first, top, bottom, self._to_rec2020)
         return self._colored(made)
+
+    def _camera_rows(self, first: int, last: int, matrix: Float64, columns: tuple[int, int] | None = None) -> Float32:
+        if self.fringes is None:
+            return self.source.rows(first, last, matrix, columns)
+        return self.fringes.rows(self.source, first, last, matrix, columns)
 
     @property
     def _to_rec2020(self) -> Float64:

@@ -196,7 +196,7 @@ def prepare_lens(
     height, width = raw.mosaic.shape[:2]
     image = Rectangle(0, 0, height, width)
     listed = _in_force(raw.opcodes_3 if opcodes else (), report)
-    if not any(isinstance(o, (*_WARPS, types.FixVignetteRadial)) for o in listed):
+    if not _any_correction(listed):
         # Gain maps of list 2 have evened out the light already.
         shaded = any(isinstance(o, types.GainMap) for o in raw.opcodes_2)
         listed += [o for o in _in_force(profile, report) if isinstance(o, _WARPS) or not shaded]
@@ -237,6 +237,15 @@ def prepare_lens(
         multipliers=None if multipliers is None else np.asarray(multipliers, np.float32),
         floating=raw.mosaic.dtype != np.uint16,
     )
+
+
+def corrects_itself(raw: RawImage) -> bool:
+    """Whether a file's opcode list 3 holds a warp or a vignette: then no profile counts."""
+    return _any_correction(_in_force(raw.opcodes_3, Report()))
+
+
+def _any_correction(opcodes: Sequence[Opcode]) -> bool:
+    return any(isinstance(o, (*_WARPS, types.FixVignetteRadial)) for o in opcodes)
 
 
 def _in_force(opcodes: Sequence[Opcode], report: Report) -> list[Opcode]:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from fotohaus.develop import capture_sharpening, uncalibrated
 from fotohaus.develop.capture_sharpening import CaptureSharpening
 from fotohaus.develop.color import REC2020_TO_XYZ, camera_to_rec2020
+from fotohaus.develop.defringe import prepare_defringe
 from fotohaus.develop.demosaic import TOE, noise_left
 from fotohaus.develop.denoise import decide_strength, remaining_noise
 from fotohaus.develop.development import Development
 from fotohaus.develop.geometry import upright
-from fotohaus.develop.lens import prepare_lens
+from fotohaus.develop.lens import corrects_itself, prepare_lens
 from fotohaus.develop.lens_profile import NoProfile, find_lens_profile
 from fotohaus.develop.linear_rows import LinearRows, linear_rows
 from fotohaus.develop.list_2 import apply_list_2
@@ -45,16 +46,18 @@ def prepare(
     wb: str = "as-shot",
     denoise: float | None = None,
     lens: str = "file",
+    defringe: str = "auto",
     report: Report | None = None,
 ) -> Development:
     """Take every decision that needs the whole of a raw image, so that its scene can be made in strips.
 
-    off : stages to leave out: "opcodes" (the file's lists 2 and 3), "highlights", "denoise", "ca", "lens" (list 3),
-    "profile" (the camera profile's hue/sat map), "capture-sharpen".
+    off : stages to leave out: "opcodes" (the file's lists 2 and 3), "highlights", "denoise", "ca", "defringe", "lens"
+    (list 3), "profile" (the camera profile's hue/sat map), "capture-sharpen".
     wb : what to take as white, as in `Recipe.wb`.
     denoise : strength from 0 to 1; None: as the noise asks for.
     lens : "file" takes the file's lens corrections; "auto" looks in lensfun's database where the file has none, by the
     lens's name in the file or by the one given here.
+    defringe : "auto" undoes coloured fringes of edges that are plain, "all" also wide and faint ones.
 
     Raises ReadError for an image whose colour data can't be used, whose samples are no Bayer mosaic, or in which no
     white can be picked where `wb` says; ValueError for a `wb` that means nothing.
@@ -92,7 +95,8 @@ def prepare(
     view, correction = upright(raw, MARGIN), None
     if "lens" not in off:
         with report.stage("lens"):
-            looked_up = () if lens == "file" else _looked_up(raw, lens, report)
+            own = lens == "file" or (opcodes and corrects_itself(raw))
+            looked_up = () if own else _looked_up(raw, lens, report)
             if looked_up or (opcodes and raw.opcodes_3):
                 # A correction may read anywhere.
                 view = upright(raw, max(raw.mosaic.shape))
@@ -102,14 +106,19 @@ def prepare(
     source: MosaicRows | LinearRows
     shade, highlights = opcodes, "highlights" not in off and not raw.rendered
     sharpening = None
+    strength = 0.0
+    if "denoise" not in off:
+        with report.stage("denoise"):
+            strength = decide_strength(noise) if denoise is None else denoise
+            report.note(f"strength {strength:.2f}: noise of {visible_noise(noise):.1f} L* in a dark middle tone")
+    denoising = (sample_noise, strength) if strength else None
     if raw.cfa is None:
-        source = linear_rows(raw, view, color.multipliers, shade=shade, highlights=highlights, report=report)
+        source = linear_rows(
+            raw, view, color.multipliers, shade=shade, highlights=highlights, denoising=denoising, report=report
+        )
+        if source.denoiser:
+            noise = remaining_noise(noise, source.denoiser, REC2020_TO_XYZ[1] @ color.matrix)
     else:
-        strength = 0.0
-        if "denoise" not in off:
-            with report.stage("denoise"):
-                strength = decide_strength(noise) if denoise is None else denoise
-                report.note(f"strength {strength:.2f}: noise of {visible_noise(noise):.1f} L* in a dark middle tone")
         source = mosaic_rows(
             raw,
             view,
@@ -119,16 +128,21 @@ def prepare(
             highlights=highlights,
             # A file whose opcodes move the colours has said what there is to say.
             ca="ca" not in off and (correction is None or not correction.moving),
-            denoising=(sample_noise, strength) if strength else None,
+            denoising=denoising,
             report=report,
         )
         noise = _interpolated(remaining_noise(noise, source.denoiser) if source.denoiser else noise)
         if "capture-sharpen" not in off:
             sharpening = _sharpening(raw, source, sample_noise, report)
+    fringes = None
+    if "defringe" not in off:
+        with report.stage("defringe"):
+            fringes = prepare_defringe(source, report, faint=defringe == "all")
     return Development(
         source=source,
         matrix=color.matrix,
         exposure=exposure,
+        fringes=fringes,
         lens=correction,
         profile=table,
         sharpening=sharpening,

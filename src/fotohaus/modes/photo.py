@@ -102,7 +102,15 @@ def make_photo(
     kind = HOLDS[path.suffix.lower()]
     if kind is RawImage:
         return write(raw, path, recipe=recipe, report=report)
-    development = prepare(raw, off=recipe.off, wb=recipe.wb, denoise=recipe.denoise, lens=recipe.lens, report=report)
+    development = prepare(
+        raw,
+        off=recipe.off,
+        wb=recipe.wb,
+        denoise=recipe.denoise,
+        lens=recipe.lens,
+        defringe=recipe.defringe,
+        report=report,
+    )
     if kind is Scene:
         with report.stage("scene"):
             scene = development.scene()

@@ -1,0 +1,257 @@
+"""Axial chromatic aberration: coloured fringes of strong edges, where a lens blurs red and blue more than green."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fotohaus import kernels
+from fotohaus.develop.demosaic import demosaic
+from fotohaus.develop.linear_rows import LinearRows
+from fotohaus.develop.linearize import linearize
+from fotohaus.develop.mosaic_rows import MosaicRows
+from fotohaus.develop.shading import Shading
+from fotohaus.raw.image import Rectangle
+from fotohaus.records import record
+from fotohaus.report import Report
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+MARGIN = 28
+"""Pixels around a pixel that have a say in it."""
+
+CELL = 4
+"""Pixels along the side of the cells that the kernels count in."""
+
+LEAST, LEAST_SHARPER = 0.25, 0.4
+"""Blur of a colour on top of green's, and sharpness, as shares of its edges' contrast, below which it is left alone."""
+WIDE = 0.35
+"""Share of the wide blur in both, from which fringes are purple."""
+SURE, SURE_OF_BOTH = 4.0, 3.3
+"""Errors that the blur must differ from nothing by; of red and blue together, where both are wide."""
+
+_OVERVIEW = 16384  # pixels of the picture in small in which strong edges are looked for
+_WINDOWS, _SIZE, _AROUND = 12, 64, 8  # looked at in full, px along their sides, and px around them
+_FEWEST = 3
+_BOX = 4  # cells along the side of a box that has one line
+_MAPS, _MOMENTS = 11, 21
+_CONTRAST, _BRIGHT = (1.6, 3.0), (0.1, 0.3)  # as the kernel has them
+_VARIANCE = 0.3  # of green, from which a box counts in full
+_MOST = 1.5  # of any blur
+
+
+@record
+class Defringe:
+    """What `defringe` has to know: made by `prepare_defringe`.
+
+    blur : (2, 2), for red and for blue how much of the narrow and of the wide blur of green they have on top of
+    green's own. clip : (3,), where white-balanced camera values saturate. strength : (2,), of red and blue.
+    """
+
+    blur: Float32
+    clip: Float32
+    strength: Float32
+
+    def rows(
+        self, source: MosaicRows | LinearRows, top: int, bottom: int, matrix: Float64, columns: tuple[int, int] | None
+    ) -> Float32:
+        """What `source.rows` gives, without fringes; the same whatever rows are asked for."""
+        height = (source.view.samples if isinstance(source, MosaicRows) else source.samples).shape[0]
+        first, last = max(0, top - MARGIN) // CELL * CELL, min(height, bottom + MARGIN)
+        camera = source.rows(first, last, np.eye(3), columns)
+        with source.report.stage("defringe"):
+            return defringe(camera, self, matrix=matrix, crop=Rectangle(top - first, 0, bottom - top, camera.shape[1]))
+
+
+def clip_levels(source: MosaicRows | LinearRows) -> Float32:
+    """(3,) white-balanced camera values at which red, green and blue saturate; enormous where nothing does."""
+    if isinstance(source, LinearRows):
+        return np.full(3, 1e9, np.float32) if source.clip is None else source.clip.astype(np.float32)
+    if source.highlights is None:
+        return np.full(3, 1e9, np.float32)
+    levels = ((source.highlights.saturation - source.black) * source.scale).ravel()
+    return np.array([min(v for v, name in zip(levels, source.cfa, strict=True) if name == n) for n in "RGB"], "f4")
+
+
+def prepare_defringe(
+    source: MosaicRows | LinearRows, report: Report | None = None, *, faint: bool = False
+) -> Defringe | None:
+    """Whether a picture has fringes, and how wide: None where red and blue are as sharp as green, or may be.
+
+    In windows of full resolution with the strongest edges of the picture, red and blue are explained by green and by
+    what blurring green would add to it (see `fit_blur`). faint : whether wide and faint fringes count, which are hard
+    to tell from colours.
+    """
+    report = report or Report()
+    places = _windows(source)
+    if len(places) < _FEWEST:
+        return None
+    clip = clip_levels(source)
+    found = fit_blur(_stacked(source, places), clip, len(places))
+    if found is None:
+        return None
+    blur, real = _believed(*found, faint)
+    if not real.any():
+        return None
+    size = blur.sum(axis=1)
+    named = [f"{name} {value:+.2f}" for name, value, ok in zip(("red", "blue"), size, real, strict=True) if ok]
+    report.note(f"fringes of strong edges: blur of {', '.join(named)}")
+    return Defringe(blur.astype(np.float32), clip, real.astype(np.float32))
+
+
+def _believed(blur: Float64, errors: Float64, faint: bool) -> tuple[Float64, NDArray[np.bool_]]:
+    """What of the blurs found, (2, 2), is to be undone, and which of red and blue are blurred otherwise than green.
+
+    A little wider blur shows in both blurs alike; where they say the contrary, it is colours that differ. One colour
+    alone has to be surer than two that agree, and red alone, the rarest, very sure. Faint purple fringes are wide: red
+    and blue both have more of the wide blur, whatever the narrow one says.
+    """
+    size, wide, error = blur.sum(axis=1), blur[:, 1], errors[:, 0]
+    contrary = -(blur * np.sign(size)[:, None]).min(axis=1) / np.maximum(np.abs(size), 1e-6)
+    clear = contrary < np.where(np.abs(size) > 2 * LEAST, 1.3, 0.65)
+    clear &= np.where(size > 0, size > LEAST, size < -LEAST_SHARPER)
+    sure = np.abs(size) / np.maximum(error, 1e-3)
+    agree = bool(size[0] * size[1] > 0 and np.abs(size).min() > LEAST / 2 and sure.min() > SURE / 2)
+    first = clear & (sure > np.array([SURE if agree else 2 * SURE, SURE]))
+    real = first | (agree & first.any())
+    if faint and not real.any() and wide.min() > WIDE and size.min() > 0:
+        real |= bool(wide.sum() > SURE_OF_BOTH * np.hypot(*errors[:, 1]))
+        blur = np.maximum(blur, 0)
+    return blur * real[:, None], np.asarray(real)
+
+
+def _windows(source: MosaicRows | LinearRows) -> list[tuple[int, int]]:
+    """(top, left) in the view of windows with strong edges, strongest first; all even."""
+    crop = source.crop
+    size = _SIZE + 2 * _AROUND
+    if min(crop.height, crop.width) < 2 * size:
+        return []
+    small = source.small(_OVERVIEW)
+    green = np.maximum(small.rows(0, small.crop.height, np.eye(3))[..., 1], 1e-4)
+    down, across = crop.height // _SIZE, crop.width // _SIZE
+    rows = np.arange(green.shape[0]) * down // green.shape[0]
+    columns = np.arange(green.shape[1]) * across // green.shape[1]
+
+    def by_window(what: np.ufunc) -> Float32:
+        tall = what.reduceat(green, np.searchsorted(rows, np.unique(rows)), axis=0)
+        return np.asarray(what.reduceat(tall, np.searchsorted(columns, np.unique(columns)), axis=1))
+
+    high, low = by_window(np.maximum), by_window(np.minimum)
+    score = _edge(high, low) * np.minimum(high, 1)
+    best = np.argsort(-score, axis=None, kind="stable")[: 2 * _WINDOWS]
+    best = best[score.flat[best] > 0.05]
+    # Every second one: less of a single object.
+    best = best[:: max(1, len(best) // _WINDOWS)][:_WINDOWS]
+    tops, lefts = np.unravel_index(best, score.shape)
+    places = []
+    for i, j in zip(tops.tolist(), lefts.tolist(), strict=True):
+        top = crop.top + np.unique(rows)[i] * crop.height // down - _AROUND
+        left = crop.left + np.unique(columns)[j] * crop.width // across - _AROUND
+        top = min(max(int(top), crop.top), crop.top + crop.height - size)
+        left = min(max(int(left), crop.left), crop.left + crop.width - size)
+        places.append((top // 2 * 2, left // 2 * 2))
+    return places
+
+
+def _edge(high: Float32, low: Float32) -> Float32:
+    contrast = np.log(high / (low + np.float32(0.004)))
+    return _smoothstep(contrast, *np.log(_CONTRAST)) * _smoothstep(high, *_BRIGHT)
+
+
+def _smoothstep(value: Float32, low: float, high: float) -> Float32:
+    part = np.clip((value - low) / (high - low), 0, 1)
+    return np.asarray(part * part * (3 - 2 * part), np.float32)
+
+
+def _stacked(source: MosaicRows | LinearRows, places: list[tuple[int, int]]) -> Float32:
+    """The windows side by side: camera RGB without lens shading or rebuilt highlights."""
+    size = _SIZE + 2 * _AROUND
+    if isinstance(source, LinearRows):
+        return np.concatenate([source.rows(t, t + size, np.eye(3), (x, x + size)) for t, x in places], axis=1)
+    samples = np.concatenate([source.view.samples[t : t + size, x : x + size] for t, x in places], axis=1)
+    return demosaic(linearize(samples, source.black, source.scale, Shading()), source.cfa)
+
+
+def fit_blur(pixels: Float32, clip: ArrayLike, windows: int) -> tuple[Float64, Float64] | None:
+    """How much of two blurs of green red and blue have on top of green's: (2, 2) of colour and blur, and their errors.
+
+    pixels : (h, windows * w, 3) camera RGB, white-balanced, windows side by side. In boxes of 16 px, a colour is
+    c + a (green + k1 (green blurred by 1 px - green) + k2 (green blurred by 2.5 px - green)): least squares with every
+    pixel weighed by its light, clipped ones hardly. The k of all boxes with a strong edge are averaged. The errors,
+    (2, 2), of each colour's k1 + k2 and k2, are those of leaving windows out. None where there are no edges.
+    """
+    height, width = pixels.shape[0] // CELL, pixels.shape[1] // windows // CELL
+    moments = np.empty((_MOMENTS, height, windows * width), np.float32)
+    kernels.call(
+        "defringe_moments",
+        pixels=kernels.planar(pixels, np.float32),
+        clip=np.ascontiguousarray(clip, np.float32),
+        moments=moments.transpose(1, 2, 0),
+    )
+    inner = _AROUND // CELL
+    down, across = ((n - 2 * inner) // _BOX for n in (height, width))
+    cells = moments.reshape(_MOMENTS, height, windows, width).swapaxes(1, 2)
+    cells = cells[:, :, inner : inner + down * _BOX, inner : inner + across * _BOX]
+    boxes = cells.reshape(_MOMENTS, windows, down, _BOX, across, _BOX)
+    green = boxes[-2]
+    edge = _edge(green.max(axis=(2, 4)), np.maximum(green.min(axis=(2, 4)), 1e-4)).astype(np.float64)
+    m = boxes.mean(axis=(3, 5), dtype=np.float64).reshape(_MOMENTS, -1)
+    e = m[1:-3] / np.maximum(m[0], 1e-9)
+    mean, second, order = e[:3], np.empty((e.shape[1], 3, 3)), iter(e[3:9])
+    for i in range(3):
+        for j in range(i, 3):
+            second[:, i, j] = second[:, j, i] = next(order) - mean[i] * mean[j]
+    variance = second[:, 0, 0].copy()
+    second[:, range(3), range(3)] *= 1.0001
+    second[:, range(3), range(3)] += (1e-5 * mean[0] ** 2 + 1e-8)[:, None]
+    weight = edge.ravel() * np.minimum(variance, _VARIANCE)
+    if not weight.sum() > 1e-3:
+        return None
+    blurs, errors = [], []
+    for value in (e[9:13], e[13:17]):
+        right = np.stack([value[1 + i] - value[0] * mean[i] for i in range(3)], axis=-1)
+        line = np.linalg.solve(second, right[..., None])[..., 0]
+        parts = (weight * line[:, 0] * line.T).reshape(3, windows, -1).sum(axis=2)
+        whole = parts.sum(axis=1)
+        if whole[0] < 1e-9:
+            return None
+        blurs.append(whole[1:] / whole[0])
+        rest = whole[:, None] - parts
+        left_out = np.stack([rest[1] + rest[2], rest[2]]) / np.maximum(rest[0], 1e-9)
+        errors.append(np.sqrt((windows - 1) * left_out.var(axis=1)))
+    return np.clip(np.array(blurs), -_MOST, _MOST), np.array(errors)
+
+
+def defringe(
+    pixels: Float32, found: Defringe, *, matrix: ArrayLike | None = None, crop: Rectangle | None = None
+) -> Float32:
+    """Red and blue as sharp as green along strong edges: (H, W, 3) white-balanced camera RGB to (h, w, 3) float32.
+
+    Where there are no strong edges, where green clips, and in green itself nothing changes. A colour becomes no more
+    and no less red or blue than some colour within 10 px. matrix : (3, 3), applied on the way out. crop : the part to
+    make; a pixel depends on those within `MARGIN`, and on how it lies to the first one, in steps of `CELL`.
+    """
+    height, width = pixels.shape[:2]
+    crop = crop or Rectangle(0, 0, height, width)
+    if min(crop.top, crop.left) < 0 or crop.top + crop.height > height or crop.left + crop.width > width:
+        raise ValueError(f"crop {crop} is not within the picture's {width} x {height}")
+    pixels = kernels.planar(pixels, np.float32)
+    rows, columns = -(-height // CELL), -(-width // CELL)
+    moments = np.empty((_MOMENTS, rows, columns), np.float32).transpose(1, 2, 0)
+    maps = np.empty((_MAPS, rows, columns), np.float32).transpose(1, 2, 0)
+    kernels.call("defringe_moments", pixels=pixels, clip=found.clip, moments=moments)
+    kernels.call("defringe_maps", moments=moments, clip=found.clip, blur=found.blur, maps=maps)
+    out = kernels.empty((crop.height, width, 3))
+    kernels.call(
+        "defringe",
+        pixels=pixels,
+        maps=maps,
+        clip=found.clip,
+        blur=found.blur,
+        strength=found.strength,
+        matrix=np.ascontiguousarray(np.eye(3) if matrix is None else matrix, np.float32),
+        top=crop.top,
+        rgb=out,
+    )
+    return out[:, crop.left : crop.left + crop.width]

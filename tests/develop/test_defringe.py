@@ -1,0 +1,135 @@
+"""Axial chromatic aberration: found where it is, taken off, and nothing else changed."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fotohaus.develop.defringe import MARGIN, Defringe, defringe
+from fotohaus.develop.pipeline import prepare
+from fotohaus.raw.image import ColorCalibration, NoiseProfile, RawImage, Rectangle
+
+HEIGHT, WIDTH = 420, 520
+SRGB_FROM_XYZ = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
+PLAN = Defringe(np.array([[0.3, 0.1], [0.4, 0.3]], np.float32), np.ones(3, np.float32), np.ones(2, np.float32))
+OFF = ("denoise", "ca", "capture-sharpen")
+
+
+def gaussian(plane: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
+    fy, fx = np.fft.fftfreq(plane.shape[0])[:, None], np.fft.rfftfreq(plane.shape[1])
+    response = np.exp(-2 * (np.pi * deviation) ** 2 * (fx**2 + fy**2))
+    return np.asarray(np.fft.irfft2(np.fft.rfft2(plane) * response, plane.shape))
+
+
+@functools.cache
+def scene(red: float = 0.6, blue: float = 0.6, sky: float = 2.0, linear: bool = False) -> RawImage:
+    """Dark leaves and twigs before a sky far above white, as a lens with these blurs (green: 0.6 px) shows them."""
+    rng = np.random.default_rng(2)
+    light = np.full((HEIGHT, WIDTH, 3), sky) * (0.9, 1.0, 1.1)
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    for _ in range(90):
+        cx, cy, a, b, turn = rng.uniform((0, 0, 6, 4, 0), (WIDTH, HEIGHT, 36, 14, np.pi))
+        u, v = (x - cx) * np.cos(turn) + (y - cy) * np.sin(turn), (y - cy) * np.cos(turn) - (x - cx) * np.sin(turn)
+        light[(u / a) ** 2 + (v / b) ** 2 < 1] = np.array([0.06, 0.09, 0.03]) * rng.uniform(0.5, 2)
+    seen = np.dstack([gaussian(light[..., i], s) for i, s in enumerate((red, 0.6, blue))])
+    if not linear:
+        mosaic = seen[..., 1].copy()
+        mosaic[0::2, 0::2], mosaic[1::2, 1::2] = seen[0::2, 0::2, 0], seen[1::2, 1::2, 2]
+        seen = mosaic
+    noisy = seen + np.random.default_rng(1).normal(0, 1, seen.shape) * np.sqrt(1e-4 * np.maximum(seen, 0) + 1e-6)
+    samples = np.rint(noisy.clip(-0.01, 1) * 15000 + 1000).astype(np.uint16)
+    shape = (1, 3) if linear else (2, 2)
+    return RawImage(
+        samples,
+        None if linear else "RGGB",
+        np.full(shape, 1000, np.float32),
+        np.full(shape, 16000, np.float32),
+        ColorCalibration(color_matrix_1=SRGB_FROM_XYZ, as_shot_neutral=(1.0, 1.0, 1.0)),
+        Rectangle(0, 0, HEIGHT, WIDTH),
+        noise=NoiseProfile((1e-4,) * 3, (1e-6,) * 3),
+    )
+
+
+def differences(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    roots = np.sqrt(pixels.clip(0, 1))
+    return np.stack([roots[..., 0] - roots[..., 1], roots[..., 2] - roots[..., 1]])
+
+
+@pytest.mark.parametrize("linear", [False, True], ids=["mosaic", "linear"])
+def test_fringes_are_found_and_taken_off(linear: bool) -> None:
+    truth = prepare(scene(linear=linear), off=OFF).scene().pixels
+    raw = scene(1.1, 1.8, linear=linear)
+    made = prepare(raw, off=OFF)
+    assert made.fringes is not None
+    assert (made.fringes.strength == 1).all()
+    before, after = (
+        float(np.abs(differences(pixels) - differences(truth)).mean())
+        for pixels in (prepare(raw, off=(*OFF, "defringe")).scene().pixels, made.scene().pixels)
+    )
+    assert after < 0.6 * before
+
+
+@pytest.mark.parametrize("sky", [0.7, 2.0], ids=["below white", "clipped"])
+def test_none_are_found_where_there_are_none(sky: float) -> None:
+    assert prepare(scene(sky=sky), off=OFF).fringes is None
+
+
+def test_flat_and_small_pictures_have_none() -> None:
+    raw = scene()
+    flat = np.full((HEIGHT, WIDTH), 5000, np.uint16)
+    small = Rectangle(0, 0, 40, 60)
+    assert prepare(replace(raw, mosaic=flat), off=OFF).fringes is None
+    assert prepare(replace(raw, crop=small), off=OFF).fringes is None
+
+
+def test_strips_are_the_whole() -> None:
+    made = prepare(scene(1.1, 1.8), off=OFF)
+    assert made.fringes is not None
+    whole = made.rows(0, HEIGHT)
+    for top, bottom in ((0, 37), (101, 102), (157, 300), (300, HEIGHT)):
+        np.testing.assert_array_equal(made.rows(top, bottom), whole[top:bottom])
+
+
+def test_green_weak_edges_and_clipped_green_stay() -> None:
+    rng = np.random.default_rng(3)
+    pixels = rng.uniform(0.3, 0.4, (80, 96, 3)).astype(np.float32)
+    np.testing.assert_array_equal(defringe(pixels, PLAN), pixels)
+    pixels[:, 40:] *= 6
+    changed = defringe(pixels, PLAN)
+    np.testing.assert_array_equal(changed[..., 1], pixels[..., 1])
+    clipped = pixels[..., 1] > 0.97
+    np.testing.assert_array_equal(changed[clipped], pixels[clipped])
+
+
+def test_no_colour_is_made_that_was_not_near() -> None:
+    rng = np.random.default_rng(4)
+    pixels = np.abs(rng.normal(0.3, 0.3, (64, 64, 3))).astype(np.float32)
+    strong = Defringe(np.full((2, 2), 1.5, np.float32), PLAN.clip, PLAN.strength)
+    changed = defringe(pixels, strong)
+    assert np.isfinite(changed).all()
+    assert (changed >= np.minimum(pixels, 0)).all()
+
+
+def test_a_violet_flower_before_the_sky_stays() -> None:
+    """What is wider than a fringe keeps its colour."""
+    pixels = np.full((120, 160, 3), (0.9, 0.95, 0.96), np.float32)
+    pixels[30:90, 40:120] = (0.25, 0.08, 0.4)
+    changed = defringe(pixels, PLAN)
+    inner = np.s_[34:86, 44:116]
+    assert np.abs(changed[inner] - pixels[inner]).max() < 0.02
+
+
+def test_crops_and_matrix() -> None:
+    rng = np.random.default_rng(5)
+    pixels = np.abs(rng.normal(0.3, 0.3, (160, 64, 3))).astype(np.float32)
+    matrix = rng.normal(0, 1, (3, 3))
+    whole = defringe(pixels, PLAN)
+    first = 96 - MARGIN // 4 * 4
+    part = defringe(pixels[first:], PLAN, matrix=matrix, crop=Rectangle(96 - first, 8, 30, 40))
+    np.testing.assert_allclose(part, whole[96:126, 8:48] @ matrix.T, atol=1e-5)
+    with pytest.raises(ValueError, match="is not within"):
+        defringe(pixels, PLAN, crop=Rectangle(150, 0, 20, 10))
