@@ -31,6 +31,7 @@ Stage = Literal[
     "lens",
     "profile",
     "capture-sharpen",
+    "local-tone",
     "tone",
     "sharpen",
     "dither",
@@ -133,6 +134,9 @@ class Recipe:
         bool | None,
         About("Choose the exposure from the scene; otherwise the camera's stands. By default, it is chosen for raws."),
     ] = None
+    local_tone: Annotated[
+        float, About("How far lights and shadows beyond the display's range are brought into it, place by place.", 0, 1)
+    ] = 0.0
     # What lens and sensor blurred has been undone by then: more than a little shows as hard edges.
     sharpen: Annotated[float, About("Strength of sharpening for the display.", 0, 1)] = 0.12
     wb: Annotated[str, About(f"White balance: {FORMS}.", normal=_white)] = "as-shot"

@@ -331,3 +331,15 @@ def test_what_is_left_out_is_said() -> None:
     said = " ".join(report.warnings)
     assert "FixBadPixelsConstant" in said
     assert "ScalePerRow between two warps" in said
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_picture_in_small_is_corrected_about_as_the_large_one(picture, orientation: int) -> None:
+    lens = lens_of(raw_of(STRONG, VIGNETTE, crop=CROP, orientation=orientation))
+    exact = corrected(lens, orient(picture, orientation))[1::3, 1::3]
+    seen = np.ascontiguousarray(orient(picture[CROP.slices], orientation)[1::3, 1::3])
+    made = lens.in_small(seen)
+    assert made.shape == seen.shape
+    inside = slice(15, -15)
+    wrong, uncorrected = (np.abs(p - exact)[inside, inside].mean() for p in (made, seen))
+    assert wrong < 0.4 * uncorrected

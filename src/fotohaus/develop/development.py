@@ -101,7 +101,8 @@ class Development:
     @cached_property
     def overview(self) -> Float32:
         """The scene in small, as `Scene.overview`."""
-        return self._in_small(OVERVIEW)
+        small = self._in_small(OVERVIEW)
+        return small if self.lens is None else self.lens.in_small(small)
 
     def small(self, pixels: int) -> Scene:
         """The scene in small, of about so many pixels at most: nothing is denoised, sharpened or moved by the lens."""

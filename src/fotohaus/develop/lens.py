@@ -126,6 +126,17 @@ class LensMap:
             made[...] = made @ weights.T
         return made
 
+    def in_small(self, pixels: Float32) -> Float32:
+        """The corrected picture in small, about, from the crop in small as the sensor saw it: both (h, w, 3)."""
+        places = [(np.arange(n) + 0.5) * full / n for n, full in zip(pixels.shape, self.shape, strict=False)]
+        node = np.ix_(*(np.rint(p / CELL).astype(int) + 1 for p in places))
+        moved = self.nodes[node]
+        seen = []
+        for axis, (place, shift) in enumerate(zip(np.ix_(*places), (4, 1), strict=True)):
+            n = pixels.shape[axis]
+            seen.append(((place + moved[..., shift]) * n / self.shape[axis]).astype(int).clip(0, n - 1))
+        return np.asarray(pixels[seen[0], seen[1]] * moved[..., 6:].mean(axis=-1, keepdims=True))
+
     def _runs(self, band: int) -> list[tuple[str, int, int]]:
         """Which kernel makes which columns of a band: always the same one, so that strips do not show."""
         if not self.moving:

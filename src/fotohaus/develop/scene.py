@@ -23,7 +23,7 @@ class Scene:
         before any denoising, as measured by the sensor's noise profile; None if unknown.
     white_xy : CIE xy of the light that was taken as white.
     overview : (h, w, 3) float32, the scene in small, for who needs all of it at once: to meter it, say. None: the
-        pixels tell. It shows the sensor's own samples, as they were before a lens correction or a denoising.
+        pixels tell. It shows the sensor's own samples, as they were before a denoising.
     camera_look : how the file's camera profile would have it rendered; None if it does not say.
     """
 

@@ -16,6 +16,7 @@ from fotohaus.kernels.common_tables import BOUNDARY_UNIT, CURVE_HIGH, CURVE_LOW,
 from fotohaus.recipe import Recipe
 from fotohaus.render import color, gamut, sharpening
 from fotohaus.render.exposure import auto_exposure
+from fotohaus.render.local_tone import LocalTone, local_tone
 from fotohaus.render.picture import Gamut, Picture
 from fotohaus.render.tone import FilmicCurve, filmic_curve
 from fotohaus.report import Report
@@ -83,7 +84,8 @@ class Rendering:
             report.note(metered.note if automatic else "exposure as captured")
             if recipe.ev:
                 report.note(f"{recipe.ev:+.2f} EV on top")
-            white = metered.white(ev)
+            self._local = self._local_tone(2.0**ev)
+            white = metered.white(ev) if self._local is None else self._local.white(metered.white(ev))
             curve = filmic_curve(white) if recipe.enabled("tone") and self._look is None else None
             report.note(f"white at {np.log2(white / 0.18):+.1f} EV over mid-grey" if curve else "no tone curve")
             gain = 2.0**ev
@@ -99,6 +101,16 @@ class Rendering:
                 "coring": sharpening.CORING,
             }
 
+    def _local_tone(self, exposure: float) -> LocalTone | None:
+        strength = self.recipe.local_tone if self.recipe.enabled("local-tone") and self._look is None else 0.0
+        if not strength:
+            return None
+        with self._report.stage("local tone"):
+            scene = self._scene
+            return local_tone(
+                _whole(scene), scene.shape, strength=strength, exposure=exposure, noise=scene.noise, report=self._report
+            )
+
     def rows(self, top: int, bottom: int) -> NDArray[np.uint16]:
         """Rows of the picture, from `top` to before `bottom`: (bottom - top, W, 3)."""
         height, width = self.shape
@@ -108,6 +120,10 @@ class Rendering:
             with self._report.stage("look"):
                 exposed = np.multiply(pixels, np.float32(self._exposed), out=kernels.empty(pixels.shape))
                 pixels = apply_profile_look(exposed, self._look, top=first)
+        if self._local is not None:
+            with self._report.stage("local tone"):
+                # A development's rows were made for this strip; a scene's are the scene.
+                pixels = self._local.apply(pixels, first, out=None if isinstance(self._scene, Scene) else pixels)
         with self._report.stage("render"):
             # The kernel works on sixteen pixels at a time; the edge's repetition is what it sees beyond it anyway.
             narrow = max(0, VECTOR - width)
