@@ -15,7 +15,7 @@ from fotohaus.errors import ReadError, WriteError
 from fotohaus.output import HOLDS, check_target, write
 from fotohaus.raw import apply_profile, expand_sources, read_dcp, stream
 from fotohaus.raw.image import RawImage
-from fotohaus.recipe import Recipe, defaults
+from fotohaus.recipe import Recipe
 from fotohaus.render.pipeline import Rendering
 from fotohaus.report import Report
 
@@ -137,15 +137,19 @@ def _diagnosis(folder: PathLike | None, report: Report) -> Iterator[Diagnosis | 
 
 
 def for_rendered(recipe: Recipe) -> Recipe:
-    """The recipe for a photo that was finished before: it has had its exposure, its tone and its sharpening.
+    """The recipe for a photo that was finished before: it has had its exposure, its tone, its cleaning and sharpening.
 
     What was chosen stands; with the automatic exposure comes the tone curve.
     """
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {"off": set(recipe.off)}
     if not recipe.auto_exposure:
-        changes = {"auto_exposure": False, "off": tuple(sorted({*recipe.off, "tone"}))}
-    if recipe.sharpen == defaults()["sharpen"]:
-        changes["sharpen"] = 0.0
+        changes["auto_exposure"] = False
+        changes["off"].add("tone")
+    if recipe.defringe == "auto":
+        changes["off"].add("defringe")
+    for name in ("denoise", "sharpen"):
+        if getattr(recipe, name) is None:
+            changes[name] = 0.0
     return replace(recipe, **changes)
 
 
