@@ -10,6 +10,8 @@ checking, and importing it takes a tenth of the time of a photo.
 from __future__ import annotations
 
 import functools
+import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
@@ -33,7 +35,11 @@ Stage = Literal[
     "capture-sharpen",
     "local-tone",
     "tone",
+    "texture",
     "sharpen",
+    "vignette",
+    "halation",
+    "grain",
     "dither",
 ]
 
@@ -65,6 +71,16 @@ def _reference(value: Any) -> Any:
         raise ValueError("a frame's number is from 1 to 9999")
     if isinstance(value, str) and not 1 <= len(value) <= 1000:
         raise ValueError("a file's name has 1 to 1000 characters")
+    return value
+
+
+def _look(value: Any) -> Any:
+    """A look's name, or the path of its file; whether it is there is seen when a picture is made."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    # A path or a name; no name has a space or a capital letter.
+    if isinstance(value, str) and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}|.*(\.toml|[/\\]).*", value):
+        raise ValueError("a look is a name (fotohaus looks list) or the path of a .toml file")
     return value
 
 
@@ -126,19 +142,41 @@ class Recipe:
         float | None, About("Strength of denoising; by default, as the frame's noise asks for.", 0, 1)
     ] = None
     look: Annotated[
-        Literal["neutral", "camera"],
-        About("The look of the photo; camera is the one that its maker put into the raw file."),
+        str,
+        About(
+            "The look of the photo: a name (fotohaus looks list) or a .toml file; camera is the one that its maker put "
+            "into the raw file.",
+            longest=4096,
+            normal=_look,
+        ),
     ] = "neutral"
+    strength: Annotated[float, About("How much of the look: 0 is neutral.", 0, 1)] = 1.0
+    tone: Annotated[float, About("Contrast on top of the look's: softer below 0, deeper above.", -1, 1)] = 0.0
+    warmth: Annotated[float, About("Warmer than the look above 0, cooler below.", -1, 1)] = 0.0
+    texture: Annotated[
+        float | None, About("Local contrast, 0 for none, softer below; by default, as the look has it.", -1, 1)
+    ] = None
+    vignette: Annotated[float | None, About("Darker corners, 1 is two EV; by default, as the look has it.", 0, 1)] = (
+        None
+    )
+    grain: Annotated[float | None, About("Film grain; by default, as the look has it.", 0, 1)] = None
     ev: Annotated[float, About("Exposure on top of the automatic one, in EV.", -10, 10)] = 0.0
     auto_exposure: Annotated[
         bool | None,
         About("Choose the exposure from the scene; otherwise the camera's stands. By default, it is chosen for raws."),
     ] = None
     local_tone: Annotated[
-        float, About("How far lights and shadows beyond the display's range are brought into it, place by place.", 0, 1)
-    ] = 0.0
-    # What lens and sensor blurred has been undone by then: more than a little shows as hard edges.
-    sharpen: Annotated[float, About("Strength of sharpening for the display.", 0, 1)] = 0.12
+        float | None,
+        About(
+            "How far lights and shadows beyond the display's range are brought into it, place by place; by default, as "
+            "the look has it.",
+            0,
+            1,
+        ),
+    ] = None
+    sharpen: Annotated[
+        float | None, About("Strength of sharpening for the display; by default, as the look has it.", 0, 1)
+    ] = None
     wb: Annotated[str, About(f"White balance: {FORMS}.", normal=_white)] = "as-shot"
     gamut: Annotated[Literal["srgb", "p3"], About("Colour space of display-referred files.")] = "p3"
     quality: Annotated[int, About("JPEG quality; on the command line, max also merges as --merge max.", 1, 100)] = 92

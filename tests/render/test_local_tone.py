@@ -267,7 +267,7 @@ def test_another_width_is_refused():
 
 
 def test_recipe_checks_the_strength():
-    assert Recipe().local_tone == 0
+    assert Recipe().local_tone is None
     for wrong in (-0.1, 1.1, float("nan")):
         with pytest.raises(ValueError, match="local_tone"):
             Recipe(local_tone=wrong)

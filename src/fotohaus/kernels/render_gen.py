@@ -7,6 +7,9 @@ from fotohaus.kernels.common import c, strip_of, x, y
 from fotohaus.kernels.common_tables import BOUNDARY_UNIT, CURVE_HIGH, CURVE_LOW, CURVE_STEPS
 
 LARGEST = 2.0**30
+COLUMNS, BEYOND = 16, 64  # pixels between columns of maps in small, and those before the picture that they cover
+TINT_UNIT = 2.0**-17
+BOUNDARY_LIGHTS, TABLE_HUES = 128, 72  # entries of the gamut's boundary along lightness, of a look's table along hue
 
 
 def finite(v):
@@ -73,8 +76,224 @@ def about(matrix, row, v, pivot):
     return v[pivot] + matrix[0, row] * first + matrix[1, row] * second
 
 
-@hl.generator(name="render")
-class Render:
+def bare(g):
+    """Scene-linear light after exposure: (x, y, channel) to a value."""
+    return lambda xx, yy, i: finite(g.pixels[xx, yy, i]) * g.gain
+
+
+def in_place(g):
+    """The same with what depends on the place in the picture: a lens's falloff, cos^4 of the angle, and glow."""
+
+    def light(xx, yy, i):
+        across, down = (f32(x) - g.centre_x) * g.falloff, (f32(yy) - g.centre_y) * g.falloff
+        near = 1 + across * across + down * down
+        return finite(g.pixels[xx, yy, i]) * (g.gain / (near * near)) + from_small(g, yy, i)
+
+    return light
+
+
+def from_small(g, yy, i):
+    """A value of the maps in small at this column, which lie between their columns: a vector is between two of them."""
+    left = (x + BEYOND) / COLUMNS
+    return lerp(g.small[left, yy, i], g.small[left + 1, yy, i], f32((x + BEYOND) % COLUMNS) * f32(1 / COLUMNS))
+
+
+def norm_of(rgb):
+    """Root of the luminance-weighted mean of squares. Smooth, 1 for white, larger than Y for pure colours."""
+    r, gr, b = (hl.max(v, 0) for v in rgb)
+    return hl.sqrt(f32(0.2627) * r * r + f32(0.6780) * gr * gr + f32(0.0593) * b * b)
+
+
+def mixed(g, rgb):
+    """The norm, or on the way to it a mix of channels for black and white."""
+    r, gr, b = (hl.max(v, 0) for v in rgb)
+    n = norm_of(rgb)
+    return n + g.mono * (hl.max(g.mix[0] * r + g.mix[1] * gr + g.mix[2] * b, 0) - n)
+
+
+def look_up(g, n, channel):
+    """A value of the table over the norm."""
+    i, t = table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
+    return lerp(g.curve[channel, i], g.curve[channel, i + 1], t)
+
+
+def hue_turn(a, b):
+    """0..4 once around, a monotone stand-in for the hue angle, from -90 degrees."""
+    turn = b / (hl.abs(a) + hl.abs(b) + f32(1e-20))
+    return hl.select(a < 0, 2 - turn, turn) + 1
+
+
+def recoloured(g, light, a, b, n):
+    """A colour in the look: chroma and lightness by hue, the restraint of strong colour, the tint."""
+    hues, lights = g.hues.dim(1).extent(), g.hues.dim(2).extent() - 1
+    hp, lp = hue_turn(a, b) * f32(hues) * 0.25, hl.clamp(light, 0, 1) * f32(lights)
+    hi, li = hl.clamp(hl.i32(hp), 0, hues - 1), hl.clamp(hl.i32(lp), 0, lights - 1)
+    change = []
+    for i in range(3):
+        near, far = (between(g.hues[i, hi, li + k], hp - f32(hi)) for k in (0, 1))
+        change.append(lerp(near, far, lp - f32(li)) * g.hue_unit + g.hue_least)
+    cosine, sine, lift = change
+    light = light + hl.sqrt(a * a + b * b) * lift
+    a, b = cosine * a - sine * b, sine * a + cosine * b
+    held = 1 / hl.sqrt(1 + g.restraint * (a * a + b * b))
+    i, t = table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
+    tint = [between(g.tints[k, i], t) * f32(TINT_UNIT) - f32(2**15 * TINT_UNIT) for k in (0, 1)]
+    return light, held * a + tint[0], held * b + tint[1]
+
+
+def binomial(f, dx, dy):
+    """A blur by five values, so far apart."""
+    near, far = f[x - dx, y - dy] + f[x + dx, y + dy], f[x - 2 * dx, y - 2 * dy] + f[x + 2 * dx, y + 2 * dy]
+    return f32(0.375) * f[x, y] + f32(0.25) * near + f32(0.0625) * far
+
+
+def textured(g, here, base, threshold):
+    """What local contrast adds to lightness: detail over a fine base, unless it is noise or an edge, and the coarse."""
+    detail = here - base
+    square = detail * detail
+    cored = detail * square / ((square + threshold * threshold + f32(1e-12)) * (1 + square * g.edge))
+    return g.fine * cored + from_small(g, y, 3) * here - from_small(g, y, 4)
+
+
+def rendered(g, looked):
+    """The picture; in a look or, with nothing of what that takes, without."""
+    width, height = g.pixels.dim(0).extent(), g.pixels.dim(1).extent()
+    light_at = in_place(g) if looked else bare(g)
+    # Tables of a known shape: values at one entry, and at its neighbour, are then reached by one address.
+    g.curve.dim(0).set_min(0)
+    g.curve.dim(1).set_min(0).set_stride(4)
+    g.boundary.dim(0).set_min(0)
+    g.boundary.dim(1).set_min(0).set_stride(BOUNDARY_LIGHTS)
+    if looked:
+        g.tints.dim(0).set_min(0)
+        g.tints.dim(1).set_min(0).set_stride(2)
+        g.hues.dim(0).set_min(0)
+        g.hues.dim(1).set_min(0).set_stride(4)
+        g.hues.dim(2).set_min(0).set_stride(4 * TABLE_HUES)
+
+    def norm(xx, yy):
+        rgb = [light_at(xx, yy, i) for i in range(3)]
+        return mixed(g, rgb) if looked else norm_of(rgb)
+
+    lightness = hl.Func("lightness")
+    xl = hl.likely(x) if looked else x
+    lightness[x, y] = look_up(g, norm(hl.clamp(xl, 0, width - 1), hl.clamp(y, 0, height - 1)), 0)
+
+    # Sharpening of lightness: unsharp mask, cored by the noise, held near the neighbourhood's range.
+    def symmetric(f, dx, dy):
+        return (
+            g.blur[0] * f[x, y]
+            + g.blur[1] * (f[x - dx, y - dy] + f[x + dx, y + dy])
+            + g.blur[2] * (f[x - 2 * dx, y - 2 * dy] + f[x + 2 * dx, y + 2 * dy])
+        )
+
+    down, low_y, high_y = hl.Func("down"), hl.Func("low_y"), hl.Func("high_y")
+    down[x, y] = symmetric(lightness, 0, 1)
+    low_y[x, y] = hl.min(lightness[x, y - 1], lightness[x, y], lightness[x, y + 1])
+    high_y[x, y] = hl.max(lightness[x, y - 1], lightness[x, y], lightness[x, y + 1])
+    low = hl.min(low_y[x - 1, y], low_y[x, y], low_y[x + 1, y])
+    high = hl.max(high_y[x - 1, y], high_y[x, y], high_y[x + 1, y])
+    # A look's vectors begin at multiples of 16, and the last may reach beyond the picture.
+    xh = hl.clamp(hl.likely(x), 0, width - 1) if looked else x
+    n = norm(xh, y)
+    here = lightness[x, y]
+    detail = here - symmetric(down, 1, 0)
+    threshold = g.coring * g.curve[3, table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)[0]]
+    cored = detail * detail * detail / (detail * detail + threshold * threshold + f32(1e-12))
+    room = g.overshoot * (high - low)
+    change = hl.clamp(here + g.sharpen * cored, low - room, high + room) - here
+
+    if looked:
+        # The fine base: blurred twice, as an undecimated wavelet is.
+        down_once, down_twice, across = (hl.Func(name) for name in ("down_once", "down_twice", "across"))
+        down_once[x, y] = binomial(lightness, 0, g.first)
+        down_twice[x, y] = binomial(down_once, 0, g.second)
+        across[x, y] = binomial(down_twice, g.first, 0)
+        change += textured(g, here, binomial(across, g.second, 0), threshold)
+        change += g.grain_amount * hl.max(here * (1 - here), 0) * f32(g.grain[xh, y])
+
+    # Tone: a straight line in Oklab from the colour, scaled, to the neutral of the same norm.
+    rgb = [light_at(xh, y, i) for i in range(3)]
+    lms = [cube_root(about(g.to_lms, row, rgb, 1)) for row in range(3)]
+    dm, ds = difference(lms[1], lms[0]), difference(lms[2], lms[0])
+    scale, keep = look_up(g, n, 1), look_up(g, n, 2)
+    colour = scale * keep
+    a = colour * (g.to_lab[0, 1] * dm + g.to_lab[1, 1] * ds)
+    bb = colour * (g.to_lab[0, 2] * dm + g.to_lab[1, 2] * ds)
+    light = colour * (lms[0] + g.to_lab[0, 0] * dm + g.to_lab[1, 0] * ds) + (1 - keep) * here
+    if looked:
+        light, a, bb = recoloured(g, light, a, bb, n)
+    light = light + change
+    mapping = g.knee >= 0
+    light = hl.max(light, 0)
+    light = hl.select(mapping, hl.min(light, 1), light)
+
+    # Gamut: chroma compressed towards the boundary at the same hue and lightness.
+    chroma = hl.sqrt(a * a + bb * bb)
+    hues, lights = g.boundary.dim(1).extent() - 1, g.boundary.dim(0).extent()
+    hp = hue_turn(a, bb) * f32(hues) * 0.25
+    hi = hl.clamp(hl.i32(hp), 0, hues - 1)
+    lp = hl.min(light, 1) * f32(lights)
+    li = hl.clamp(hl.i32(lp), 0, lights - 1)
+    near, far = (between(g.boundary[li, hi + i], lp - f32(li)) for i in (0, 1))
+    limit = f32(BOUNDARY_UNIT) * lerp(near, far, hp - f32(hi))
+    share = chroma / hl.max(limit, f32(1e-7))
+    beyond = hl.max(share - g.knee, 0) / (1 - g.knee)
+    compressed = hl.min(share, g.knee) + (1 - g.knee) * beyond / (1 + beyond)
+    factor = hl.select(mapping & (share > g.knee), compressed / hl.max(share, f32(1e-7)), 1)
+    a, bb = a * factor, bb * factor
+
+    cubes = []
+    for row in range(3):
+        v = light + g.from_lab[0, row] * a + g.from_lab[1, row] * bb
+        cubes.append(v * v * v)
+
+    # A Func, so that what comes before it is not made once for each channel of the display.
+    light_of = hl.Func("light_of")
+    light_of[x, y] = tuple(cubes)
+    cubes = light_of[x, y]
+    pixel = hl.Func("pixel")
+    encoded = []
+    for row in range(3):
+        v = hl.clamp(about(g.to_display, row, cubes, 0), 0, 1)
+        encoded.append(hl.u16(encode_srgb(v) * 65535 + 0.5))
+    pixel[x, y] = tuple(encoded)
+    done = pixel[x, y]
+    g.picture[x, y, c] = hl.mux(c, [done[0], done[1], done[2]])
+
+    # Strips of rows in parallel; inside a strip, the neighbourhood slides down row by row.
+    g.picture.output_buffer().dim(0).set_stride(3)
+    g.picture.output_buffer().dim(2).set_stride(1).set_bounds(0, 3)
+    xo, yo, vector = hl.Var("xo"), hl.Var("yo"), 16
+    tail = hl.TailStrategy.GuardWithIf
+    (
+        g.picture.reorder(c, x, y)
+        .bound(c, 0, 3)
+        .unroll(c)
+        .split(y, yo, y, strip_of(g.picture.output_buffer().dim(1).extent(), 128), tail)
+        .parallel(yo)
+        .split(x, xo, x, vector, tail)
+        .reorder(c, x, xo, y, yo)
+        .vectorize(x)
+    )
+    for f in (pixel, light_of):
+        f.compute_at(g.picture, xo).vectorize(x, vector).bound_storage(x, vector).store_in(hl.MemoryType.Stack)
+    for f in (down, low_y, high_y):
+        f.compute_at(g.picture, y).vectorize(x, vector)
+    if not looked:
+        lightness.store_at(g.picture, yo).compute_at(g.picture, y).vectorize(x, vector)
+    else:
+        # How many rows the blurs reach over is not known here: rows of a whole strip are made at once.
+        g.picture.output_buffer().dim(0).set_min(0)
+        for f in (lightness, light_of, pixel):
+            f.align_bounds(x, vector)
+        for f in (lightness, down_once):
+            f.compute_at(g.picture, yo).vectorize(x, vector)
+        for f in (down_twice, across):
+            f.compute_at(g.picture, y).vectorize(x, vector)
+
+
+class Rendered:
     """Planar Scene in, interleaved uint16 out.
 
     curve[channel, entry] : 0 lightness of the tone-mapped norm, 1 factor on cube roots, 2 share of colour that is kept,
@@ -96,114 +315,51 @@ class Render:
     overshoot = hl.InputScalar(hl.Float(32))
     coring = hl.InputScalar(hl.Float(32))
     blur = hl.InputBuffer(hl.Float(32), 1)  # weights at distance 0, 1, 2
+
+
+@hl.generator(name="render")
+class Render(Rendered):
+    """A picture without a look, or in one that is but a curve."""
+
     picture = hl.OutputBuffer(hl.UInt(16), 3)
 
     def generate(self):
-        g = self
-        width, height = g.pixels.dim(0).extent(), g.pixels.dim(1).extent()
+        rendered(self, False)
 
-        def exposed(xx, yy, i):
-            return finite(g.pixels[xx, yy, i]) * g.gain
 
-        # The norm: root of the luminance-weighted mean of squares. Smooth, 1 for white, larger than Y for pure colours.
-        norm = hl.Func("norm")
-        r, gr, b = (hl.max(exposed(x, y, i), 0) for i in range(3))
-        norm[x, y] = hl.sqrt(f32(0.2627) * r * r + f32(0.6780) * gr * gr + f32(0.0593) * b * b)
+@hl.generator(name="render_look")
+class RenderLook(Rendered):
+    """A picture in a look.
 
-        def look_up(n, channel):
-            i, t = table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
-            return lerp(g.curve[channel, i], g.curve[channel, i + 1], t)
+    tints[i, entry] : a and b that the look adds, over the norm; 16 bits here, 16 at the next entry.
+    hues[i, hue, lightness] : chroma's factor times cosine and sine of the turn, and lightness for each unit of chroma;
+        16 bits at this hue and at the next.
+    small[column, y, i] : red, green, blue of the glow, then factor and offset of coarse detail; a column for every 16
+        pixels, the first of them 64 before the picture. grain[x, y] : the grain.
+    first, second : distances of the values of the two blurs that make the base of fine detail, in px.
+    """
 
-        lightness = hl.Func("lightness")
-        xc, yc = hl.clamp(x, 0, width - 1), hl.clamp(y, 0, height - 1)
-        lightness[x, y] = look_up(norm[xc, yc], 0)
+    centre_x = hl.InputScalar(hl.Float(32))
+    centre_y = hl.InputScalar(hl.Float(32))
+    falloff = hl.InputScalar(hl.Float(32))  # tangent of the angle, for each pixel from the centre
+    small = hl.InputBuffer(hl.Float(32), 3)
+    mono = hl.InputScalar(hl.Float(32))
+    mix = hl.InputBuffer(hl.Float(32), 1)
+    first = hl.InputScalar(hl.Int(32))
+    second = hl.InputScalar(hl.Int(32))
+    fine = hl.InputScalar(hl.Float(32))
+    edge = hl.InputScalar(hl.Float(32))  # one over the squared detail from which on it counts as an edge
+    grain = hl.InputBuffer(hl.Int(8), 2)
+    grain_amount = hl.InputScalar(hl.Float(32))
+    tints = hl.InputBuffer(hl.UInt(32), 2)
+    hues = hl.InputBuffer(hl.UInt(32), 3)
+    hue_unit = hl.InputScalar(hl.Float(32))
+    hue_least = hl.InputScalar(hl.Float(32))
+    restraint = hl.InputScalar(hl.Float(32))
+    picture = hl.OutputBuffer(hl.UInt(16), 3)
 
-        # Sharpening of lightness: unsharp mask, cored by the noise, held near the neighbourhood's range.
-        def symmetric(f, dx, dy):
-            return (
-                g.blur[0] * f[x, y]
-                + g.blur[1] * (f[x - dx, y - dy] + f[x + dx, y + dy])
-                + g.blur[2] * (f[x - 2 * dx, y - 2 * dy] + f[x + 2 * dx, y + 2 * dy])
-            )
-
-        down, low_y, high_y = hl.Func("down"), hl.Func("low_y"), hl.Func("high_y")
-        down[x, y] = symmetric(lightness, 0, 1)
-        low_y[x, y] = hl.min(lightness[x, y - 1], lightness[x, y], lightness[x, y + 1])
-        high_y[x, y] = hl.max(lightness[x, y - 1], lightness[x, y], lightness[x, y + 1])
-        low = hl.min(low_y[x - 1, y], low_y[x, y], low_y[x + 1, y])
-        high = hl.max(high_y[x - 1, y], high_y[x, y], high_y[x + 1, y])
-        n = norm[x, y]
-        here = lightness[x, y]
-        detail = here - symmetric(down, 1, 0)
-        threshold = g.coring * g.curve[3, table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)[0]]
-        cored = detail * detail * detail / (detail * detail + threshold * threshold + f32(1e-12))
-        room = g.overshoot * (high - low)
-        change = hl.clamp(here + g.sharpen * cored, low - room, high + room) - here
-
-        # Tone: a straight line in Oklab from the colour, scaled, to the neutral of the same norm.
-        rgb = [exposed(x, y, i) for i in range(3)]
-        lms = [cube_root(about(g.to_lms, row, rgb, 1)) for row in range(3)]
-        dm, ds = difference(lms[1], lms[0]), difference(lms[2], lms[0])
-        scale, keep = look_up(n, 1), look_up(n, 2)
-        colour = scale * keep
-        a = colour * (g.to_lab[0, 1] * dm + g.to_lab[1, 1] * ds)
-        bb = colour * (g.to_lab[0, 2] * dm + g.to_lab[1, 2] * ds)
-        light = colour * (lms[0] + g.to_lab[0, 0] * dm + g.to_lab[1, 0] * ds) + (1 - keep) * here + change
-        mapping = g.knee >= 0
-        light = hl.max(light, 0)
-        light = hl.select(mapping, hl.min(light, 1), light)
-
-        # Gamut: chroma compressed towards the boundary at the same hue and lightness.
-        chroma = hl.sqrt(a * a + bb * bb)
-        turn = bb / (hl.abs(a) + hl.abs(bb) + f32(1e-20))
-        hue = hl.select(a < 0, 2 - turn, turn) + 1  # 0..4, a monotone stand-in for the angle, from -90 degrees
-        hues, lights = g.boundary.dim(1).extent() - 1, g.boundary.dim(0).extent()
-        hp = hue * f32(hues) * 0.25
-        hi = hl.clamp(hl.i32(hp), 0, hues - 1)
-        lp = hl.min(light, 1) * f32(lights)
-        li = hl.clamp(hl.i32(lp), 0, lights - 1)
-        near, far = (between(g.boundary[li, hi + i], lp - f32(li)) for i in (0, 1))
-        limit = f32(BOUNDARY_UNIT) * lerp(near, far, hp - f32(hi))
-        share = chroma / hl.max(limit, f32(1e-7))
-        beyond = hl.max(share - g.knee, 0) / (1 - g.knee)
-        compressed = hl.min(share, g.knee) + (1 - g.knee) * beyond / (1 + beyond)
-        factor = hl.select(mapping & (share > g.knee), compressed / hl.max(share, f32(1e-7)), 1)
-        a, bb = a * factor, bb * factor
-
-        cubes = []
-        for row in range(3):
-            v = light + g.from_lab[0, row] * a + g.from_lab[1, row] * bb
-            cubes.append(v * v * v)
-
-        pixel = hl.Func("pixel")
-        encoded = []
-        for row in range(3):
-            v = hl.clamp(about(g.to_display, row, cubes, 0), 0, 1)
-            encoded.append(hl.u16(encode_srgb(v) * 65535 + 0.5))
-        pixel[x, y] = tuple(encoded)
-        done = pixel[x, y]
-        g.picture[x, y, c] = hl.mux(c, [done[0], done[1], done[2]])
-
-        # Strips of rows in parallel; inside a strip, the neighbourhood slides down row by row.
-        g.picture.output_buffer().dim(0).set_stride(3)
-        g.picture.output_buffer().dim(2).set_stride(1).set_bounds(0, 3)
-        xo, yo, vector = hl.Var("xo"), hl.Var("yo"), 16
-        tail = hl.TailStrategy.GuardWithIf
-        (
-            g.picture.reorder(c, x, y)
-            .bound(c, 0, 3)
-            .unroll(c)
-            .split(y, yo, y, strip_of(g.picture.output_buffer().dim(1).extent(), 128), tail)
-            .parallel(yo)
-            .split(x, xo, x, vector, tail)
-            .reorder(c, x, xo, y, yo)
-            .vectorize(x)
-        )
-        pixel.compute_at(g.picture, xo).vectorize(x, vector)
-        for f in (down, low_y, high_y):
-            f.compute_at(g.picture, y).vectorize(x, vector)
-        for f in (lightness,):
-            f.store_at(g.picture, yo).compute_at(g.picture, y).vectorize(x, vector)
+    def generate(self):
+        rendered(self, True)
 
 
 if __name__ == "__main__":

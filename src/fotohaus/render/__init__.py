@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from fotohaus.recipe import Recipe
     from fotohaus.render.exposure import Exposure, auto_exposure
     from fotohaus.render.gamut import map_gamut
+    from fotohaus.render.look import Look
+    from fotohaus.render.look_color import apply_look
+    from fotohaus.render.looks import load_look
     from fotohaus.render.picture import Gamut, Picture
     from fotohaus.render.sharpening import sharpen
     from fotohaus.render.tone import FilmicCurve, filmic_curve, tone_curve
@@ -19,6 +22,9 @@ _HOME = {
     "Exposure": "exposure",
     "auto_exposure": "exposure",
     "map_gamut": "gamut",
+    "Look": "look",
+    "apply_look": "look_color",
+    "load_look": "looks",
     "Gamut": "picture",
     "Picture": "picture",
     "sharpen": "sharpening",
@@ -31,9 +37,12 @@ __all__ = [
     "Exposure",
     "FilmicCurve",
     "Gamut",
+    "Look",
     "Picture",
+    "apply_look",
     "auto_exposure",
     "filmic_curve",
+    "load_look",
     "map_gamut",
     "render",
     "sharpen",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,15 @@ from fotohaus.recipe import Recipe
 from fotohaus.render import color, gamut, sharpening
 from fotohaus.render.exposure import auto_exposure
 from fotohaus.render.local_tone import LocalTone, local_tone
+from fotohaus.render.look import Look, chosen, is_curve_only
+from fotohaus.render.look_curve import LookCurve, look_curve
+from fotohaus.render.looks import load_look
 from fotohaus.render.picture import Gamut, Picture
-from fotohaus.render.tone import FilmicCurve, filmic_curve
 from fotohaus.report import Report
 from fotohaus.strips import in_threads, strips
+
+if TYPE_CHECKING:
+    from fotohaus.render.character import Character
 
 Float32 = NDArray[np.float32]
 
@@ -51,13 +57,17 @@ def _constants(space: Gamut) -> dict[str, Any]:
     }
 
 
-def _curve_table(curve: FilmicCurve | None, noise: tuple[float, float] | None, gain: float) -> Float32:
+def _curve_table(curve: LookCurve | None, look: Look, noise: tuple[float, float] | None, gain: float) -> Float32:
     """Table (entries, 4) over the norm: lightness, factor on cube roots, share of colour kept, lightness noise."""
     level = _grid(CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
     lightness = np.cbrt(curve(level) if curve else level)
     keep = curve.keep(level) if curve else np.ones_like(level)
     deviation = sharpening.lightness_noise(level, noise, gain, curve)
-    return np.stack([lightness, lightness / np.cbrt(level), keep, deviation], axis=-1).astype(np.float32)
+    if look.mono.amount and curve:
+        # Where there is no colour to be scaled, black is what the table says it is.
+        lightness[0] = np.cbrt(curve(0.0))
+    columns = [lightness, lightness / np.cbrt(level), keep * (1 - look.mono.amount), deviation]
+    return np.stack(columns, axis=-1).astype(np.float32)
 
 
 class Rendering:
@@ -73,37 +83,55 @@ class Rendering:
         self.recipe = recipe
         self.capture = scene.capture
         self._scene, self._report = scene, report
-        self._look = scene.camera_look if recipe.look == "camera" else None
-        if recipe.look == "camera" and self._look is None:
+        self._camera_look = scene.camera_look if recipe.look == "camera" else None
+        if recipe.look == "camera" and self._camera_look is None:
             report.warn("the file holds no look of its camera: the neutral one is taken")
+        look = self.look = chosen(load_look("neutral" if recipe.look == "camera" else recipe.look), recipe)
         with report.stage("exposure"):
             metered = auto_exposure(_whole(scene), scene.capture)
             # The camera's look is made for the camera's exposure, and brings its own tone.
-            automatic = recipe.auto_exposure is not False and self._look is None
+            automatic = recipe.auto_exposure is not False and self._camera_look is None
             ev = recipe.ev + (metered.ev if automatic else 0.0)
             report.note(metered.note if automatic else "exposure as captured")
             if recipe.ev:
                 report.note(f"{recipe.ev:+.2f} EV on top")
             self._local = self._local_tone(2.0**ev)
             white = metered.white(ev) if self._local is None else self._local.white(metered.white(ev))
-            curve = filmic_curve(white) if recipe.enabled("tone") and self._look is None else None
+            curve = None
+            if recipe.enabled("tone") and self._camera_look is None:
+                curve = look_curve(look, white)
             report.note(f"white at {np.log2(white / 0.18):+.1f} EV over mid-grey" if curve else "no tone curve")
             gain = 2.0**ev
-            if self._look is not None:
+            if self._camera_look is not None:
                 self._exposed, gain = gain, 1.0
             self._arguments = {
                 "gain": gain,
-                "curve": _curve_table(curve, scene.noise, gain),
+                "curve": _curve_table(curve, look, scene.noise, gain),
                 **_constants(recipe.gamut),
                 "knee": gamut.KNEE if curve else -1.0,
-                "sharpen": recipe.sharpen * sharpening.GAIN if recipe.enabled("sharpen") else 0.0,
+                "sharpen": look.sharpen * sharpening.GAIN,
                 "overshoot": sharpening.OVERSHOOT,
                 "coring": sharpening.CORING,
             }
+        self._character: Character | None = None
+        if not is_curve_only(look):
+            from fotohaus.render.character import Character
+            from fotohaus.render.effects import in_small
+
+            with report.stage("look"):
+                small = kernels.planar(in_small(_whole(scene)))
+                if self._local is not None:
+                    small = replace(self._local, shape=small.shape[:2]).apply(small)
+                small = kernels.planar(small * np.float32(2.0**ev))
+                if self._camera_look is not None:
+                    step = self.shape[0] / small.shape[0]
+                    middle = step / 2 - 0.5
+                    small = apply_profile_look(small, self._camera_look, top=middle, left=middle, step=step)
+                self._character = Character(look, small, self.shape, self._arguments["curve"], white)
 
     def _local_tone(self, exposure: float) -> LocalTone | None:
-        strength = self.recipe.local_tone if self.recipe.enabled("local-tone") and self._look is None else 0.0
-        if not strength:
+        strength = self.look.local_tone
+        if not strength or self._camera_look is not None:
             return None
         with self._report.stage("local tone"):
             scene = self._scene
@@ -114,12 +142,13 @@ class Rendering:
     def rows(self, top: int, bottom: int) -> NDArray[np.uint16]:
         """Rows of the picture, from `top` to before `bottom`: (bottom - top, W, 3)."""
         height, width = self.shape
-        first, last = max(0, top - sharpening.REACH), min(height, bottom + sharpening.REACH)
+        reach = sharpening.REACH if self._character is None else max(sharpening.REACH, self._character.reach)
+        first, last = max(0, top - reach), min(height, bottom + reach)
         pixels = self._scene.rows(first, last)
-        if self._look is not None:
+        if self._camera_look is not None:
             with self._report.stage("look"):
                 exposed = np.multiply(pixels, np.float32(self._exposed), out=kernels.empty(pixels.shape))
-                pixels = apply_profile_look(exposed, self._look, top=first)
+                pixels = apply_profile_look(exposed, self._camera_look, top=first)
         if self._local is not None:
             with self._report.stage("local tone"):
                 # A development's rows were made for this strip; a scene's are the scene.
@@ -130,7 +159,11 @@ class Rendering:
             if narrow:
                 pixels = np.pad(pixels, ((0, 0), (0, narrow), (0, 0)), mode="edge")
             out = np.empty(pixels.shape, np.uint16)
-            kernels.call("render", pixels=kernels.planar(pixels), **self._arguments, picture=out)
+            pixels = kernels.planar(pixels)
+            if self._character is None:
+                kernels.call("render", pixels=pixels, **self._arguments, picture=out)
+            else:
+                self._character.render(pixels, self._arguments, first, out)
         return out[top - first : bottom - first, :width]
 
     def picture(self) -> Picture:

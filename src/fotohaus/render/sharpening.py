@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from fotohaus.render.tone import FilmicCurve
 
 Float64 = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ def blur_weights(radius: float = RADIUS) -> NDArray[np.float32]:
 
 
 def lightness_noise(
-    level: ArrayLike, noise: tuple[float, float] | None, gain: float, curve: FilmicCurve | None
+    level: ArrayLike, noise: tuple[float, float] | None, gain: float, curve: Callable[[ArrayLike], Float64] | None
 ) -> Float64:
     """Deviation of the noise in lightness (cube root of display light) at scene-linear `level` after exposure.
 
