@@ -15,37 +15,48 @@ ABOUT = "Raw frames from any camera in, one finished photo out."
 
 
 class Command(NamedTuple):
-    """A command: what it takes and is for, the function that adds its arguments, and the one that does it."""
+    """A command: what it takes and is for, the function that adds its arguments, and the one that does it.
+
+    parts : brings the commands that it consists of, in place of arguments of its own.
+    """
 
     takes: str
     about: str
-    arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
+    arguments: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+    run: Callable[[argparse.Namespace], int] = lambda options: 0
+    parts: Callable[[], dict[str, Command]] | None = None
 
 
 def run(arguments: Sequence[str]) -> int:
     """Do what the arguments say; returns the exit status. Wrong usage and --help exit by SystemExit."""
-    parser = _parser("fotohaus", ABOUT)
-    parser.usage = "fotohaus COMMAND ..."
-    parser.add_argument("--version", action="store_true", help="print the version")
-    width = max(map(len, COMMANDS))
-    commands = [f"  {name:{width}}  {command.about}" for name, command in COMMANDS.items()]
-    parser.epilog = "\n".join(["commands:", *commands, "", "fotohaus COMMAND --help says more."])
+    return _run("fotohaus", ABOUT, COMMANDS, arguments)
+
+
+def _run(program: str, about: str, commands: dict[str, Command], arguments: Sequence[str]) -> int:
+    parser = _parser(program, about)
+    parser.usage = f"{program} COMMAND ..."
+    if commands is COMMANDS:
+        parser.add_argument("--version", action="store_true", help="print the version")
+    width = max(map(len, commands))
+    listed = [f"  {name:{width}}  {command.about}" for name, command in commands.items()]
+    parser.epilog = "\n".join(["commands:", *listed, "", f"{program} COMMAND --help says more."])
     if not arguments:
         parser.print_help(sys.stderr)
         return 2
     name = arguments[0]
-    if name in COMMANDS:
-        command = COMMANDS[name]
-        parser = _parser(f"fotohaus {name}", command.about)
-        parser.usage = f"fotohaus {name} {command.takes}"
+    if name in commands:
+        command = commands[name]
+        if command.parts is not None:
+            return _run(f"{program} {name}", command.about, command.parts(), arguments[1:])
+        parser = _parser(f"{program} {name}", command.about)
+        parser.usage = f"{program} {name} {command.takes}"
         command.arguments(parser)
         options = parser.parse_intermixed_args(arguments[1:])
         options.error = parser.error
         return command.run(options)
     if not name.startswith("-"):
-        parser.error(f"no command {name!r}: {', '.join(COMMANDS)} are there")
-    if parser.parse_args([name]).version:
+        parser.error(f"no command {name!r}: {', '.join(commands)} are there")
+    if getattr(parser.parse_args([name]), "version", False):
         from fotohaus import __version__
 
         print(f"fotohaus {__version__}")
@@ -122,6 +133,11 @@ def _develop(options: argparse.Namespace) -> int:
     from fotohaus.cli.terminal import TerminalReport
     from fotohaus.modes.photo import make_photo
 
+    if recipe.look not in ("neutral", "camera"):
+        # A look that is not there should not be found out minutes later.
+        from fotohaus.render.looks import load_look
+
+        load_look(recipe.look)
     kernels.set_threads(options.threads)
     with TerminalReport(options.verbose) as report:
         make_photo(
@@ -216,6 +232,12 @@ def _demo(options: argparse.Namespace) -> int:
     return 0
 
 
+def _looks() -> dict[str, Command]:
+    from fotohaus.cli.looks import COMMANDS as parts
+
+    return parts
+
+
 COMMANDS = {
     "develop": Command(
         "SOURCE... -o PHOTO [OPTION...]",
@@ -235,6 +257,7 @@ COMMANDS = {
         _group_arguments,
         _group,
     ),
+    "looks": Command("COMMAND ...", "The looks: list them, see them, keep an own one.", parts=_looks),
     "demo": Command(
         "[OPTION...]",
         "Make a photo from the burst that ships with fotohaus, and one of a single frame to compare.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -11,8 +12,8 @@ from fotohaus.recipe import About, Recipe, defaults, fields
 _HIDDEN = {"version"}
 
 
-def add_recipe_options(parser: argparse.ArgumentParser) -> None:
-    """Give a command the recipe's options and --recipe; `chosen_recipe` reads them."""
+def add_recipe_options(parser: argparse.ArgumentParser, only: Collection[str] | None = None) -> None:
+    """Give a command the recipe's options, or `only` some, and --recipe; `chosen_recipe` reads them."""
     group = parser.add_argument_group("recipe")
     group.add_argument(
         "--recipe",
@@ -21,7 +22,7 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
         help="take the recipe from a photo that fotohaus made, or from a .toml file; other options change it",
     )
     for name, (kind, about) in fields().items():
-        if name not in _HIDDEN:
+        if name not in _HIDDEN and (only is None or name in only):
             _add_option(group, name, kind, about)
 
 
@@ -48,7 +49,7 @@ def chosen_recipe(options: argparse.Namespace) -> Recipe:
 
     Raises ReadError for a --recipe that can't be read; a value that can't be is wrong usage.
     """
-    chosen = {n: value for n in fields() if n not in _HIDDEN and (value := getattr(options, n)) is not None}
+    chosen = {n: value for n in fields() if n not in _HIDDEN and (value := getattr(options, n, None)) is not None}
     values: dict[str, Any] = {}
     if options.recipe is not None:
         from fotohaus.output import read_recipe

@@ -1,0 +1,146 @@
+"""`fotohaus looks`: what looks there are, how they are made up, one photo in all of them, and keeping an own one."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fotohaus.cli.app import Command
+from fotohaus.cli.options import add_recipe_options, chosen_recipe
+from fotohaus.errors import ReadError, WriteError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SHEET = 300_000
+"""Pixels of a picture on a contact sheet, about."""
+SLIDERS = ("look", "strength", "tone", "warmth", "texture", "vignette", "grain", "sharpen")
+
+
+def _list_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("photo", nargs="?", type=Path, metavar="PHOTO", help="a raw file to be seen in every look")
+    parser.add_argument("-o", "--out", type=Path, metavar="SHEET", help="the contact sheet: .jpg or .png")
+
+
+def _list(options: argparse.Namespace) -> int:
+    if (options.photo is None) != (options.out is None):
+        options.error("a contact sheet needs both PHOTO and -o SHEET")
+    from fotohaus.render.looks import PACKAGED, looks, read_look
+
+    if options.photo is not None:
+        _check_picture(options.out)
+        _save(options.out, _contact_sheet(options.photo))
+        return 0
+    found = looks()
+    width = max(map(len, found))
+    failed = False
+    for name, path in found.items():
+        try:
+            look = read_look(path)
+        except ReadError as error:
+            print(f"fotohaus: {error}", file=sys.stderr)
+            failed = True
+            continue
+        own = "" if path.parent == PACKAGED else " (your own)"
+        print(f"{name:{width}}  {look.about or look.title}{own}")
+    return int(failed)
+
+
+def _contact_sheet(photo: Path) -> Image.Image:
+    from fotohaus.develop.pipeline import prepare
+    from fotohaus.output.look_charts import contact_sheet
+    from fotohaus.raw import read_raw
+    from fotohaus.recipe import Recipe
+    from fotohaus.render.looks import looks
+    from fotohaus.render.pipeline import render
+
+    scene = prepare(read_raw(photo)).small(SHEET)
+    return contact_sheet([(name, render(scene, Recipe(look=name, gamut="srgb"))) for name in looks()], photo.name)
+
+
+def _show_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("look", metavar="LOOK", help="a look's name, or the path of its file")
+    parser.add_argument("-o", "--out", type=Path, metavar="PLOT", help="a picture of its tone curve and hues: .png")
+
+
+def _show(options: argparse.Namespace) -> int:
+    from fotohaus.render.look import to_toml
+    from fotohaus.render.looks import load_look
+
+    look = load_look(options.look)
+    if options.out is None:
+        print(to_toml(look), end="")
+        return 0
+    _check_picture(options.out)
+    from fotohaus.output.look_charts import look_chart
+
+    _save(options.out, look_chart(options.look, look))
+    return 0
+
+
+def _save_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="what the look is to be called: a-z, 0-9 and -")
+    parser.add_argument("--title", metavar="TEXT", help="its title; otherwise its name")
+    parser.add_argument("--force", action="store_true", help="replace a look of yours that has the name")
+    add_recipe_options(parser, SLIDERS)
+
+
+def _save_look(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from fotohaus.output.atomic import save
+    from fotohaus.render.look import chosen, parse_look, to_toml
+    from fotohaus.render.looks import NAME, PACKAGED, RESERVED, load_look, own_folder
+
+    name = options.name
+    if not NAME.fullmatch(name):
+        options.error(f"argument NAME: a look's name is made of a-z, 0-9 and -, {name!r} is not")
+    if name in RESERVED or (PACKAGED / f"{name}.toml").exists():
+        options.error(f"argument NAME: {name} is one of fotohaus's own looks")
+    recipe = chosen_recipe(options)
+    if recipe.look == "camera":
+        options.error("argument --look: the camera's look is in the raw file, there is nothing to start from")
+    look = chosen(load_look(recipe.look), recipe)
+    text = to_toml(replace(look, title=options.title or name, about=f"{look.title}, changed."))
+    try:
+        parse_look(text)
+    except ValueError as error:
+        raise WriteError(None, str(error)) from None
+    path = own_folder() / f"{name}.toml"
+    if path.exists() and not options.force:
+        raise WriteError(path, "is there already; --force replaces it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(path.parent, error.strerror or "can't be made") from None
+    save(path, [text.encode()])
+    print(path)
+    return 0
+
+
+def _check_picture(path: Path) -> None:
+    from fotohaus.output.atomic import check_target
+
+    if path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+        raise WriteError(path, f"unknown kind of file {path.suffix!r}: .jpg and .png can be written")
+    check_target(path)
+
+
+def _save(path: Path, image: Image.Image) -> None:
+    from fotohaus.output.atomic import save
+
+    out = io.BytesIO()
+    image.save(out, "PNG" if path.suffix.lower() == ".png" else "JPEG", quality=92)
+    save(path, [out.getvalue()])
+
+
+COMMANDS = {
+    "list": Command("[PHOTO -o SHEET]", "List the looks, or show a photo in each of them.", _list_arguments, _list),
+    "show": Command("LOOK [-o PLOT]", "Show what a look is made of.", _show_arguments, _show),
+    "save": Command(
+        "NAME [OPTION...]", "Keep a look with the sliders as they are, as your own.", _save_arguments, _save_look
+    ),
+}

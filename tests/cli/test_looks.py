@@ -1,0 +1,115 @@
+"""`fotohaus looks` from outside."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SAMPLE = Path(__file__).resolve().parents[2] / "src" / "fotohaus" / "sample"
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
+        own = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "HOME": str(tmp_path), "APPDATA": str(tmp_path / "config")}
+        return subprocess.run(
+            [sys.executable, "-m", "fotohaus", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, **own},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def frame() -> Path:
+    return sorted(SAMPLE.glob("*.dng"))[0]
+
+
+def test_the_looks_are_listed(run: Run) -> None:
+    done = run("looks", "list")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()][:3] == ["neutral", "authentic", "vibrant"]
+    assert done.stderr == ""
+
+
+def test_a_contact_sheet(run: Run, frame: Path, tmp_path: Path) -> None:
+    done = run("looks", "list", frame, "-o", "sheet.jpg")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    with Image.open(tmp_path / "sheet.jpg") as sheet:
+        assert min(sheet.size) > 300
+
+
+def test_a_look_is_shown(run: Run, tmp_path: Path) -> None:
+    done = run("looks", "show", "authentic")
+    assert "[tone]" in done.stdout
+    done = run("looks", "show", "authentic", "-o", "plot.png")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    with Image.open(tmp_path / "plot.png") as plot:
+        assert np.asarray(plot).std() > 5
+
+
+def test_a_look_is_kept_and_used(run: Run, frame: Path, tmp_path: Path) -> None:
+    options = ("--look", "authentic", "--vignette", "0.9", "--warmth", "0.4")
+    done = run("looks", "save", "mine", *options)
+    assert done.returncode == 0, done.stderr
+    assert "mine" in run("looks", "list").stdout
+    assert run("develop", frame, "-o", "kept.png", "--look", "mine").returncode == 0
+    assert run("develop", frame, "-o", "said.png", *options).returncode == 0
+    with Image.open(tmp_path / "kept.png") as kept, Image.open(tmp_path / "said.png") as said:
+        assert np.array_equal(np.asarray(kept), np.asarray(said))
+    again = run("looks", "save", "mine")
+    assert again.returncode == 1
+    assert "--force" in again.stderr
+    assert run("looks", "save", "mine", "--force").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("looks",), 2, "list"),
+        (("looks", "nonsense"), 2, "no command 'nonsense'"),
+        (("looks", "show", "nothing"), 1, "there is no look 'nothing'"),
+        (("looks", "show", "mono", "-o", "x.gif"), 1, ".jpg and .png"),
+        (("looks", "show", "mono", "-o", "none/x.png"), 1, "does not exist"),
+        (("looks", "list", "-o", "x.png"), 2, "both"),
+        (("looks", "list", "missing.dng", "-o", "x.png"), 1, "no such file"),
+        (("looks", "save", "Mine"), 2, "a-z"),
+        (("looks", "save", "mono"), 2, "fotohaus's own"),
+        (("looks", "save", "mine", "--vignette", "3"), 2, "--vignette"),
+        (("develop", "x.dng", "-o", "y.jpg", "--look", "nothing"), 1, "there is no look 'nothing'"),
+        (("develop", "x.dng", "-o", "y.jpg", "--look", "broken.toml"), 1, "broken.toml: tone.slope must be a number"),
+    ],
+)
+def test_what_goes_wrong_is_one_line(
+    run: Run, tmp_path: Path, arguments: tuple[str, ...], status: int, says: str
+) -> None:
+    (tmp_path / "broken.toml").write_text("version = 1\n[tone]\nslope = nan\n")
+    done = run(*arguments)
+    assert done.returncode == status
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    if status == 1:
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_broken_own_look_hides_no_other(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "config" / "fotohaus" / "looks"
+    folder.mkdir(parents=True)
+    (folder / "broken.toml").write_text("version = 7")
+    done = run("looks", "list")
+    if sys.platform.startswith("linux"):
+        assert done.returncode == 1
+        assert "broken.toml" in done.stderr
+    assert "mono" in done.stdout
