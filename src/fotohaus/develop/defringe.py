@@ -133,9 +133,12 @@ def _windows(source: MosaicRows | LinearRows) -> list[tuple[int, int]]:
     rows = np.arange(green.shape[0]) * down // green.shape[0]
     columns = np.arange(green.shape[1]) * across // green.shape[1]
 
+    # Where each window begins; np.unique would import numpy.ma, for as long as all of this takes.
+    first_row, first_column = (np.flatnonzero(np.diff(n, prepend=-1)) for n in (rows, columns))
+
     def by_window(what: np.ufunc) -> Float32:
-        tall = what.reduceat(green, np.searchsorted(rows, np.unique(rows)), axis=0)
-        return np.asarray(what.reduceat(tall, np.searchsorted(columns, np.unique(columns)), axis=1))
+        tall = what.reduceat(green, first_row, axis=0)
+        return np.asarray(what.reduceat(tall, first_column, axis=1))
 
     high, low = by_window(np.maximum), by_window(np.minimum)
     score = _edge(high, low) * np.minimum(high, 1)
@@ -146,8 +149,8 @@ def _windows(source: MosaicRows | LinearRows) -> list[tuple[int, int]]:
     tops, lefts = np.unravel_index(best, score.shape)
     places = []
     for i, j in zip(tops.tolist(), lefts.tolist(), strict=True):
-        top = crop.top + np.unique(rows)[i] * crop.height // down - _AROUND
-        left = crop.left + np.unique(columns)[j] * crop.width // across - _AROUND
+        top = crop.top + rows[first_row[i]] * crop.height // down - _AROUND
+        left = crop.left + columns[first_column[j]] * crop.width // across - _AROUND
         top = min(max(int(top), crop.top), crop.top + crop.height - size)
         left = min(max(int(left), crop.left), crop.left + crop.width - size)
         places.append((top // 2 * 2, left // 2 * 2))

@@ -1,4 +1,4 @@
-"""Writes a noun to a file; the extension says what kind."""
+"""Writes a noun to a file; the extension says what kind. What a kind takes is imported for it alone."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from fotohaus.develop.scene import Scene
 from fotohaus.errors import WriteError
 from fotohaus.output.atomic import check_target, replacing, save
 from fotohaus.output.jpeg import encode_jpeg
-from fotohaus.output.png import encode_png
-from fotohaus.output.preview import preview
-from fotohaus.output.tiff import encode_tiff
 from fotohaus.output.xmp import packet
-from fotohaus.raw.dng import encode_dng
 from fotohaus.raw.exif import SRGB, UNCALIBRATED, encode_exif
 from fotohaus.raw.image import RawImage
 from fotohaus.recipe import Recipe
@@ -82,6 +78,9 @@ def write(
 
 
 def _encode_dng(raw: RawImage, recipe: Recipe | None, report: Report) -> bytes:
+    from fotohaus.output.preview import preview
+    from fotohaus.raw.dng import encode_dng
+
     chosen = recipe or Recipe()
     return encode_dng(
         raw,
@@ -103,7 +102,13 @@ def _encode_picture(noun: Picture | Rendering, kind: str, recipe: Recipe, report
         dither = recipe.enabled("dither")
         return encode_jpeg(noun, quality=recipe.quality, dither=dither, exif=exif, xmp=xmp, report=report)
     picture = noun.picture() if isinstance(noun, Rendering) else noun
-    return encode_png(picture, exif=exif, xmp=xmp) if kind == ".png" else encode_tiff(picture, xmp=xmp)
+    if kind == ".png":
+        from fotohaus.output.png import encode_png
+
+        return encode_png(picture, exif=exif, xmp=xmp)
+    from fotohaus.output.tiff import encode_tiff
+
+    return encode_tiff(picture, xmp=xmp)
 
 
 def _check_pixels(shape: tuple[int, ...]) -> None:
