@@ -91,7 +91,7 @@ class CaptureSharpening:
         g.sharpened[x, y, c] = source[x + g.left, y + g.top, c] * gain[x, y]
 
         yo, yi, xo, xi, vector = hl.Var("yo"), hl.Var("yi"), hl.Var("xo"), hl.Var("xi"), 8
-        strip = strip_of(g.sharpened.output_buffer().dim(1).extent(), 64)
+        strip = strip_of(g.sharpened.output_buffer().dim(1).extent(), 128)
         tail = hl.TailStrategy.GuardWithIf
         g.sharpened.bound(c, 0, 3)
         g.sharpened.split(y, yo, yi, strip, hl.TailStrategy.ShiftInwards).split(x, xo, xi, 512, tail)
