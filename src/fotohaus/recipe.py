@@ -79,8 +79,8 @@ def _look(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     # A path or a name; no name has a space or a capital letter.
-    if isinstance(value, str) and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}|.*(\.toml|[/\\]).*", value):
-        raise ValueError("a look is a name (fotohaus looks list) or the path of a .toml file")
+    if isinstance(value, str) and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}|.*(\.toml|\.cube|\.png|[/\\]).*", value):
+        raise ValueError("a look is a name (fotohaus looks list) or the path of a .toml, .cube or .png file")
     return value
 
 
@@ -144,8 +144,8 @@ class Recipe:
     look: Annotated[
         str,
         About(
-            "The look of the photo: a name (fotohaus looks list) or a .toml file; camera is the one that its maker put "
-            "into the raw file.",
+            "The look of the photo: a name (fotohaus looks list), a .toml file, or a LUT (.cube, or a .png of a Hald "
+            "CLUT); camera is the one that its maker put into the raw file.",
             longest=4096,
             normal=_look,
         ),

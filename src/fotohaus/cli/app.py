@@ -135,9 +135,14 @@ def _develop(options: argparse.Namespace) -> int:
 
     if recipe.look not in ("neutral", "camera"):
         # A look that is not there should not be found out minutes later.
-        from fotohaus.render.looks import load_look
+        from fotohaus.render.looks import is_lut, load_look
 
-        load_look(recipe.look)
+        if is_lut(recipe.look):
+            from fotohaus.render.lut import read_lut
+
+            read_lut(recipe.look)
+        else:
+            load_look(recipe.look)
     kernels.set_threads(options.threads)
     with TerminalReport(options.verbose) as report:
         make_photo(

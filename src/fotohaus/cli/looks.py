@@ -1,4 +1,4 @@
-"""`fotohaus looks`: what looks there are, how they are made up, one photo in all of them, and keeping an own one."""
+"""`fotohaus looks`: what looks there are, what they are made of, a photo in all of them, keeping one, making LUTs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SHEET = 300_000
 """Pixels of a picture on a contact sheet, about."""
 SLIDERS = ("look", "strength", "tone", "warmth", "texture", "vignette", "grain", "sharpen")
+TAKES = ("srgb", "p3", "linear", "slog3", "logc3")
 
 
 def _list_arguments(parser: argparse.ArgumentParser) -> None:
@@ -121,6 +122,48 @@ def _save_look(options: argparse.Namespace) -> int:
     return 0
 
 
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("look", metavar="LOOK", help="a look's name, or the path of its file")
+    parser.add_argument(
+        "-o", "--out", type=Path, metavar="LUT", required=True, help="the table: .cube, or .png for a Hald CLUT"
+    )
+    parser.add_argument("--size", type=int, default=33, metavar="N", help="entries along each side of a .cube [33]")
+    parser.add_argument(
+        "--level", type=int, default=8, metavar="L", help="level of a Hald CLUT: L^2 entries along each side [8]"
+    )
+    parser.add_argument(
+        "--input",
+        default="srgb",
+        metavar="|".join(TAKES),
+        help="what the table takes: the neutral rendition in sRGB, Display P3 or linear, or a camera's log [srgb]",
+    )
+
+
+def _export(options: argparse.Namespace) -> int:
+    suffix = options.out.suffix.lower()
+    if suffix not in (".cube", ".png"):
+        raise WriteError(options.out, f"unknown kind of file {suffix!r}: .cube and .png (Hald CLUT) can be written")
+    hald = suffix == ".png"
+    if options.input not in TAKES:
+        options.error(f"argument --input: {', '.join(TAKES)} are known, not {options.input!r}")
+    if hald and options.input != "srgb":
+        options.error("argument --input: a Hald CLUT can't say what it takes, so it takes srgb")
+    if not hald and not 2 <= options.size <= 129:
+        options.error(f"argument --size: must be from 2 to 129, is {options.size}")
+    if hald and not 2 <= options.level <= 12:
+        options.error(f"argument --level: must be from 2 to 12, is {options.level}")
+    from fotohaus.output.atomic import check_target, save
+    from fotohaus.render.looks import load_look
+    from fotohaus.render.lut import to_cube, to_hald
+    from fotohaus.render.lut_export import comments, look_cube
+
+    look = load_look(options.look)
+    check_target(options.out)
+    cube = look_cube(look, options.level**2 if hald else options.size, options.input)
+    save(options.out, [to_hald(cube) if hald else to_cube(cube, look.title, comments(options.input), options.input)])
+    return 0
+
+
 def _check_picture(path: Path) -> None:
     from fotohaus.output.atomic import check_target
 
@@ -143,4 +186,5 @@ COMMANDS = {
     "save": Command(
         "NAME [OPTION...]", "Keep a look with the sliders as they are, as your own.", _save_arguments, _save_look
     ),
+    "export": Command("LOOK -o LUT", "Write a look's colour as a LUT for other programs.", _export_arguments, _export),
 }

@@ -12,6 +12,8 @@ from pathlib import Path
 from fotohaus.errors import ReadError
 from fotohaus.render.look import Look, parse_look
 
+SUFFIXES = (".cube", ".png")
+"""Names of files that hold look-up tables end so."""
 PACKAGED = Path(__file__).resolve().parents[1] / "looks"
 LARGEST = 100_000
 """Bytes that a file of a look may have."""
@@ -44,16 +46,24 @@ def looks() -> dict[str, Path]:
 
 def is_path(look: str) -> bool:
     """Whether a recipe's look is a file rather than a name."""
-    return look.lower().endswith(".toml") or "/" in look or os.sep in look
+    return look.lower().endswith((".toml", *SUFFIXES)) or "/" in look or os.sep in look
+
+
+def is_lut(look: str) -> bool:
+    """Whether a recipe's look is a look-up table: the path of a .cube file, or of a Hald CLUT's .png."""
+    return look.lower().endswith(SUFFIXES)
 
 
 def load_look(look: str) -> Look:
     """A look by its name or the path of its file.
 
-    Raises ReadError for a look that is not there, and for a file that is none.
+    Raises ReadError for a look that is not there, for a file that is none, and for a look-up
+    table, which `fotohaus.render.lut` reads.
     """
     if look == "neutral":
         return Look()
+    if is_lut(look):
+        raise ReadError(look, "a LUT is a table, not a look with numbers")
     if is_path(look):
         return read_look(look)
     path = PACKAGED / f"{look}.toml"

@@ -20,13 +20,14 @@ from fotohaus.render.exposure import auto_exposure
 from fotohaus.render.local_tone import LocalTone, local_tone
 from fotohaus.render.look import Look, chosen, is_curve_only
 from fotohaus.render.look_curve import LookCurve, look_curve
-from fotohaus.render.looks import load_look
+from fotohaus.render.looks import is_lut, load_look
 from fotohaus.render.picture import Gamut, Picture
 from fotohaus.report import Report
 from fotohaus.strips import in_threads, strips
 
 if TYPE_CHECKING:
     from fotohaus.render.character import Character
+    from fotohaus.render.lut import Applied
 
 Float32 = NDArray[np.float32]
 
@@ -86,7 +87,9 @@ class Rendering:
         self._camera_look = scene.camera_look if recipe.look == "camera" else None
         if recipe.look == "camera" and self._camera_look is None:
             report.warn("the file holds no look of its camera: the neutral one is taken")
-        look = self.look = chosen(load_look("neutral" if recipe.look == "camera" else recipe.look), recipe)
+        space = self._read_lut()
+        plain = recipe.look == "camera" or is_lut(recipe.look)
+        look = self.look = chosen(load_look("neutral" if plain else recipe.look), recipe)
         with report.stage("exposure"):
             metered = auto_exposure(_whole(scene), scene.capture)
             # The camera's look is made for the camera's exposure, and brings its own tone.
@@ -107,7 +110,7 @@ class Rendering:
             self._arguments = {
                 "gain": gain,
                 "curve": _curve_table(curve, look, scene.noise, gain),
-                **_constants(recipe.gamut),
+                **_constants(space),
                 "knee": gamut.KNEE if curve else -1.0,
                 "sharpen": look.sharpen * sharpening.GAIN,
                 "overshoot": sharpening.OVERSHOOT,
@@ -128,6 +131,21 @@ class Rendering:
                     middle = step / 2 - 0.5
                     small = apply_profile_look(small, self._camera_look, top=middle, left=middle, step=step)
                 self._character = Character(look, small, self.shape, self._arguments["curve"], white)
+
+    def _read_lut(self) -> Gamut:
+        """Read the look, if it is a look-up table, and say which gamut is rendered: the table's or the picture's."""
+        self._lut: Applied | None = None
+        recipe = self.recipe
+        # A table is made for a picture that has its tone.
+        if not is_lut(recipe.look) or not recipe.strength or not recipe.enabled("tone"):
+            return recipe.gamut
+        from fotohaus.render.lut import Applied, read_lut
+
+        with self._report.stage("look"):
+            lut = read_lut(recipe.look)
+            self._lut = Applied(lut, recipe.strength, recipe.gamut)
+            self._report.note(f"a table for {lut.space}")
+        return lut.space
 
     def _local_tone(self, exposure: float) -> LocalTone | None:
         strength = self.look.local_tone
@@ -164,7 +182,11 @@ class Rendering:
                 kernels.call("render", pixels=pixels, **self._arguments, picture=out)
             else:
                 self._character.render(pixels, self._arguments, first, out)
-        return out[top - first : bottom - first, :width]
+        out = out[top - first : bottom - first, :width]
+        if self._lut is not None:
+            with self._report.stage("look"):
+                out = self._lut.rows(out)
+        return out
 
     def picture(self) -> Picture:
         """The whole picture."""
