@@ -75,6 +75,23 @@ def test_a_look_is_kept_and_used(run: Run, frame: Path, tmp_path: Path) -> None:
     assert run("looks", "save", "mine", "--force").returncode == 0
 
 
+def test_a_look_as_a_table_and_back(run: Run, frame: Path, tmp_path: Path) -> None:
+    plain = ("--local-tone", "0", "--sharpen", "0", "--vignette", "0", "--grain", "0", "--texture", "0")
+    assert run("develop", frame, "-o", "look.png", "--look", "authentic", *plain).returncode == 0
+    assert run("develop", frame, "-o", "neutral.png", *plain).returncode == 0
+
+    def apart(name: str) -> float:
+        with Image.open(tmp_path / "look.png") as look, Image.open(tmp_path / name) as other:
+            return float(np.abs(np.asarray(look, np.float32) - np.asarray(other)).mean())
+
+    for table in ("a.cube", "a.png"):
+        done = run("looks", "export", "authentic", "-o", table, *(["--level", "5"] if table == "a.png" else []))
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        done = run("develop", frame, "-o", "table.png", "--look", table, *plain)
+        assert done.returncode == 0, done.stderr
+        assert apart("table.png") < 0.3 * apart("neutral.png")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [
@@ -86,6 +103,13 @@ def test_a_look_is_kept_and_used(run: Run, frame: Path, tmp_path: Path) -> None:
         (("looks", "list", "-o", "x.png"), 2, "both"),
         (("looks", "list", "missing.dng", "-o", "x.png"), 1, "no such file"),
         (("looks", "save", "Mine"), 2, "a-z"),
+        (("looks", "export", "mono", "-o", "x.3dl"), 1, ".cube and .png"),
+        (("looks", "export", "mono", "-o", "x.cube", "--size", "200"), 2, "2 to 129"),
+        (("looks", "export", "mono", "-o", "x.png", "--level", "20"), 2, "2 to 12"),
+        (("looks", "export", "mono", "-o", "x.png", "--input", "p3"), 2, "takes srgb"),
+        (("looks", "export", "mono", "-o", "x.cube", "--input", "vlog"), 2, "slog3"),
+        (("looks", "export", "x.cube", "-o", "y.cube"), 1, "a table, not a look"),
+        (("develop", "x.dng", "-o", "y.jpg", "--look", "broken.cube"), 1, "broken.cube: no LUT: it says 8 lines"),
         (("looks", "save", "mono"), 2, "fotohaus's own"),
         (("looks", "save", "mine", "--vignette", "3"), 2, "--vignette"),
         (("develop", "x.dng", "-o", "y.jpg", "--look", "nothing"), 1, "there is no look 'nothing'"),
@@ -96,6 +120,7 @@ def test_what_goes_wrong_is_one_line(
     run: Run, tmp_path: Path, arguments: tuple[str, ...], status: int, says: str
 ) -> None:
     (tmp_path / "broken.toml").write_text("version = 1\n[tone]\nslope = nan\n")
+    (tmp_path / "broken.cube").write_text("LUT_3D_SIZE 2\n0 0 0\n")
     done = run(*arguments)
     assert done.returncode == status
     assert says in done.stderr

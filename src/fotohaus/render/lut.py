@@ -26,6 +26,8 @@ Float32 = NDArray[np.float32]
 
 LARGEST_FILE = 120_000_000
 """Bytes: 129 entries along each side with ten digits have about 80 million."""
+LONGEST_LINE, LONGEST_HEADER = 200, 100_000
+"""Bytes of a line with values, on average, and of all that comes before them: junk is not read to its end."""
 LARGEST_1D, LARGEST_3D, LARGEST_LEVEL = 65536, 129, 12
 INPUT = "fotohaus input:"
 """What a comment of a .cube begins with that says what its input is."""
@@ -88,6 +90,8 @@ def parse_cube(data: bytes) -> Lut:
         raise ValueError("it is no text")
     text = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     start = re.search(rb"^[ \t]*[-+.0-9]", text, re.MULTILINE)
+    if (start.start() if start else len(text)) > LONGEST_HEADER:
+        raise ValueError(f"there are no values in its first {LONGEST_HEADER} bytes")
     head = _header(text[: start.start()] if start else text)
     values = text[start.start() :] if start else b""
     first, edge = head.get("LUT_1D_SIZE", 0), head.get("LUT_3D_SIZE", 0)
@@ -96,6 +100,8 @@ def parse_cube(data: bytes) -> Lut:
     count = first + edge**3
     if len(values) < 6 * count - 1:
         raise ValueError(f"it says {count} lines of values and has fewer")
+    if len(values) > LONGEST_LINE * count + LONGEST_HEADER:
+        raise ValueError(f"it says {count} lines of values and has more")
     table = _numbers(values, count)
     domain = _range(head.get("DOMAIN_MIN", UNIT[0]), head.get("DOMAIN_MAX", UNIT[1]))
     ranges = [_range(*([v] * 3 for v in head[name])) if name in head else domain for name in _RANGES]
@@ -158,7 +164,7 @@ def _range(low: Any, high: Any) -> tuple[Triple, Triple]:
 def _numbers(text: bytes, count: int) -> Float32:
     """(count, 3) values."""
     try:
-        table = np.loadtxt(io.BytesIO(text), np.float32, comments="#", ndmin=2, max_rows=count + 1, encoding="latin-1")
+        table = np.loadtxt(io.BytesIO(text), np.float32, comments="#", ndmin=2, encoding="latin-1")
     except (ValueError, UnicodeError):
         raise ValueError("a line of its values is not three numbers") from None
     if table.shape != (count, 3):

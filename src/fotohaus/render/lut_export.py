@@ -23,8 +23,8 @@ Float64 = NDArray[np.float64]
 WHITE = 2.0
 """Scene-linear white, 3.5 EV over mid-grey, that tables are made for; a photo's own is found with its exposure."""
 MOST_BEYOND = 1.2
-"""How far beyond the gamut's boundary, as a share of it, colours of a picture are taken to have been. Colours farther off
-lie closer together in the picture than a table's entries, which would mix what looks make of them with all around."""
+"""How far beyond the gamut's boundary, as a share of it, colours of a picture are taken to have been. Farther off,
+colours lie closer together in the picture than a table's entries: an entry would spoil those all around it."""
 LEAST_EV, MOST_EV, STEP_EV, HALVINGS, CHROMA_HALVINGS = -14.0, 10.0, 1.0, 30, 8
 LEFT_OUT = "local tone, texture, sharpening, vignette, grain and halation"
 """What depends on the place in the picture, which no table can hold."""
