@@ -100,8 +100,10 @@ def parse_cube(data: bytes) -> Lut:
     count = first + edge**3
     if len(values) < 6 * count - 1:
         raise ValueError(f"it says {count} lines of values and has fewer")
-    if len(values) > LONGEST_LINE * count + LONGEST_HEADER:
+    if len(values) > LONGEST_LINE * count + LONGEST_HEADER or values.count(b"\n") > 4 * count + LONGEST_HEADER:
         raise ValueError(f"it says {count} lines of values and has more")
+    if len(values[:1000].split(b"\n", 1)[0].split(b"#")[0].split()) != 3 or re.search(rb"[^\n]{1000}", values):
+        raise ValueError("a line of its values is not three numbers")
     table = _numbers(values, count)
     domain = _range(head.get("DOMAIN_MIN", UNIT[0]), head.get("DOMAIN_MAX", UNIT[1]))
     ranges = [_range(*([v] * 3 for v in head[name])) if name in head else domain for name in _RANGES]
@@ -167,11 +169,8 @@ def _numbers(text: bytes, count: int) -> Float32:
         table = np.loadtxt(io.BytesIO(text), np.float32, comments="#", ndmin=2, encoding="latin-1")
     except (ValueError, UnicodeError):
         raise ValueError("a line of its values is not three numbers") from None
-    if table.shape != (count, 3):
-        more = "more" if len(table) > count else "fewer"
-        raise ValueError(
-            f"it says {count} lines of values and has {more}" if table.shape[1] == 3 else "values come in threes"
-        )
+    if len(table) != count:
+        raise ValueError(f"it says {count} lines of values and has {'more' if len(table) > count else 'fewer'}")
     return _finite(table)
 
 
