@@ -92,6 +92,47 @@ def test_a_look_as_a_table_and_back(run: Run, frame: Path, tmp_path: Path) -> No
         assert apart("table.png") < 0.3 * apart("neutral.png")
 
 
+def test_a_look_is_learned(run: Run, frame: Path, tmp_path: Path) -> None:
+    assert run("develop", frame, "-o", "shown.jpg", "--look", "vivid").returncode == 0
+    done = run("looks", "fit", frame, "shown.jpg", "-o", "mine.toml", "--title", "Mine")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "mean CIEDE2000" in done.stdout
+    assert "shown.jpg: exposure" in done.stdout
+    again = run("looks", "fit", "shown.jpg", frame, "-o", "again.toml", "--title", "Mine")
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "mine.toml").read_bytes() == (tmp_path / "again.toml").read_bytes()
+    assert 'title = "Mine"' in run("looks", "show", "./mine.toml").stdout
+    for name, look in (("neutral.png", "neutral"), ("mine.png", "mine.toml")):
+        assert run("develop", frame, "-o", name, "--look", look).returncode == 0
+
+    def pixels(name: str) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+        with Image.open(tmp_path / name) as image:
+            return np.asarray(image.convert("RGB").reduce(8), np.float64)
+
+    shown = pixels("shown.jpg")
+    assert np.abs(pixels("mine.png") - shown).mean() < 0.6 * np.abs(pixels("neutral.png") - shown).mean()
+
+
+def test_pairs_that_are_none(run: Run, frame: Path, tmp_path: Path) -> None:
+    Image.effect_noise((300, 200), 90).convert("RGB").save(tmp_path / "other.jpg")
+    Image.new("RGB", (5, 4)).save(tmp_path / "tiny.png")
+    (tmp_path / "broken.jpg").write_bytes((tmp_path / "other.jpg").read_bytes()[:900])
+    for files, says in (
+        ((frame, "other.jpg"), "other.jpg: shows something else"),
+        ((frame, "tiny.png"), "tiny.png: is too small"),
+        ((frame, frame), "is a raw file, as"),
+        (("other.jpg", "other.jpg"), "is no raw file, nor is"),
+        ((frame, "broken.jpg"), "broken.jpg: "),
+        ((frame, "missing.jpg"), "missing.jpg: "),
+    ):
+        done = run("looks", "fit", *files, "-o", "mine.toml")
+        assert done.returncode == 1
+        assert says in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        assert not (tmp_path / "mine.toml").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [
@@ -102,6 +143,9 @@ def test_a_look_as_a_table_and_back(run: Run, frame: Path, tmp_path: Path) -> No
         (("looks", "show", "mono", "-o", "none/x.png"), 1, "does not exist"),
         (("looks", "list", "-o", "x.png"), 2, "both"),
         (("looks", "list", "missing.dng", "-o", "x.png"), 1, "no such file"),
+        (("looks", "fit", "x.dng", "-o", "mine.toml"), 2, "pairs are needed"),
+        (("looks", "fit", "x.dng", "x.jpg", "-o", "mine.cube"), 1, "a look is a .toml file"),
+        (("looks", "fit", "x.dng", "x.jpg", "-o", "none/mine.toml"), 1, "does not exist"),
         (("looks", "save", "Mine"), 2, "a-z"),
         (("looks", "export", "mono", "-o", "x.3dl"), 1, ".cube and .png"),
         (("looks", "export", "mono", "-o", "x.cube", "--size", "200"), 2, "2 to 129"),

@@ -1,10 +1,11 @@
-"""`fotohaus looks`: what looks there are, what they are made of, a photo in all of them, keeping one, making LUTs."""
+"""`fotohaus looks`: which there are, how they are made up, a photo in all of them; keeping, learning, exporting one."""
 
 from __future__ import annotations
 
 import argparse
 import io
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from fotohaus.errors import ReadError, WriteError
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from fotohaus.render.fit import Fit
 
 SHEET = 300_000
 """Pixels of a picture on a contact sheet, about."""
@@ -164,6 +167,53 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
+def _fit_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="pairs: a raw file, and a JPEG, PNG or TIFF made from it"
+    )
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="LOOK", help="the look: .toml")
+    parser.add_argument("--title", metavar="TEXT", help="its title; otherwise the file's name")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print each stage with what it found")
+
+
+def _fit(options: argparse.Namespace) -> int:
+    files: list[Path] = options.files
+    out: Path = options.out
+    if len(files) % 2:
+        options.error(f"argument FILE: pairs are needed, {len(files)} files are none")
+    title = options.title or out.stem
+    if len(title) > 500 or not title.isprintable():
+        options.error("argument --title: one line of at most 500 characters")
+    from fotohaus.output.atomic import check_target, save
+
+    if out.suffix.lower() != ".toml":
+        raise WriteError(out, f"unknown kind of file {out.suffix!r}: a look is a .toml file")
+    check_target(out)
+    from fotohaus.cli.terminal import TerminalReport
+    from fotohaus.modes.fit_look import fit_files
+    from fotohaus.render.look import to_toml
+
+    with TerminalReport(options.verbose) as report:
+        fit = fit_files(list(zip(files[::2], files[1::2], strict=True)), title, report)
+    save(out, [to_toml(fit.look).encode()])
+    _print_fit(fit, files[1::2])
+    return 0
+
+
+def _print_fit(fit: Fit, rendered: Sequence[Path]) -> None:
+    """What is left by hue and luminance, and what each picture has of its own."""
+    from fotohaus.render.fit import RANGES
+
+    print(f"mean CIEDE2000 {fit.after:.2f}, of the neutral look {fit.before:.2f}\n")
+    print(f"{'':10}" + "".join(f"{f'L* {least:.0f}-{most:.0f}':>20}" for least, most in RANGES))
+    cells = {(part.name, part.least): f"{part.mean:.2f} ({part.colors} colours)" for part in fit.residuals}
+    for name in dict.fromkeys(part.name for part in fit.residuals):
+        print(f"{name:10}" + "".join(f"{cells.get((name, least), '-'):>20}" for least, _ in RANGES))
+    print()
+    for path, ev, falloff in zip(rendered, fit.ev, fit.falloff, strict=True):
+        print(f"{path}: exposure {ev:+.2f} EV, corners {-falloff:+.2f} EV")
+
+
 def _check_picture(path: Path) -> None:
     from fotohaus.output.atomic import check_target
 
@@ -187,4 +237,10 @@ COMMANDS = {
         "NAME [OPTION...]", "Keep a look with the sliders as they are, as your own.", _save_arguments, _save_look
     ),
     "export": Command("LOOK -o LUT", "Write a look's colour as a LUT for other programs.", _export_arguments, _export),
+    "fit": Command(
+        "RAW JPEG [RAW JPEG...] -o LOOK.toml",
+        "Learn a look from raw files and renderings of them, a camera's own JPEGs, say.",
+        _fit_arguments,
+        _fit,
+    ),
 }
