@@ -262,7 +262,9 @@ COMMANDS = {
         _group_arguments,
         _group,
     ),
-    "looks": Command("COMMAND ...", "The looks: list, see, keep, export them, or learn one from pairs of pictures.", parts=_looks),
+    "looks": Command(
+        "COMMAND ...", "The looks: list, see, keep, export them, or learn one from pairs of pictures.", parts=_looks
+    ),
     "demo": Command(
         "[OPTION...]",
         "Make a photo from the burst that ships with fotohaus, and one of a single frame to compare.",
