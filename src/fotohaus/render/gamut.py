@@ -34,9 +34,7 @@ def boundary(gamut: Gamut) -> NDArray[np.float32]:
     where one gets to 1. Their smooth minimum rounds the cusp off: at the gamut's own corner, a colour that gets
     brighter would turn from gaining chroma to losing it at once, which shows as a bright ridge in a gradient.
     """
-    turn = np.linspace(0, 4, HUES + 1)
-    b = np.where(turn < 2, turn - 1, 3 - turn)
-    a = np.where(turn < 2, 1 - np.abs(b), np.abs(b) - 1)
+    a, b = turn_to_ab(np.linspace(0, 4, HUES + 1))
     direction = np.stack([a, b], axis=-1) / np.hypot(a, b)[:, None]
     # At lightness L and chroma C, the cube roots of the responses are L + C k: each channel is a cubic in C.
     k = direction @ np.linalg.inv(color.lms_to_lab())[:, 1:].T
@@ -71,6 +69,13 @@ def hue_turn(a: ArrayLike, b: ArrayLike) -> Float64:
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     turn = b / (np.abs(a) + np.abs(b) + 1e-20)
     return np.asarray(np.where(a < 0, 2 - turn, turn) + 1)
+
+
+def turn_to_ab(turn: ArrayLike) -> tuple[Float64, Float64]:
+    """An Oklab (a, b) of each `hue_turn`, with |a| + |b| = 1."""
+    turn = np.asarray(turn, np.float64)
+    b = np.where(turn < 2, turn - 1, 3 - turn)
+    return np.where(turn < 2, 1 - np.abs(b), np.abs(b) - 1), b
 
 
 def largest_chroma(light: ArrayLike, a: ArrayLike, b: ArrayLike, gamut: Gamut) -> Float64:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fotohaus.render import color, gamut, tone
 from fotohaus.render.look import HUES, Look
-from fotohaus.render.look_curve import LookCurve
+from fotohaus.render.look_curve import LookCurve, look_curve
 from fotohaus.render.picture import Gamut
 
 Float64 = NDArray[np.float64]
@@ -54,9 +54,7 @@ def hue_table(look: Look) -> Float64:
 
     Rows by Oklab's lightness 0..1, columns by `gamut.hue_turn` / 4. Lightness is added for each unit of chroma.
     """
-    turn = np.linspace(0, 4, TABLE_HUES + 1)
-    b = np.where(turn < 2, turn - 1, 3 - turn)
-    a = np.where(turn < 2, 1 - np.abs(b), np.abs(b) - 1)
+    a, b = gamut.turn_to_ab(np.linspace(0, 4, TABLE_HUES + 1))
     weights = sector_weights(np.degrees(np.arctan2(b, a)))
     sectors = [getattr(look.hues, name) for name in HUES]
     factor, shift, light = (
@@ -113,10 +111,7 @@ def look_lab(pixels: ArrayLike, look: Look, curve: LookCurve) -> Float64:
     pixels = np.asarray(pixels, np.float64)
     n = norm(pixels, look)
     y = curve(n)
-    scaled = color.to_oklab(pixels) * np.cbrt(y / np.maximum(n, 1e-12))[..., None]
-    keep = (curve.keep(n) * (1 - look.mono.amount))[..., None]
-    neutral = np.stack([np.cbrt(y), np.zeros_like(y), np.zeros_like(y)], axis=-1)
-    lab = neutral + keep * (scaled - neutral)
+    lab = tone.toned_lab(pixels, n, y, curve.keep(n) * (1 - look.mono.amount))
     light, a, b = lab[..., 0], lab[..., 1], lab[..., 2]
     change = sample(hue_table(look), light, a, b)
     light = light + np.hypot(a, b) * change[..., 2]
@@ -132,8 +127,6 @@ def apply_look(pixels: ArrayLike, look: Look, white: float = 2.0, space: Gamut =
     white : scene-linear value that lands just below display white. Without everything that depends on the place in the
     picture: local tone, texture, sharpening, vignette, grain, halation. Every pixel for itself, so it fits in a LUT.
     """
-    from fotohaus.render.look_curve import look_curve
-
     lab = gamut.map_lab(look_lab(pixels, look, look_curve(look, white)), space)
     return color.encode_srgb(np.clip(color.from_oklab(lab, space), 0, 1))
 

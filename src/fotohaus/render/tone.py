@@ -81,13 +81,15 @@ def tone_map(pixels: ArrayLike, curve: FilmicCurve) -> Float64:
     The colour is scaled so that its norm follows the curve, then moved along a straight line in Oklab towards the
     neutral of that norm, the further the flatter the curve is.
     """
-    pixels = np.asarray(pixels, np.float64)
     n = norm(pixels)
-    y = curve(n)
-    scaled = to_oklab(pixels) * np.cbrt(y / np.maximum(n, 1e-12))[..., None]
-    keep = curve.keep(n)[..., None]
-    neutral = np.stack([np.cbrt(y), np.zeros_like(y), np.zeros_like(y)], axis=-1)
-    return np.asarray(neutral + keep * (scaled - neutral))
+    return toned_lab(pixels, n, curve(n), curve.keep(n))
+
+
+def toned_lab(pixels: ArrayLike, norm: Float64, toned: Float64, keep: Float64) -> Float64:
+    """Oklab (..., 3) of pixels whose norms (...) became `toned`, and of whose colour `keep` stays; see `tone_map`."""
+    scaled = to_oklab(pixels) * np.cbrt(toned / np.maximum(norm, 1e-12))[..., None]
+    neutral = np.stack([np.cbrt(toned), np.zeros_like(toned), np.zeros_like(toned)], axis=-1)
+    return np.asarray(neutral + keep[..., None] * (scaled - neutral))
 
 
 def tone_curve(pixels: ArrayLike, white: float = 2.0) -> Float64:
