@@ -17,7 +17,7 @@ LONGEST = 1536
 """Pixels of a preview's longer side at most."""
 
 _CELLS = 4_000_000  # CFA tiles that are looked at: all of a mosaic of 16 MP
-_LEFT_OUT: tuple[Stage, ...] = ("denoise", "ca", "lens", "capture-sharpen", "dither")
+_LEFT_OUT: tuple[Stage, ...] = ("denoise", "ca", "defringe", "lens", "capture-sharpen", "dither")
 """What nobody would see in small, and where lenses bend: that takes the picture in full."""
 
 
