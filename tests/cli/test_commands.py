@@ -18,27 +18,6 @@ SAMPLE = Path(__file__).resolve().parents[2] / "src" / "fotohaus" / "sample"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    def run(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "fotohaus", *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def frame() -> Path:
-    return sorted(SAMPLE.glob("*.dng"))[0]
-
-
 @pytest.mark.parametrize("name", ["p.jpg", "p.tif", "p.png", "p.exr", "p.dng"])
 def test_one_frame_becomes_a_file_quietly(run: Run, frame: Path, tmp_path: Path, name: str) -> None:
     done = run("develop", frame, "-o", name)

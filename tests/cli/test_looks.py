@@ -1,40 +1,23 @@
 """`fotohaus looks` from outside."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-SAMPLE = Path(__file__).resolve().parents[2] / "src" / "fotohaus" / "sample"
-
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
-        own = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "HOME": str(tmp_path), "APPDATA": str(tmp_path / "config")}
-        return subprocess.run(
-            [sys.executable, "-m", "fotohaus", *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, **own},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def frame() -> Path:
-    return sorted(SAMPLE.glob("*.dng"))[0]
+def run(run: Run, tmp_path: Path) -> Run:
+    """The command with a person's folders that are the test's."""
+    own = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "HOME": str(tmp_path), "APPDATA": str(tmp_path / "config")}
+    return partial(run, **own)
 
 
 def test_the_looks_are_listed(run: Run) -> None:
