@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fotohaus.raw.image import CaptureInfo
 from fotohaus.recipe import Recipe
 from fotohaus.records import record
+from fotohaus.render.gain_map import GainMap
 
 Gamut = Literal["srgb", "p3"]
 
@@ -40,6 +41,9 @@ class Rendition(Protocol):
     def rows(self, top: int, bottom: int) -> NDArray[np.uint16]:
         """Rows of the picture, from `top` to before `bottom`: (bottom - top, W, 3), as in `Picture.pixels`."""
 
+    def gain_map(self) -> GainMap | None:
+        """What leads from these rows to the HDR rendition, if there is one; whole once every row was made."""
+
 
 @record
 class Picture:
@@ -47,12 +51,14 @@ class Picture:
 
     pixels : (H, W, 3) uint16, C-ordered (interleaved), the SDR rendition encoded with the sRGB transfer function in the
         primaries of `gamut` (D65); 65535 is display white.
+    gain : what leads from it to the HDR rendition, or None.
     """
 
     pixels: NDArray[np.uint16]
     gamut: Gamut = "p3"
     recipe: Recipe = field(default_factory=Recipe)
     capture: CaptureInfo = field(default_factory=CaptureInfo)
+    gain: GainMap | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -63,6 +69,10 @@ class Picture:
     def rows(self, top: int, bottom: int) -> NDArray[np.uint16]:
         """Rows of the picture, from `top` to before `bottom`."""
         return self.pixels[top:bottom]
+
+    def gain_map(self) -> GainMap | None:
+        """What leads from it to the HDR rendition, or None."""
+        return self.gain
 
     def _repr_png_(self) -> bytes:
         """The picture as a notebook shows it: at most 1024 px wide, sRGB."""

@@ -17,6 +17,7 @@ from fotohaus.kernels.common_tables import BOUNDARY_UNIT, CURVE_HIGH, CURVE_LOW,
 from fotohaus.recipe import Recipe
 from fotohaus.render import color, gamut, sharpening
 from fotohaus.render.exposure import auto_exposure
+from fotohaus.render.gain_map import GainMap
 from fotohaus.render.local_tone import LocalTone, local_tone
 from fotohaus.render.look import Look, chosen, is_curve_only
 from fotohaus.render.look_curve import LookCurve, look_curve
@@ -188,6 +189,10 @@ class Rendering:
                 out = self._lut.rows(out)
         return out
 
+    def gain_map(self) -> GainMap | None:
+        """What leads from these rows to the HDR rendition, if there is one; whole once every row was made."""
+        return None
+
     def picture(self) -> Picture:
         """The whole picture."""
         pixels = np.empty((*self.shape, 3), np.uint16)
@@ -198,7 +203,7 @@ class Rendering:
         parts = strips(self.shape[0])
         for done, _ in enumerate(in_threads(fill, parts), 1):
             self._report.progress(done, len(parts))
-        return Picture(pixels, self.gamut, self.recipe, self.capture)
+        return Picture(pixels, self.gamut, self.recipe, self.capture, self.gain_map())
 
 
 def _whole(scene: Scene | Development) -> Float32:
