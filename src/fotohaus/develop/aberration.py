@@ -36,6 +36,7 @@ _FEWEST = 30  # blocks, after weighting
 _SIGNIFICANCE = 4.0  # a shift counts if it is this many deviations of its error
 _SYSTEMATIC = 0.04  # px, deviation of a block's shift that is not its noise: colours, aliasing
 _PRIOR = np.array([1e-6, 1e-6, 50.0, 10.0, 10.0])  # strength with which terms of the polynomial are held to 0, per px^2
+_SETTLED = 1e-4  # px; fitting is done when nothing moves more
 _SECTORS = 8
 
 
@@ -78,14 +79,23 @@ def measure(
     if min(height, width) < 2 * _BORDER + 4 * _SIDE:
         return None
     origins = _grid(height, width)
-    black = np.ascontiguousarray(black, np.float32)
-    scale = 1 / np.maximum(np.ascontiguousarray(white, np.float32) - black, 1)
-    levels = {"mosaic": mosaic, "black": black, "scale": scale}
+    black, white = np.asarray(black, np.float32), np.asarray(white, np.float32)
+    scale = 1 / np.maximum(white - black, 1)
+    # Mirrored, a picture has the same shifts along the radius, and the kernel reads it three times as fast.
+    mirrored = mosaic.strides[1] < 0
+    if mirrored:
+        mosaic = mosaic[:, ::-1]
+        if width % 2 == 0:
+            black, scale = black[:, ::-1], scale[:, ::-1]
+    levels = {"mosaic": mosaic, "black": np.ascontiguousarray(black), "scale": np.ascontiguousarray(scale)}
     found: dict[str, tuple[float, float, float]] = {}
     said = []
     for plane in "RB":
         row, column = divmod(cfa.index(plane), 2)
-        fit = _fit(levels, origins + np.array((column, row), np.int32), centre, radius)
+        places = origins + np.array((column, row), np.int32)
+        if mirrored:
+            places[:, 0] = width + 1 - 2 * _SIDE - places[:, 0]
+        fit = _fit(levels, places, centre, radius)
         if fit is None:
             found[plane] = (0.0, 0.0, 0.0)
             continue
@@ -194,7 +204,10 @@ def _polynomial(
     solution = np.zeros(powers.shape[1])
     for _ in range(12):
         w = weight * robust
+        before = solution
         solution = np.linalg.solve((powers * w[:, None]).T @ powers + prior, powers.T @ (w * shift))
+        if np.abs(powers @ (solution - before)).max() < _SETTLED:
+            break
         residual = np.abs(shift - powers @ solution)
         # Geman and McClure's weights: an edge between two colours is an outlier, not noise.
         spread = max(1.5 * 1.4826 * _weighted_median(residual, weight), 0.02)
@@ -204,12 +217,10 @@ def _polynomial(
     if effective < _FEWEST or outer < _FEWEST / 4:
         return None
     # What misleads, a horizon or a roof, does so on one side of the picture: the error is that of leaving sides out.
-    corners = []
-    for left_out in range(_SECTORS):
-        w = weight * robust * (sector != left_out)
-        normal = (powers * w[:, None]).T @ powers + prior
-        corners.append(np.linalg.solve(normal, powers.T @ (w * shift))[:3].sum())
-    error = float(np.sqrt((_SECTORS - 1) * np.var(corners)))
+    weighed = powers.T * (weight * robust)
+    sides = weighed * (sector != np.arange(_SECTORS)[:, None])[:, None]
+    left_out = np.linalg.solve(sides @ powers + prior, (sides @ shift)[..., None])[..., 0]
+    error = float(np.sqrt((_SECTORS - 1) * np.var(left_out[:, :3].sum(axis=1))))
     return solution[:3] / radius, error
 
 

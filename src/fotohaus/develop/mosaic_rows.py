@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 
 import numpy as np
@@ -131,15 +130,14 @@ def mosaic_rows(
     *,
     shade: bool = True,
     highlights: bool = True,
-    ca: bool = True,
     denoising: tuple[NoiseProfile, float] | None = None,
     report: Report | None = None,
 ) -> MosaicRows:
     """Look at a mosaic as a whole, as its rows need it.
 
     view : its crop and, where the mosaic goes on, `MARGIN` around it. multipliers : (3,) white balance. shade,
-    highlights, ca : whether gain maps are applied, clipped samples rebuilt, lateral aberration looked for. denoising :
-    the samples' noise before white balance and a strength, see `prepare_denoise`.
+    highlights : whether gain maps are applied and clipped samples rebuilt. denoising : the samples' noise before white
+    balance and a strength, see `prepare_denoise`.
     """
     report = report or Report()
     cfa = cfa_of(view, pattern)
@@ -154,18 +152,11 @@ def mosaic_rows(
     if shade:
         with report.stage("shading"):
             shading = shading_of(raw, view, report)
-    with ThreadPoolExecutor(1) as pool:
-        # At the same time: neither needs the other.
-        looking = pool.submit(_look_for_fringes, view, cfa, black, white) if ca else None
-        found = None
-        if highlights and raw.mosaic.max() >= (black + LOWEST * (white - black)).min():
-            with report.stage("highlights"):
-                saturation = view.at_positions(saturation_levels(raw, multipliers, report))
-                found = prepare_highlights(view.samples, cfa, black, scale, saturation, shading, report)
-    fringes = None
-    if looking is not None:
-        fringes, said = looking.result()
-        report.take(said)
+    found = None
+    if highlights and raw.mosaic.max() >= (black + LOWEST * (white - black)).min():
+        with report.stage("highlights"):
+            saturation = view.at_positions(saturation_levels(raw, multipliers, report))
+            found = prepare_highlights(view.samples, cfa, black, scale, saturation, shading, report)
     return MosaicRows(
         view=view,
         cfa=cfa,
@@ -175,13 +166,4 @@ def mosaic_rows(
         highlights=found,
         report=report,
         denoiser=denoiser,
-        aberration=fringes,
     )
-
-
-def _look_for_fringes(
-    view: Upright, cfa: CfaPattern, black: Float64, white: Float64
-) -> tuple[LateralAberration | None, Report]:
-    report = Report()
-    with report.stage("ca"):
-        return aberration.measure(view.samples, cfa, black, white, report), report

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fotohaus.develop import capture_sharpening, uncalibrated
-from fotohaus.develop.capture_sharpening import CaptureSharpening
+from fotohaus.develop import uncalibrated
 from fotohaus.develop.color import REC2020_TO_XYZ, camera_to_rec2020
-from fotohaus.develop.defringe import prepare_defringe
+from fotohaus.develop.defringe import Defringe, prepare_defringe
 from fotohaus.develop.demosaic import TOE, noise_left
 from fotohaus.develop.denoise import decide_strength, remaining_noise
 from fotohaus.develop.development import Development
+from fotohaus.develop.edges import look_at_edges
 from fotohaus.develop.geometry import upright
 from fotohaus.develop.lens import corrects_itself, prepare_lens
 from fotohaus.develop.lens_profile import NoProfile, find_lens_profile
@@ -103,41 +105,52 @@ def prepare(
                 correction = prepare_lens(
                     raw, view, opcodes=opcodes, profile=looked_up, multipliers=color.multipliers, report=report
                 )
-    source: MosaicRows | LinearRows
     shade, highlights = opcodes, "highlights" not in off and not raw.rendered
-    sharpening = None
     strength = 0.0
     if "denoise" not in off:
         with report.stage("denoise"):
             strength = decide_strength(noise) if denoise is None else denoise
             report.note(f"strength {strength:.2f}: noise of {visible_noise(noise):.1f} L* in a dark middle tone")
     denoising = (sample_noise, strength) if strength else None
+
+    def look_for_fringes(source: MosaicRows | LinearRows) -> Defringe | None:
+        if "defringe" in off:
+            return None
+        with report.stage("defringe"):
+            return prepare_defringe(source, report, faint=defringe == "all")
+
+    source: MosaicRows | LinearRows
+    sharpening = None
     if raw.cfa is None:
         source = linear_rows(
             raw, view, color.multipliers, shade=shade, highlights=highlights, denoising=denoising, report=report
         )
         if source.denoiser:
             noise = remaining_noise(noise, source.denoiser, REC2020_TO_XYZ[1] @ color.matrix)
+        fringes = look_for_fringes(source)
     else:
-        source = mosaic_rows(
-            raw,
-            view,
-            raw.cfa,
-            color.multipliers,
-            shade=shade,
-            highlights=highlights,
-            # A file whose opcodes move the colours has said what there is to say.
-            ca="ca" not in off and (correction is None or not correction.moving),
-            denoising=denoising,
-            report=report,
-        )
+        # A file whose opcodes move the colours has said what there is to say.
+        ca = "ca" not in off and (correction is None or not correction.moving)
+        with ThreadPoolExecutor(1) as pool:
+            looking = pool.submit(
+                look_at_edges, raw, view, raw.cfa, sample_noise, ca=ca, sharpening="capture-sharpen" not in off
+            )
+            source = mosaic_rows(
+                raw,
+                view,
+                raw.cfa,
+                color.multipliers,
+                shade=shade,
+                highlights=highlights,
+                denoising=denoising,
+                report=report,
+            )
+            fringes = look_for_fringes(source)
+            edges = looking.result()
+        report.take(edges.report)
+        source = replace(source, aberration=edges.aberration)
+        sharpening = edges.sharpening
         noise = _interpolated(remaining_noise(noise, source.denoiser) if source.denoiser else noise)
-        if "capture-sharpen" not in off:
-            sharpening = _sharpening(raw, source, sample_noise, report)
-    fringes = None
-    if "defringe" not in off:
-        with report.stage("defringe"):
-            fringes = prepare_defringe(source, report, faint=defringe == "all")
     return Development(
         source=source,
         matrix=color.matrix,
@@ -170,14 +183,6 @@ def _interpolated(noise: tuple[float, float]) -> tuple[float, float]:
     variance = max(noise[0] * _MID_GREY + noise[1], 0.0) / _MOSAIC_NOISE.sum()
     left = noise_left((variance / (4 * (_MID_GREY + TOE**2))) ** 0.5)
     return noise[0] * left, noise[1] * left
-
-
-def _sharpening(raw: RawImage, source: MosaicRows, noise: NoiseProfile, report: Report) -> CaptureSharpening | None:
-    with report.stage("capture sharpening"):
-        green = source.cfa.index("G")
-        levels = tuple(float(source.view.at_positions(level).flat[green]) for level in (raw.black, raw.white))
-        of_green = noise.scale[1], noise.offset[1]
-        return capture_sharpening.prepare(source.view.samples, source.cfa, of_green, (levels[0], levels[1]), report)
 
 
 def _baseline(raw: RawImage, report: Report) -> float:

@@ -15,6 +15,8 @@ SUMS = ("g", "v", "s", "gg", "gv", "vv", "gs", "vs", "ss", "top")
 WIDE = 4
 # A shift is held to this many px.
 LARGEST = 5.0
+# Samples around a block that have a say: the slope's site, the mean's, those of the interpolation, and the shift.
+REACH = 2 * (1 + WIDE + 2) + 6
 
 
 def cubic(t):
@@ -34,7 +36,8 @@ class AberrationSums:
     black, scale : per position of the 2x2 CFA, to linear light up to 1. places[k, block] : x and y of the first
     site. motion[k, block] : direction of the radius (x, y), shift along it in px. smooth : weights at distance 0,
     1, 2 sites of the blur of both colours; mean : those, up to distance 4, of the wider one that is taken off.
-    Beyond the border the last sample is repeated.
+    A block begins at least REACH samples from the left and top borders, and ends as far from the others: nothing looks
+    whether a sample exists.
     """
 
     mosaic = hl.InputBuffer(hl.UInt(16), 2)
@@ -51,12 +54,17 @@ class AberrationSums:
         i, j, b = hl.Var("i"), hl.Var("j"), hl.Var("b")
         width, height = g.mosaic.dim(0).extent(), g.mosaic.dim(1).extent()
 
-        def sample(xx, yy):
-            level = hl.f32(g.mosaic[hl.clamp(xx, 0, width - 1), hl.clamp(yy, 0, height - 1)])
-            return hl.clamp((level - g.black[xx & 1, yy & 1]) * g.scale[xx & 1, yy & 1], 0.0, 1.0)
-
         any_view(g.mosaic)
-        left, top = g.places[0, b], g.places[1, b]
+        left, top = (
+            hl.unsafe_promise_clamped(g.places[k, b], REACH, extent - REACH - 2 * SIDE)
+            for k, extent in enumerate((width, height))
+        )
+
+        def sample(xx, yy, odd_x=0, odd_y=0):
+            """A sample in linear light; whether it lies an odd number of columns or rows from the block's first."""
+            position = (left + odd_x) & 1, (top + odd_y) & 1
+            return hl.clamp((hl.f32(g.mosaic[xx, yy]) - g.black[position]) * g.scale[position], 0.0, 1.0)
+
         direction = (g.motion[0, b], g.motion[1, b])
         moved = [hl.clamp(u * g.motion[2, b], -LARGEST, LARGEST) * 0.5 for u in direction]
         whole = [hl.floor(m) for m in moved]
@@ -64,7 +72,8 @@ class AberrationSums:
         weights_x, weights_y = cubic(fractions[0]), cubic(fractions[1])
         green, lines, other = hl.Func("green"), hl.Func("lines"), hl.Func("other")
         xx, yy = left + 2 * i, top + 2 * j
-        green[i, j, b] = 0.25 * (sample(xx - 1, yy) + sample(xx + 1, yy) + sample(xx, yy - 1) + sample(xx, yy + 1))
+        beside = sample(xx - 1, yy, odd_x=1) + sample(xx + 1, yy, odd_x=1)
+        green[i, j, b] = 0.25 * (beside + sample(xx, yy - 1, odd_y=1) + sample(xx, yy + 1, odd_y=1))
         xs, ys = left + 2 * (i + hl.i32(whole[0])), top + 2 * (j + hl.i32(whole[1]))
         lines[i, j, b] = total([w * sample(xs + 2 * k, ys) for k, w in zip((-1, 0, 1, 2), weights_x, strict=True)])
         # `lines` is on the moved rows already: the vertical taps are its neighbours.
@@ -88,23 +97,25 @@ class AberrationSums:
             stages += [down, flat, edges]
         sg, sv = smoothed
         r = hl.RDom([(0, SIDE)])
-        gx = sg[r.x + 1, j, b] - sg[r.x - 1, j, b]
-        gy = sg[r.x, j + 1, b] - sg[r.x, j - 1, b]
+        gx = sg[i + 1, r.x, b] - sg[i - 1, r.x, b]
+        gy = sg[i, r.x + 1, b] - sg[i, r.x - 1, b]
         s = 0.25 * (direction[0] * gx + direction[1] * gy)
-        gg, vv = sg[r.x, j, b], sv[r.x, j, b]
-        row = hl.Func("row")
+        gg, vv = sg[i, r.x, b], sv[i, r.x, b]
+        column = hl.Func("column")
         terms = (gg, vv, s, gg * gg, gg * vv, vv * vv, gg * s, vv * s, s * s)
-        row[j, b] = tuple(f32(0) for _ in terms)
-        row[j, b] = tuple(row[j, b][k] + t for k, t in enumerate(terms))
+        column[i, b] = tuple(f32(0) for _ in terms)
+        column[i, b] = tuple(column[i, b][k] + t for k, t in enumerate(terms))
         highest = hl.Func("highest")
-        rx = hl.RDom([(0, SIDE), (0, SIDE)])
-        highest[b] = hl.f32(0)
-        highest[b] = hl.max(highest[b], green[rx.x, rx.y, b], other[rx.x, rx.y, b])
+        highest[i, b] = f32(0)
+        highest[i, b] = hl.max(highest[i, b], green[i, r.x, b], other[i, r.x, b])
         added = hl.Func("added")
         ry = hl.RDom([(0, SIDE)])
         added[b] = tuple(f32(0) for _ in terms)
-        added[b] = tuple(added[b][k] + row[ry.x, b][k] for k in range(len(terms)))
-        g.sums[c, b] = hl.mux(c, [*(added[b][k] for k in range(len(terms))), highest[b]])
+        added[b] = tuple(added[b][k] + column[ry.x, b][k] for k in range(len(terms)))
+        top_of_all = hl.Func("top_of_all")
+        top_of_all[b] = f32(0)
+        top_of_all[b] = hl.max(top_of_all[b], highest[ry.x, b])
+        g.sums[c, b] = hl.mux(c, [*(added[b][k] for k in range(len(terms))), top_of_all[b]])
 
         bo = hl.Var("bo")
         g.sums.bound(c, 0, len(SUMS)).unroll(c).split(b, bo, b, 16, hl.TailStrategy.GuardWithIf).parallel(bo)
@@ -113,11 +124,14 @@ class AberrationSums:
         g.smooth.dim(0).set_bounds(0, 3)
         g.mean.dim(0).set_bounds(0, WIDE + 1)
         added.compute_at(g.sums, b)
-        row.compute_at(g.sums, b).vectorize(j, 8)
-        row.update().reorder(r.x, j).vectorize(j, 8)
-        highest.compute_at(g.sums, b)
+        # Unrolled columns have fixed places: their sums stay in registers all the way down.
+        for f in (column, highest):
+            f.compute_at(g.sums, b).bound(i, 0, SIDE).vectorize(i, 8).unroll(i)
+            f.update().reorder(r.x, i).vectorize(i, 8).unroll(i)
+        top_of_all.compute_at(g.sums, b)
         for f in (green, lines, other, *stages):
             f.compute_at(g.sums, b).vectorize(i, 8)
+        g.sums.specialize(g.mosaic.dim(0).stride() == 1)
 
 
 @hl.generator(name="aberration_correct")
