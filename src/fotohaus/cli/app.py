@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -186,6 +185,8 @@ def _info(options: argparse.Namespace) -> int:
             _print_facts(fact)
     if options.json:
         several = len(options.files) > 1
+        import json
+
         print(json.dumps(facts if several else facts[0] if facts else None, indent=2, ensure_ascii=False))
     return int(failed)
 

@@ -5,7 +5,6 @@ DNG 1.7.1, Compression, Predictor and ColumnInterleaveFactor; ITU-T T.81, proces
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +68,9 @@ def stored_pixels(raw: RawImage) -> NDArray[Any]:
 
 
 def _md5(data: bytes) -> bytes:
+    # Not at the top: it is long to import, and reading a raw needs none of it.
+    import hashlib
+
     return hashlib.md5(data, usedforsecurity=False).digest()
 
 
