@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -62,10 +64,26 @@ def _run(program: str, about: str, commands: dict[str, Command], arguments: Sequ
     return 0
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """As argparse makes one for every option, it had better not import shutil to learn the terminal's width."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+@functools.cache
+def _columns() -> int:
+    said = os.environ.get("COLUMNS", "")
+    if said.isdigit() and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
 def _parser(name: str, about: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog=name, description=about, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    return argparse.ArgumentParser(prog=name, description=about, allow_abbrev=False, formatter_class=_Formatter)
 
 
 def _threads(text: str) -> int:
