@@ -262,6 +262,12 @@ def _looks() -> dict[str, Command]:
     return parts
 
 
+def _cameras() -> dict[str, Command]:
+    from fotohaus.cli.cameras import COMMANDS as parts
+
+    return parts
+
+
 COMMANDS = {
     "develop": Command(
         "SOURCE... -o PHOTO [OPTION...]",
@@ -283,6 +289,9 @@ COMMANDS = {
     ),
     "looks": Command(
         "COMMAND ...", "The looks: list, see, keep, export them, or learn one from pairs of pictures.", parts=_looks
+    ),
+    "cameras": Command(
+        "COMMAND ...", "The camera catalogue: what phones' cameras are, and where they are sold.", parts=_cameras
     ),
     "demo": Command(
         "[OPTION...]",

@@ -99,6 +99,7 @@ def make_photo(
         raw = apply_profile(raw, camera)
     if raw.rendered:
         recipe = for_rendered(recipe)
+    raw = _completed(raw, report)
     kind = HOLDS[path.suffix.lower()]
     if kind is RawImage:
         return write(raw, path, recipe=recipe, report=report)
@@ -116,6 +117,16 @@ def make_photo(
             scene = development.scene()
         return write(scene, path, recipe=recipe, report=report)
     return write(Rendering(development, recipe, report), path, recipe=recipe, report=report)
+
+
+def _completed(raw: RawImage, report: Report) -> RawImage:
+    """The image with what its file does not say of its lens, where the camera catalogue knows it."""
+    capture = raw.capture
+    if capture.lens_model and capture.focal_length and capture.focal_length_35mm and capture.f_number:
+        return raw
+    from fotohaus.cameras import complete
+
+    return replace(raw, capture=complete(capture, (raw.crop.width, raw.crop.height), report))
 
 
 @contextmanager
