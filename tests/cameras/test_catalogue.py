@@ -68,7 +68,7 @@ def test_every_target_has_its_rear_cameras() -> None:
 def test_every_source_is_used() -> None:
     used = {key for _, fact in all_facts() for key in fact.sources}
     for phone in catalogue.phones():
-        used.update(() if phone.announced is None else phone.announced.sources)
+        used.update(() if phone.appeared is None else phone.appeared.sources)
         for said in (*phone.markets, *phone.statements):
             used.update(said.sources)
     for sensor in catalogue.sensors().values():
@@ -215,7 +215,7 @@ MARKET = {"countries": ["IT"], "status": "sold", "text": "sold", "date": "2022-0
         ({"markets": [MARKET | {"status": "maybe"}]}, "status"),
         ({"markets": [MARKET | {"date": "July 2022"}]}, "date"),
         ({"markets": [MARKET | {"date": "2022-13"}]}, "date"),
-        ({"announced": {"value": "soon", "source": "x"}}, "no date"),
+        ({"appeared": {"value": "soon", "source": "x"}}, "no date"),
         ({"version": 2}, "version"),
         ({"colour": "black"}, "unknown: colour"),
         ({"models": {"value": [], "source": "x"}}, "models"),
@@ -238,5 +238,5 @@ def test_sources_are_checked() -> None:
 def test_files_are_plain_toml() -> None:
     for path in (catalogue.DATA / "phones").glob("*.toml"):
         assert set(tomllib.loads(path.read_text("utf-8"))) <= {
-            *("version", "name", "make", "models", "announced", "cameras", "markets", "statements")
+            *("version", "name", "make", "models", "appeared", "cameras", "markets", "statements")
         }

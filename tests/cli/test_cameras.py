@@ -64,8 +64,9 @@ def test_a_camera_as_json(run: Run) -> None:
     main = facts["cameras"][0]
     assert main["facts"]["focal_length_35mm"]["value"] == 23
     assert main["facts"]["focal_length_35mm"]["sources"][0]["url"].startswith("https://galaxus")
-    assert main["derived"]["crop_factor"] == pytest.approx(2.64, abs=0.01)
-    assert main["derived"]["hyperfocal_distance"] == pytest.approx(3660, abs=30)
+    assert main["derived"]["crop_factor"]["value"] == pytest.approx(2.64, abs=0.01)
+    assert main["derived"]["crop_factor"]["verified"] is True
+    assert main["derived"]["hyperfocal_distance"]["value"] == pytest.approx(3660, abs=30)
     assert facts["markets"][0]["exclusive"] is True
     assert facts["contradictions"][0]["settled"]
 
@@ -73,6 +74,8 @@ def test_a_camera_as_json(run: Run) -> None:
 def test_what_is_unverified_is_marked(run: Run) -> None:
     shown = run("cameras", "show", "xiaomi", "12s").stdout
     assert "35 mm equivalent: 24 mm (?)" in shown
+    assert "focal length: 6.9 mm (?)" in shown
+    assert "crop factor 3.47\n" in shown
     assert "Sony IMX707 [" in shown
 
 

@@ -95,13 +95,16 @@ class Statement:
 
 @record
 class Phone:
-    """A phone, or another camera that writes raw files. `models` are what EXIF Model may say."""
+    """A phone, or another camera that writes raw files. `models` are what EXIF Model may say.
+
+    appeared : when it was announced or released, whichever the source tells.
+    """
 
     key: str
     name: str
     make: str
     models: Fact
-    announced: Fact | None
+    appeared: Fact | None
     cameras: tuple[Camera, ...]
     markets: tuple[Market, ...] = ()
     statements: tuple[Statement, ...] = ()
@@ -194,17 +197,17 @@ def parse_phone(
 ) -> Phone:
     """One phone. `sources`, `sensors` and `countries` are those that may be named."""
     table = _without_version(table, key)
-    _known(table, {"name", "make", "models", "announced", "cameras", "markets", "statements"}, key)
+    _known(table, {"name", "make", "models", "appeared", "cameras", "markets", "statements"}, key)
     _check(_text(table.get("name")) and _text(table.get("make")), f"{key}: needs a name and a make")
     models = _fact(table.get("models"), None, sources, f"{key}: models")
     _check(
         isinstance(models.value, list) and bool(models.value) and all(map(_text, models.value)),
         f"{key}: models are a list of texts",
     )
-    announced = None
-    if "announced" in table:
-        announced = _fact(table["announced"], None, sources, f"{key}: announced")
-        _check(_date(announced.value), f"{key}: announced is no date")
+    appeared = None
+    if "appeared" in table:
+        appeared = _fact(table["appeared"], None, sources, f"{key}: appeared")
+        _check(_date(appeared.value), f"{key}: appeared is no date")
     cameras = tuple(_camera(entry, sources, sensors, key) for entry in table.get("cameras", ()))
     _check(bool(cameras), f"{key}: has no cameras")
     _check(len({camera.name for camera in cameras}) == len(cameras), f"{key}: two cameras have one name")
@@ -213,7 +216,7 @@ def parse_phone(
         name=table["name"],
         make=table["make"],
         models=models,
-        announced=announced,
+        appeared=appeared,
         cameras=cameras,
         markets=tuple(_market(entry, sources, countries, key) for entry in table.get("markets", ())),
         statements=tuple(_statement(entry, sources, key) for entry in table.get("statements", ())),

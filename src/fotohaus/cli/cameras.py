@@ -9,7 +9,7 @@ from typing import Any
 
 from fotohaus.cameras.catalogue import find, phones, sources
 from fotohaus.cameras.countries import countries, country_code
-from fotohaus.cameras.derived import Derived, contradictions, derive, show
+from fotohaus.cameras.derived import contradictions, derive, show
 from fotohaus.cameras.facts import CAMERA_FACTS, Camera, Fact, Market, Phone
 from fotohaus.cli.app import Command
 
@@ -79,8 +79,8 @@ def _show(options: argparse.Namespace) -> int:
     cited = _Citations()
     print(phone.name)
     print(f"  models: {', '.join(phone.models.value)} {cited(phone.models.sources)}")
-    if phone.announced is not None:
-        print(f"  announced: {phone.announced.value} {cited(phone.announced.sources)}")
+    if phone.appeared is not None:
+        print(f"  appeared: {phone.appeared.value} {cited(phone.appeared.sources)}")
     for camera in phone.cameras:
         print(f"\n{camera.name} camera")
         for name, fact in camera.facts.items():
@@ -122,24 +122,29 @@ class _Citations:
 
 
 def follows(camera: Camera) -> list[str]:
-    """What follows from a camera's facts, as lines."""
-    derived = derive(camera)
+    """What follows from a camera's facts, as lines; what would not without its unverified facts is marked."""
+    derived, sure = derive(camera), derive(camera, verified=True)
     about = "about " if derived.approximate else ""
-    lines = []
+    lines: list[str] = []
+
+    def tell(name: str, text: str) -> None:
+        lines.append(_unsure(text, getattr(derived, name) == getattr(sure, name)))
+
     if derived.size is not None and derived.diagonal is not None and derived.crop_factor is not None:
         size = f"{derived.size[0]:.1f} x {derived.size[1]:.1f} mm, diagonal {derived.diagonal:.1f} mm"
-        lines.append(f"sensor: {about}{size}; crop factor {derived.crop_factor:.2f}")
+        tell("diagonal", f"sensor: {about}{size}; crop factor {derived.crop_factor:.2f}")
     if derived.focal_length is not None and camera.value("focal_length") is None:
-        lines.append(f"focal length: {about}{derived.focal_length:.1f} mm")
+        tell("focal_length", f"focal length: {about}{derived.focal_length:.1f} mm")
     if derived.focal_length_35mm is not None and camera.value("focal_length_35mm") is None:
-        lines.append(f"35 mm equivalent: {about}{derived.focal_length_35mm:.0f} mm")
+        tell("focal_length_35mm", f"35 mm equivalent: {about}{derived.focal_length_35mm:.0f} mm")
     if derived.equivalent_aperture is not None:
-        lines.append(f"equivalent aperture: {about}f/{derived.equivalent_aperture:.1f}")
+        tell("equivalent_aperture", f"equivalent aperture: {about}f/{derived.equivalent_aperture:.1f}")
     if derived.hyperfocal_distance is not None:
-        lines.append(f"hyperfocal distance: {about}{derived.hyperfocal_distance / 1000:.1f} m")
+        tell("hyperfocal_distance", f"hyperfocal distance: {about}{derived.hyperfocal_distance / 1000:.1f} m")
     if derived.field_of_view is not None:
         wide, high, across = derived.field_of_view
-        lines.append(f"field of view: {about}{wide:.0f} x {high:.0f} degrees, {across:.0f} across the diagonal")
+        text = f"field of view: {about}{wide:.0f} x {high:.0f} degrees, {across:.0f} across the diagonal"
+        tell("field_of_view", text)
     return lines
 
 
@@ -188,7 +193,7 @@ def _brief(phone: Phone, code: str | None) -> dict[str, Any]:
         "name": phone.name,
         "key": phone.key,
         "models": phone.models.value,
-        "announced": None if phone.announced is None else phone.announced.value,
+        "appeared": None if phone.appeared is None else phone.appeared.value,
         "cameras": [
             {"name": c.name, "focal_length_35mm": c.value("focal_length_35mm"), "f_number": c.value("f_number")}
             for c in phone.cameras
@@ -205,13 +210,13 @@ def _brief(phone: Phone, code: str | None) -> dict[str, Any]:
 def _whole(phone: Phone) -> dict[str, Any]:
     return _brief(phone, None) | {
         "models": _fact_json(phone.models),
-        "announced": None if phone.announced is None else _fact_json(phone.announced),
+        "appeared": None if phone.appeared is None else _fact_json(phone.appeared),
         "cameras": [
             {
                 "name": camera.name,
                 "projection": camera.projection,
                 "facts": {name: _fact_json(fact) for name, fact in camera.facts.items()},
-                "derived": _derived_json(derive(camera)),
+                "derived": _derived_json(camera),
             }
             for camera in phone.cameras
         ],
@@ -228,16 +233,16 @@ def _fact_json(fact: Fact) -> dict[str, Any]:
     return facts | {k: v for k, v in (("note", fact.note), ("settled", fact.settled)) if v is not None}
 
 
-def _derived_json(derived: Derived) -> dict[str, Any]:
-    return {
-        name: [round(x, 3) for x in value]
-        if isinstance(value, tuple)
-        else value
-        if isinstance(value, bool)
-        else round(value, 3)
-        for name, value in derived.__dict__.items()
-        if value is not None
-    }
+def _derived_json(camera: Camera) -> dict[str, Any]:
+    derived, sure = derive(camera), derive(camera, verified=True)
+
+    def told(name: str, value: Any) -> dict[str, Any]:
+        shown = [round(x, 3) for x in value] if isinstance(value, tuple) else round(value, 3)
+        return {"value": shown, "verified": getattr(sure, name) == value}
+
+    known = {name: value for name, value in derived.__dict__.items() if value is not None}
+    approximate = known.pop("approximate")
+    return {name: told(name, value) for name, value in known.items()} | {"approximate": approximate}
 
 
 def _market_json(market: Market) -> dict[str, Any]:
