@@ -1,4 +1,4 @@
-"""Trains the demosaic network and writes its weights: `python tools/train_demosaic.py PHOTOS -o demosaic_weights.npz`.
+"""Trains the demosaic network and writes its weights: `python tools/train_demosaic.py PHOTOS -o demosaic_weights.npy`.
 
 PHOTOS is a folder of large photographs; they are reduced two- to fivefold, so that every pixel knows all three colours.
 Pictures that are drawn here (shapes, bars and letters) add what few photographs show. Needs PyTorch and SciPy, which
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 Pixels = NDArray[np.uint8]
 PATCH = 64
-CHANNELS, BLOCKS, GATES = 16, 2, 1
+CHANNELS, BLOCKS, GATES = 12, 2, 1
 SHARE = 0.8  # of what the network says that is added: it is too sure of itself on pictures unlike those it learned from
 FLOOR = 0.002  # activity that counts as flat, of the encoded white level
 SCALES = ((2, Image.Resampling.BOX), (2.4, Image.Resampling.LANCZOS), (3, Image.Resampling.LANCZOS),
@@ -362,7 +362,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=16_000)
+    parser.add_argument("--steps", type=int, default=24_000)
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--examples", type=int, default=20_000)
     parser.add_argument("--drawn", type=int, default=400)
@@ -376,7 +376,11 @@ def main() -> None:
     print(f"{len(photos)} patches of photographs, {len(drawn)} drawn", flush=True)
     bank = examples(photos, drawn, choice.examples, rng)
     print(f"{choice.examples} examples, {time.process_time():.0f} s of processor time so far", flush=True)
-    np.savez(choice.output, **train(bank, choice.steps, choice.batch, rng).weights())
+    weights = train(bank, choice.steps, choice.batch, rng).weights()
+    record = np.empty((), [(name, "<f4", array.shape) for name, array in weights.items()])
+    for name, array in weights.items():
+        record[name] = array
+    np.save(choice.output, record)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ SIDE = (0.4, 0.3, 0.2, 0.1)
 # Weights of the rows and columns of the window in which smoothness is measured.
 WINDOW = {-2: 1 / 12, -1: 1 / 4, 0: 1 / 3, 1: 1 / 4, 2: 1 / 12}
 
-CHANNELS, BLOCKS, GATES = 16, 2, 1  # as tools/train_demosaic.py has them
+CHANNELS, BLOCKS, GATES = 12, 2, 1  # as tools/train_demosaic.py has them
 FLOOR = 0.002  # activity that counts as flat, of the encoded white level
 WIDE, HIGH, LANES = 256, 256, 8  # pixels of one task; floats of one vector
 STEP = 2 * LANES  # the output's width is a multiple of this
