@@ -179,6 +179,7 @@ class Recipe:
     ] = None
     wb: Annotated[str, About(f"White balance: {FORMS}.", normal=_white)] = "as-shot"
     gamut: Annotated[Literal["srgb", "p3"], About("Colour space of display-referred files.")] = "p3"
+    sdr: Annotated[bool, About("Leave the HDR rendition out of JPEGs.")] = False
     quality: Annotated[int, About("JPEG quality; on the command line, max also merges as --merge max.", 1, 100)] = 92
     dng_compression: Annotated[
         Literal["lossless", "jxl", "none"],

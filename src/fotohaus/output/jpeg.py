@@ -1,6 +1,8 @@
-"""Picture to JPEG (ITU-T T.81): 8 bits, dithered, with ICC profile, EXIF and XMP."""
+"""Picture to JPEG (ITU-T T.81): 8 bits, dithered, with ICC profile, EXIF, XMP, and the gain map if there is one."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +35,7 @@ def encode_jpeg(
     *,
     quality: int = 92,
     dither: bool = True,
+    hdr: bool = True,
     exif: bytes,
     xmp: bytes,
     report: Report | None = None,
@@ -40,6 +43,7 @@ def encode_jpeg(
     """The JPEG file of a picture, in pieces; strips of it are made and coded at the same time.
 
     quality : 1..100, libjpeg's scale. From 90 on, colour keeps its full resolution (4:4:4); below, half (4:2:0).
+    hdr : take the gain map along, if the picture has one (`fotohaus.output.ultra_hdr`).
     exif, xmp : what `fotohaus.raw.exif.encode_exif` and `fotohaus.output.xmp.packet` make.
 
     Raises WriteError for a side above 65500 px.
@@ -67,10 +71,20 @@ def encode_jpeg(
     for strip in in_threads(encode, parts):
         coded.append(strip)
         report.progress(len(coded), len(parts))
-    extra = [
-        segment(0xE0, b"JFIF\0\1\2\1\0\x48\0\x48\0\0"),  # 72 dpi, as the EXIF block says
-        segment(0xE1, b"Exif\0\0" + exif),
-        segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + xmp),
-        segment(0xE2, b"ICC_PROFILE\0\1\1" + icc.profile(picture.gamut)),
-    ]
-    return join(coded, height, across * (rows // block), extra)
+    gain = picture.gain_map() if hdr else None
+
+    def joined(more: Sequence[bytes] = (), packet: bytes = xmp) -> list[bytes]:
+        extra = [
+            segment(0xE0, b"JFIF\0\1\2\1\0\x48\0\x48\0\0"),  # 72 dpi, as the EXIF block says
+            segment(0xE1, b"Exif\0\0" + exif),
+            segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet),
+            segment(0xE2, b"ICC_PROFILE\0\1\1" + icc.profile(picture.gamut)),
+            *more,
+        ]
+        return join(coded, height, across * (rows // block), extra)
+
+    if gain is None or gain.headroom <= 0:
+        return joined()
+    from fotohaus.output.ultra_hdr import with_gain_map
+
+    return with_gain_map(gain, xmp, joined)

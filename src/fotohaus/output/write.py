@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import WriteError
@@ -99,8 +100,8 @@ def _encode_picture(noun: Picture | Rendering, kind: str, recipe: Recipe, report
     space = SRGB if noun.gamut == "srgb" else UNCALIBRATED
     exif = encode_exif(noun.capture, width=width, height=height, color_space=space)
     if kind in (".jpg", ".jpeg"):
-        dither = recipe.enabled("dither")
-        return encode_jpeg(noun, quality=recipe.quality, dither=dither, exif=exif, xmp=xmp, report=report)
+        chosen: dict[str, Any] = {"quality": recipe.quality, "dither": recipe.enabled("dither"), "hdr": not recipe.sdr}
+        return encode_jpeg(noun, **chosen, exif=exif, xmp=xmp, report=report)
     picture = noun.picture() if isinstance(noun, Rendering) else noun
     if kind == ".png":
         from fotohaus.output.png import encode_png
