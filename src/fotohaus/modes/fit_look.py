@@ -54,7 +54,7 @@ def fit_files(files: Sequence[tuple[PathLike, PathLike]], title: str, report: Re
 
 
 def _pair(first: PathLike, second: PathLike, most: int, report: Report) -> ColorPairs:
-    raw, rendered = read_raw(first, report), read_raw(second, report)
+    raw, rendered = read_raw(first, report, hdr=False), read_raw(second, report, hdr=False)
     if raw.rendered and not rendered.rendered:
         raw, rendered, second = rendered, raw, first
     if not rendered.rendered:

@@ -11,7 +11,7 @@ from fotohaus.raw.describe_photo import describe_photo
 from fotohaus.raw.image import CaptureInfo
 from fotohaus.raw.libraw import ORIENTATION_OF_FLIP, libraw_header
 from fotohaus.raw.sources import kind_of, reading
-from fotohaus.raw.tiff import Source, Tiff
+from fotohaus.raw.tiff import Source, Tiff, TiffError
 
 ORIENTATIONS = {
     1: "as stored",
@@ -49,12 +49,22 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         facts: dict[str, Any] = {"file": os.fspath(path), "bytes": source.size}
         photo = describe_photo(source)
         if photo is not None:
-            facts |= photo
+            facts |= photo | (_gain_map(source) if photo["format"] == "JPEG" else {})
         elif kind_of(source, path) == "libraw":
             facts |= _describe_libraw(path)
         else:
             facts |= describe_dng(Tiff(source))
     return _finished(facts)
+
+
+def _gain_map(source: Source) -> dict[str, Any]:
+    from fotohaus.raw.photo_gain_map import find_gain_map
+
+    try:
+        found = find_gain_map(source)
+    except TiffError as error:
+        return {"gain_map": {"not_usable": str(error)}}
+    return {} if found is None else {"gain_map": found.facts()}
 
 
 def _describe_libraw(path: str | os.PathLike[str]) -> dict[str, Any]:

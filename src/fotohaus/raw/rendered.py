@@ -7,9 +7,10 @@ import os
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePath
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from fotohaus.raw.decode import decode
 from fotohaus.raw.describe_photo import describe_photo
 from fotohaus.raw.image import CaptureInfo, ColorCalibration, RawImage, Rectangle, UInt16
 from fotohaus.raw.layout import MAX_SAMPLES, read_layout
+from fotohaus.raw.photo_gain_map import PhotoGainMap, find_gain_map
 from fotohaus.raw.profile_read import D65
 from fotohaus.raw.rendered_profile import RgbProfile, read_rgb_profile, srgb_light
 from fotohaus.raw.tiff import Source, Tiff, TiffError
@@ -30,12 +32,17 @@ _LZW = 5  # TIFF 6.0 section 13
 _MAX_PROFILE = 1 << 24
 
 
-def read_rendered(source: Source, path: str | os.PathLike[str], report: Report | None = None) -> RawImage:
+def read_rendered(
+    source: Source, path: str | os.PathLike[str], report: Report | None = None, *, hdr: bool = True
+) -> RawImage:
     """A JPEG, PNG or TIFF as linear raw: (H, W, 3) uint16, black 0, white 65535, `rendered`.
 
     The values of an RGB matrix profile (ICC.1:2022) are made linear and its primaries become the camera's; other
     profiles, and none, are taken for sRGB (IEC 61966-2-1). Samples have 8 or 16 bits; grey becomes three equal
     planes, transparency is dropped. EXIF gives the capture and the orientation.
+
+    hdr : follow a JPEG's gain map (`find_gain_map`) to its HDR rendition: 65535 is the brightest then, and the baseline
+    exposure says how far that is above SDR white. A gain map that can't be used is told, and left aside.
 
     Raises TiffError, with the reason as its text, for a file that is damaged or not of such a kind.
     """
@@ -49,14 +56,23 @@ def read_rendered(source: Source, path: str | os.PathLike[str], report: Report |
     if width * height > _PIXELS_PER_BYTE * source.size:
         raise TiffError(f"is damaged: {source.size} bytes can't hold {width} x {height} pixels")
     samples, icc = _READERS[facts["format"]](source)
-    profile = read_rgb_profile(icc) if icc else None
+    profile = _profile(icc)
     if icc and profile is None:
         report.warn(f"{path}: its colour profile is no RGB matrix profile: its colours are taken for sRGB's")
     samples = _three(samples, path, report)
     capture = facts.get("capture") or CaptureInfo()
     orientation = facts.get("orientation") or 1
+    mosaic, peak = None, 1.0
+    if hdr and facts["format"] == "JPEG":
+        try:
+            found = find_gain_map(source)
+            if found is not None:
+                mosaic, peak, profile = _relit(source, found, samples, profile)
+                report.note(f"gain map ({found.metadata.kind}): {np.log2(peak):.1f} EV above SDR white")
+        except TiffError as error:
+            report.warn(f"{path}: its gain map is left aside: {error}")
     return RawImage(
-        mosaic=_linear(samples, profile),
+        mosaic=_linear(samples, profile) if mosaic is None else mosaic,
         cfa=None,
         black=np.zeros((1, 3), np.float32),
         white=np.full((1, 3), 65535, np.float32),
@@ -64,6 +80,7 @@ def read_rendered(source: Source, path: str | os.PathLike[str], report: Report |
             color_matrix_1=SRGB_FROM_XYZ if profile is None else np.linalg.inv(profile.to_xyz).astype(np.float64),
             illuminant_1=D65,
             as_shot_neutral=(1.0, 1.0, 1.0),
+            baseline_exposure=float(np.log2(peak)),
         ),
         crop=Rectangle(0, 0, *samples.shape[:2]),
         orientation=orientation if 1 <= orientation <= 8 else 1,
@@ -73,15 +90,39 @@ def read_rendered(source: Source, path: str | os.PathLike[str], report: Report |
     )
 
 
+def _profile(icc: bytes) -> RgbProfile | None:
+    return read_rgb_profile(icc) if icc else None
+
+
+def _light(codes: int, profile: RgbProfile | None) -> NDArray[np.float64]:
+    """Table (codes, 3) of the light that the codes of each plane stand for, 0 to 1."""
+    curves = (srgb_light,) * 3 if profile is None else profile.curves
+    return np.stack([curve(np.arange(codes) / (codes - 1)).clip(0, 1) for curve in curves], axis=-1)
+
+
 def _linear(samples: NDArray[Any], profile: RgbProfile | None) -> UInt16:
     """Encoded samples of 8 or 16 bits as light, 65535 for white."""
-    code = np.arange(1 << (8 * samples.dtype.itemsize)) / ((1 << (8 * samples.dtype.itemsize)) - 1)
-    curves = (srgb_light,) * 3 if profile is None else profile.curves
+    table = np.rint(_light(1 << (8 * samples.dtype.itemsize), profile) * 65535).astype(np.uint16)
     out = np.empty(samples.shape, np.uint16)
-    for plane, curve in enumerate(curves):
-        table = np.rint(curve(code).clip(0, 1) * 65535).astype(np.uint16)
-        out[..., plane] = table[samples[..., plane]]
+    for plane in range(3):
+        out[..., plane] = table[:, plane][samples[..., plane]]
     return out
+
+
+def _relit(
+    source: Source, found: PhotoGainMap, samples: NDArray[np.uint8], profile: RgbProfile | None
+) -> tuple[UInt16, float, RgbProfile | None]:
+    """The HDR rendition's light, its peak, and the space of its primaries."""
+    from fotohaus.raw.relight import read_pixels, relight
+
+    space, matrix = profile, None
+    other = None if found.metadata.base_colors else _profile(found.profile)
+    if other is not None:
+        # The gains are meant in the HDR rendition's own primaries.
+        own = np.asarray(np.linalg.inv(SRGB_FROM_XYZ) if profile is None else profile.to_xyz, np.float64)
+        space, matrix = other, np.asarray(np.linalg.solve(other.to_xyz, own), np.float64)
+    light = _light(256, profile).astype(np.float32)
+    return *relight(samples, light, read_pixels(source, found), found.metadata, matrix), space
 
 
 def _three(samples: NDArray[Any], path: str | os.PathLike[str], report: Report) -> NDArray[Any]:
@@ -96,14 +137,21 @@ def _three(samples: NDArray[Any], path: str | os.PathLike[str], report: Report) 
     return samples[..., :3]
 
 
-def _read_by_pillow(source: Source) -> tuple[NDArray[Any], bytes]:
+def _read_jpeg(source: Source) -> tuple[NDArray[Any], bytes]:
+    # Not by Image.open, which looks for further images as well, and trusts what is said about them.
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    return _read_by_pillow(source, JpegImageFile)
+
+
+def _read_by_pillow(source: Source, opened: Callable[[IO[bytes]], Any] | None = None) -> tuple[NDArray[Any], bytes]:
     """A photo of 8 bits: unlike the plain codecs, Pillow refuses one that is cut short."""
     from PIL import Image
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its own limit on pixels, whose error is told below
         try:
-            with Image.open(io.BytesIO(source.read(0, source.size))) as image:
+            with (opened or Image.open)(io.BytesIO(source.read(0, source.size))) as image:
                 icc = image.info.get("icc_profile", b"")
                 if image.mode not in ("L", "LA", "RGB", "RGBA"):
                     raise TiffError(f"has {image.mode} samples, which is not supported in a photo")
@@ -151,4 +199,4 @@ def _read_tiff(source: Source) -> tuple[NDArray[Any], bytes]:
     return samples.astype(np.uint8) if layout.bits == 8 else samples, icc
 
 
-_READERS = {"JPEG": _read_by_pillow, "PNG": _read_png, "TIFF": _read_tiff}
+_READERS = {"JPEG": _read_jpeg, "PNG": _read_png, "TIFF": _read_tiff}

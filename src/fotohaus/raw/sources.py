@@ -96,12 +96,14 @@ def read_raw(
     off: Collection[str] = (),
     enhanced: bool = False,
     quad: Quad = "bin",
+    hdr: bool = True,
 ) -> RawImage:
     """Read one raw file: DNG by fotohaus itself, everything else by LibRaw; JPEG, PNG and TIFF as linear raw.
 
     off : stages to leave out: "opcodes" keeps a DNG's opcode list 1 from being applied to the samples.
     enhanced : take a DNG's enhanced image (already demosaiced) instead of the raw one, where there is one.
     quad : whether a quad Bayer DNG becomes one sample per cell ("bin") or a Bayer mosaic of full size ("full").
+    hdr : follow the gain map of a JPEG to its HDR rendition.
     Raises ReadError if the file is missing, unreadable, damaged, or of a kind that is not read.
     """
     with reading(path), Source(path=path) as source:
@@ -109,7 +111,7 @@ def read_raw(
         if kind == "rendered":
             from fotohaus.raw.rendered import read_rendered
 
-            return read_rendered(source, path, report)
+            return read_rendered(source, path, report, hdr=hdr)
         if kind == "dng":
             with suppress(OtherCfa):
                 return read_dng(source, path, report, off=off, enhanced=enhanced, quad=quad)
@@ -187,6 +189,8 @@ def stream(
 ) -> Iterator[RawImage]:
     """Read raw files one after the other, each while the one before is worked on; at most two are held.
 
+    A single JPEG is read as its HDR rendition, if it has a gain map; several are taken as they are.
+
     Raises ReadError, when its turn comes, for one that can't be read; `damaged` is called with the error instead, and
     the next file follows.
     """
@@ -223,6 +227,7 @@ def _read_apart(path: Path, off: Collection[str], quad: Quad) -> tuple[RawImage 
     said = Report()
     try:
         with said.stage("read"):
-            return read_raw(path, said, off=off, quad=quad), said
+            # Gain maps of one burst lead to renditions of different range, the photos themselves are alike.
+            return read_raw(path, said, off=off, quad=quad, hdr=False), said
     except ReadError as error:
         return error, said
