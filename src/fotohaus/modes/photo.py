@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 PathLike = str | os.PathLike[str]
 
+HDR = 0.2
+"""EV above SDR white from which a finished photo has lights that the display's range does not hold."""
+HDR_TONE = -1.0
+"""The tone of such a photo, as `Recipe.tone`: the curve's slope is then one up to the middle, about."""
+
 
 def merge_files(
     files: Sequence[Path],
@@ -98,7 +103,7 @@ def make_photo(
     if camera is not None:
         raw = apply_profile(raw, camera)
     if raw.rendered:
-        recipe = for_rendered(recipe)
+        recipe = for_rendered(recipe, hdr=raw.color.baseline_exposure > HDR)
     raw = _completed(raw, report)
     kind = HOLDS[path.suffix.lower()]
     if kind is RawImage:
@@ -147,15 +152,19 @@ def _diagnosis(folder: PathLike | None, report: Report) -> Iterator[Diagnosis | 
             write_diagnosis(diagnosis, folder, report)
 
 
-def for_rendered(recipe: Recipe) -> Recipe:
+def for_rendered(recipe: Recipe, *, hdr: bool = False) -> Recipe:
     """The recipe for a photo that was finished before: it has had its exposure, its tone, its cleaning and sharpening.
 
-    What was chosen stands; with the automatic exposure comes the tone curve.
+    What was chosen stands; with the automatic exposure comes the tone curve. An HDR photo gets the softest one, which
+    leaves it alone up to the middle and rolls its lights off: cut to the display's range, they would be lost.
     """
     changes: dict[str, Any] = {"off": set(recipe.off)}
     if not recipe.auto_exposure:
         changes["auto_exposure"] = False
-        changes["off"].add("tone")
+        if not hdr:
+            changes["off"].add("tone")
+        elif recipe.tone == 0:
+            changes["tone"] = HDR_TONE
     if recipe.defringe == "auto":
         changes["off"].add("defringe")
     for name in ("denoise", "sharpen"):
