@@ -1,4 +1,4 @@
-"""Reads the recipe back out of an output file."""
+"""Reads the recipe and the gain map back out of an output file."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ import struct
 import zlib
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fotohaus.errors import ReadError
 from fotohaus.output.xmp import MAX_PACKET, NO_RECIPE, XmpError, recipe_text
 from fotohaus.raw import tags
+from fotohaus.raw.gain_map_metadata import GainMapMetadata
+from fotohaus.raw.photo_gain_map import find_gain_map
+from fotohaus.raw.relight import read_pixels
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 from fotohaus.recipe import Recipe
+from fotohaus.render.gain_map import GainMap
 
 MAX_TOML = 1 << 16
 _MAX_PARTS = 100_000  # segments of a JPEG, chunks of a PNG
@@ -45,6 +52,36 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
         raise ReadError(path, f"is not a recipe: {reason}") from None
+
+
+def read_gain_map(path: str | os.PathLike[str]) -> GainMap | None:
+    """The gain map of a JPEG, whoever wrote it, in terms of its own primaries; None if it has none.
+
+    Raises ReadError for a file that is missing or unreadable, and for a gain map that is damaged or meant for other
+    primaries than the photo's.
+    """
+    path = Path(path)
+    try:
+        with Source(path=path) as source:
+            found = find_gain_map(source) if source.read(0, min(2, source.size)) == b"\xff\xd8" else None
+            if found is None:
+                return None
+            if not found.metadata.base_colors:
+                raise TiffError("it is meant for other primaries than the photo's")
+            return _as_stops(read_pixels(source, found), found.metadata)
+    except OSError as error:
+        raise ReadError(path, (error.strerror or str(error)).lower()) from None
+    except TiffError as error:
+        raise ReadError(path, f"its gain map can't be used: {error}") from None
+
+
+def _as_stops(pixels: NDArray[np.uint8], metadata: GainMapMetadata) -> GainMap:
+    grey = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    low, high, gamma = metadata.low, metadata.high, metadata.gamma
+    if metadata.linear:
+        gains = np.log2(metadata.factors()[:: (len(metadata.factors()) - 1) // 255, 0])
+        grey = np.rint(gains / max(high[0], 1e-6) * 255).astype(np.uint8)[grey]
+    return GainMap(grey, low, high, gamma, metadata.offset_sdr, metadata.offset_hdr, metadata.headroom)
 
 
 def _text(source: Source) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fotohaus.raw import tags
 from fotohaus.raw.gain_map_metadata import GainMapMetadata, apple_headroom, read_iso, read_xmp
+from fotohaus.raw.layout import MAX_SAMPLES
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 from fotohaus.records import record
 
@@ -98,7 +99,8 @@ def _described(source: Source, offset: int, size: int, apple: float | None) -> P
     if header.frame is None:
         raise TiffError("it is a JPEG without a frame")
     height, width, channels = header.frame
-    if channels not in (1, 3) or not 0 < height * width <= _PIXELS_PER_BYTE * size:
+    most = min(_PIXELS_PER_BYTE * size, MAX_SAMPLES // 3)
+    if channels not in (1, 3) or not 0 < height * width <= most:
         raise TiffError(f"it claims {width} x {height} pixels of {channels} channels in {size} bytes")
     return PhotoGainMap(metadata, offset, size, height, width, channels, header.profile)
 
