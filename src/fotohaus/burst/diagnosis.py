@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -91,12 +93,12 @@ class Diagnosis:
         self.size = (raw.mosaic.shape[0], raw.mosaic.shape[1])
         self.method = method
         self.picture = _grey(raw)
-        self.frames.append(FrameFacts(raw.name, "reference", sharpness))
+        self.frames.append(FrameFacts(os.path.basename(raw.name), "reference", sharpness))
 
     def alone(self, raw: RawImage) -> None:
         """There is one frame, and nothing to merge."""
         self.begin(raw, "off")
-        self.see_noise(raw, raw.name)
+        self.see_noise(raw, os.path.basename(raw.name))
 
     def see_noise(self, raw: RawImage, name: str, model: NoiseProfile | None = None) -> None:
         """Compare the samples of a Bayer mosaic with the noise that they are said to have."""
@@ -131,7 +133,7 @@ class Diagnosis:
             facts["textured"] = found.textured[:rows, :columns].copy()
         if weights is not None:
             facts["weights"] = weights.mean((0, 1), dtype=np.float32).T[:rows, :columns].copy()
-        self.frames.append(FrameFacts(raw.name, outcome, sharpness, **facts))  # type: ignore[arg-type]
+        self.frames.append(FrameFacts(os.path.basename(raw.name), outcome, sharpness, **facts))  # type: ignore[arg-type]
 
     @property
     def frames_worth(self) -> Float32 | None:

@@ -21,6 +21,7 @@ from fotohaus.burst.pyramid import Pyramid, pyramid
 from fotohaus.burst.reconstruct import Reconstruction, agreement_of
 from fotohaus.burst.warp import warp, warp_planes
 from fotohaus.raw.frame_facts import MAX_EV, exposure_value
+from fotohaus.raw.composite import composite_of
 from fotohaus.raw.image import Float32, NoiseProfile, RawImage, UInt16
 from fotohaus.report import Report
 
@@ -119,12 +120,13 @@ class Merger:
         self.hot = None if planes else HotPixels(self.reference)
         self.reconstruction = Reconstruction(self.reference, self.noise) if method == "max" and not planes else None
         self.names = [reference.path]
+        self.seen = [(reference.capture, True)]
         self.count = 1
         self.exposure = exposure_value(reference.capture)
         report.note(f"reference: {reference.name}")
         if diagnosis is not None:
             diagnosis.begin(reference, method, sharpness=self.pyramid.sharpness)
-            diagnosis.see_noise(reference, reference.name, self.noise)
+            diagnosis.see_noise(reference, os.path.basename(reference.name), self.noise)
 
     def add(self, raw: RawImage) -> None:
         """Align one frame and merge it, or leave it out with a warning."""
@@ -133,6 +135,7 @@ class Merger:
         if abs(step) > MAX_EV:
             if self.diagnosis is not None:
                 self.diagnosis.add(raw, f"exposure {step:+.1f} EV")
+            self.seen.append((raw.capture, False))
             self.leave_out(raw, f"its exposure differs by {step:+.1f} EV")
             return
         frame = make_frame(raw, self.noise, self.padded, exposure=2.0**-step)
@@ -144,6 +147,7 @@ class Merger:
         if not found.ok:
             if self.diagnosis is not None:
                 self.diagnosis.add(raw, "does not match", sharpness=sharpness, found=found)
+            self.seen.append((raw.capture, False))
             self.leave_out(raw, f"it does not match {self.reference.raw.name}")
             return
         inside = self.difference[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
@@ -189,6 +193,7 @@ class Merger:
             self.diagnosis.add(raw, "merged", sharpness=sharpness, found=found, weights=weights)
         self.count += 1
         self.names.append(raw.path)
+        self.seen.append((raw.capture, True))
 
     def finish(self) -> RawImage:
         """The merged raw image."""
@@ -208,7 +213,9 @@ class Merger:
             black=np.full((2, 2), merged.black, np.float32),
             white=np.full((2, 2), WHITE, np.float32),
             noise=merged.noise,
-            capture=replace(raw.capture, frames=self.count, sources=tuple(used)),
+            capture=replace(
+                raw.capture, frames=self.count, sources=tuple(used), composite=composite_of(self.seen)
+            ),
         )
         if self.diagnosis is not None:
             self.diagnosis.variance = noise.share

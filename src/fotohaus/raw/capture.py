@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import PurePath
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fotohaus.raw import tags
-from fotohaus.raw.image import CaptureInfo, ImageSequence
+from fotohaus.raw.image import CaptureInfo, Composite, ImageSequence
 from fotohaus.raw.tiff import Ifd, Tiff, TiffError
 
 _T = TypeVar("_T")
@@ -28,6 +28,7 @@ def read_capture(tiff: Tiff, name: str | None = None) -> CaptureInfo:
     time = _first(fields.time(t) for t in (tags.DATE_TIME_ORIGINAL, tags.DATE_TIME_DIGITIZED, tags.DATE_TIME))
     program = fields.integer(tags.EXPOSURE_PROGRAM)
     metering = fields.integer(tags.METERING_MODE)
+    frames, composite = _merged(fields)
     return CaptureInfo(
         make=fields.text(tags.MAKE),
         model=fields.text(tags.MODEL),
@@ -46,6 +47,7 @@ def read_capture(tiff: Tiff, name: str | None = None) -> CaptureInfo:
         focal_length_35mm=fields.positive(tags.FOCAL_LENGTH_35MM),
         lens_make=fields.text(tags.LENS_MAKE),
         lens_model=fields.text(tags.LENS_MODEL),
+        lens_specification=_lens_specification(fields),
         flash=fields.integer(tags.FLASH),
         metering=metering or None,
         exposure_program=program or None,
@@ -54,9 +56,12 @@ def read_capture(tiff: Tiff, name: str | None = None) -> CaptureInfo:
         description=fields.text(tags.IMAGE_DESCRIPTION),
         serial=fields.text(tags.BODY_SERIAL_NUMBER) or fields.text(tags.CAMERA_SERIAL_NUMBER),
         owner=fields.text(tags.CAMERA_OWNER_NAME),
-        position=_position(ifds[-1].child(tags.GPS_IFD)),
+        lens_serial=fields.text(tags.LENS_SERIAL_NUMBER),
         sources=() if name is None else (PurePath(name).name,),
+        frames=frames,
         sequence=_sequence(ifds[-1]),
+        composite=composite,
+        **_place(ifds[-1].child(tags.GPS_IFD)),
     )
 
 
@@ -117,27 +122,40 @@ def _iso(fields: _Fields) -> int | None:
     return iso if iso > 0 else None
 
 
-def _position(gps: Ifd | None) -> tuple[float, float] | None:
-    """Latitude and longitude in degrees, north and east positive."""
+def _lens_specification(
+    fields: _Fields,
+) -> tuple[float | None, float | None, float | None, float | None] | None:
+    """Focal lengths and f-numbers; what is 0/0 is unknown (EXIF 2.32, LensSpecification; DNG 1.7.1, LensInfo)."""
+    for tag in (tags.LENS_SPECIFICATION, tags.LENS_INFO):
+        for ifd in fields.ifds:
+            try:
+                values = ifd.floats(tag, 4)
+            except TiffError:
+                continue
+            if values is not None:
+                a, b, c, d = (float(v) if math.isfinite(v) and 0 < v < 1e6 else None for v in values)
+                if a is not None and b is not None:
+                    return a, b, c, d
+    return None
+
+
+def _place(gps: Ifd | None) -> dict[str, Any]:
     if gps is None:
-        return None
-    angles: list[float] = []
-    for tag, reference, limit in (
-        (tags.GPS_LATITUDE, tags.GPS_LATITUDE_REF, 90.0),
-        (tags.GPS_LONGITUDE, tags.GPS_LONGITUDE_REF, 180.0),
-    ):
-        try:
-            parts, side = gps.floats(tag, 3), gps.text(reference)
-        except TiffError:
-            return None
-        if parts is None or side is None:
-            return None
-        # Phones write whole degrees and minutes and leave seconds 0/0.
-        degrees = sum(part / unit for part, unit in zip(parts, (1, 60, 3600), strict=True) if math.isfinite(part))
-        if not math.isfinite(parts[0]) or not 0 <= degrees <= limit:
-            return None
-        angles.append(-degrees if side.upper()[0] in "SW" else degrees)
-    return angles[0], angles[1]
+        return {}
+    # Not at the top: most photos do not say where they were taken.
+    from fotohaus.raw.gps import read_place
+
+    return read_place(gps)
+
+
+def _merged(fields: _Fields) -> tuple[int, Composite | None]:
+    """How many frames a composite is made of, and what else is known of them."""
+    if (fields.integer(tags.COMPOSITE_IMAGE) or 0) < 2:
+        return 1, None
+    from fotohaus.raw.composite import read_composite
+
+    composite = read_composite(fields.ifds[0])
+    return (1, None) if composite is None else (composite.used, composite)
 
 
 def _sequence(main: Ifd) -> ImageSequence | None:

@@ -1,6 +1,6 @@
 """What the camera recorded about the capture, as EXIF (CIPA DC-008, EXIF 2.32).
 
-Only facts: what is not known leaves no tag. Serial number, owner and position stay out unless asked for.
+Only facts: what is not known leaves no tag. Serial numbers, owner and place stay out unless asked for.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def encode_exif(
 
     width, height : the image's size in pixels as stored.
     orientation : EXIF Orientation, 1..8, of the image as stored.
-    software : what made the image; by default "fotohaus VERSION".
+    software : what made the image; by default "fotohaus VERSION"; "" leaves it out.
     color_space : EXIF ColorSpace, SRGB or UNCALIBRATED.
-    private : also write serial number, owner and position.
+    private : also write serial numbers, owner and place.
     """
     root = Directory()
     root.set(tags.ORIENTATION, Type.SHORT, orientation)
@@ -66,10 +66,10 @@ def add_capture(
     root: Directory, capture: CaptureInfo, *, software: str | None = None, private: bool = False
 ) -> Directory:
     """Put the capture's facts into a file's first directory and an EXIF directory below it, which is returned."""
-    _text(root, tags.IMAGE_DESCRIPTION, capture.description)
+    _text(root, tags.IMAGE_DESCRIPTION, caption(capture.description))
     _text(root, tags.MAKE, capture.make)
     _text(root, tags.MODEL, capture.model)
-    _text(root, tags.SOFTWARE, software or _software())
+    _text(root, tags.SOFTWARE, _software() if software is None else software)
     _text(root, tags.ARTIST, capture.artist)
     _text(root, tags.COPYRIGHT, capture.copyright)
     exif = root.below(tags.EXIF_IFD, Directory())
@@ -81,19 +81,39 @@ def add_capture(
         exif.set(tags.FOCAL_LENGTH_35MM, Type.SHORT, round(capture.focal_length_35mm))
     _text(exif, tags.LENS_MAKE, capture.lens_make)
     _text(exif, tags.LENS_MODEL, capture.lens_model)
+    _lens_specification(exif, capture)
     if capture.frames > 1:
-        frames = min(capture.frames, 0xFFFF)
-        exif.set(tags.COMPOSITE_IMAGE, Type.SHORT, 3)  # made of frames captured together
-        exif.set(tags.SOURCE_IMAGE_NUMBER, Type.SHORT, (frames, frames))  # captured, used
+        from fotohaus.raw.composite import set_composite
+
+        set_composite(exif, capture)
     if private:
         _text(exif, tags.CAMERA_OWNER_NAME, capture.owner)
         _text(exif, tags.BODY_SERIAL_NUMBER, capture.serial)
-        if capture.position:
-            root.below(tags.GPS_IFD, _gps(*capture.position))
+        _text(exif, tags.LENS_SERIAL_NUMBER, capture.lens_serial)
+        if capture.position is not None:
+            from fotohaus.raw.gps import place_directory
+
+            gps = place_directory(capture)
+            if gps is not None:
+                root.below(tags.GPS_IFD, gps)
     return exif
 
 
 _software = software
+
+
+def caption(description: str | None) -> str | None:
+    """A description, unless it is where a camera put the file, as some write there."""
+    return None if description and re.match(r"[A-Za-z]:[\\/]|/\S*/\S*$", description) else description
+
+
+def _lens_specification(exif: Directory, capture: CaptureInfo) -> None:
+    known = capture.lens_specification
+    if known is None or not any(known):
+        return
+    if all(v is None or (math.isfinite(v) and 1e-3 < v < 1e6) for v in known):
+        parts = [(0, 0) if v is None else rational(v).as_integer_ratio() for v in known]
+        exif.ratios(tags.LENS_SPECIFICATION, parts)
 
 
 def _text(directory: Directory, tag: int, text: str | None) -> None:
@@ -146,18 +166,3 @@ def _time(exif: Directory, capture: CaptureInfo) -> None:
     if capture.subsecond and re.fullmatch(r"\d{1,9}", capture.subsecond.strip()):
         for tag in (tags.SUBSEC_TIME_ORIGINAL, tags.SUBSEC_TIME_DIGITIZED):
             exif.text(tag, capture.subsecond)
-
-
-def _gps(latitude: float, longitude: float) -> Directory:
-    gps = Directory()
-    gps.set(tags.GPS_VERSION, Type.BYTE, bytes([2, 3, 0, 0]))
-    for side, tag, value, sides in (
-        (tags.GPS_LATITUDE_REF, tags.GPS_LATITUDE, latitude, "NS"),
-        (tags.GPS_LONGITUDE_REF, tags.GPS_LONGITUDE, longitude, "EW"),
-    ):
-        gps.text(side, sides[value < 0])
-        micro = round(abs(value) * 3600 * 10_000)
-        degrees, rest = divmod(micro, 3600 * 10_000)
-        minutes, seconds = divmod(rest, 60 * 10_000)
-        gps.set(tag, Type.RATIONAL, (Fraction(degrees), Fraction(minutes), Fraction(seconds, 10_000)))
-    return gps

@@ -50,10 +50,7 @@ class FrameFacts:
     @property
     def camera(self) -> str:
         """Make and model, as far as they are known."""
-        make, model = self.capture.make or "", self.capture.model or ""
-        if model.casefold().startswith(make.casefold()):
-            return model or self.capture.unique_model or ""
-        return f"{make} {model}".strip()
+        return camera_name(self.capture)
 
     @property
     def blurred_time(self) -> float:
@@ -64,6 +61,14 @@ class FrameFacts:
     def ev(self) -> float | None:
         """Exposure in EV on an arbitrary scale."""
         return exposure_value(self.capture)
+
+
+def camera_name(capture: CaptureInfo) -> str:
+    """Make and model, as far as they are known."""
+    make, model = capture.make or "", capture.model or ""
+    if model.casefold().startswith(make.casefold()):
+        return model or capture.unique_model or ""
+    return f"{make} {model}".strip()
 
 
 def exposure_value(capture: CaptureInfo) -> float | None:

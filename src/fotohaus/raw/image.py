@@ -21,6 +21,7 @@ __all__ = [
     "CaptureInfo",
     "CfaPattern",
     "ColorCalibration",
+    "Composite",
     "Float32",
     "Float64",
     "GainMap",
@@ -102,10 +103,29 @@ class ImageSequence:
 
 
 @record
+class Composite:
+    """Of what frames an image was merged (EXIF 2.32, SourceExposureTimesOfCompositeImage).
+
+    captured, used : frames that were at hand, and those that went in. exposures : exposure times of those at hand, s,
+    of which `total` went in; empty and None where they are not known. period : from the beginning of the first exposure
+    to the end of the last, s.
+    """
+
+    captured: int
+    used: int
+    exposures: tuple[float, ...] = ()
+    total: float | None = None
+    longest: float | None = None  # of those that went in, s
+    shortest: float | None = None
+    period: float | None = None
+
+
+@record
 class CaptureInfo:
     """What the camera recorded about the capture; None where the file does not say.
 
-    Private facts (serial numbers, owner, position) are read so that `info` can show them; writers leave them out.
+    Private facts (serial numbers, owner, position) are read so that `info` can show them; writers leave them out unless
+    they are asked for.
     """
 
     make: str | None = None
@@ -123,6 +143,8 @@ class CaptureInfo:
     focal_length_35mm: float | None = None  # mm
     lens_make: str | None = None
     lens_model: str | None = None
+    # Shortest and longest focal length in mm, f-number at each
+    lens_specification: tuple[float | None, float | None, float | None, float | None] | None = None
     flash: int | None = None  # EXIF Flash
     metering: int | None = None  # EXIF MeteringMode
     exposure_program: int | None = None  # EXIF ExposureProgram
@@ -132,9 +154,15 @@ class CaptureInfo:
     serial: str | None = None
     owner: str | None = None
     position: tuple[float, float] | None = None  # latitude, longitude in degrees
+    altitude: float | None = None  # m above sea level
+    direction: float | None = None  # degrees clockwise from north that the camera looked to
+    magnetic: bool = False  # that north is the compass'
+    fix_time: datetime | None = None  # of the position, UTC
+    lens_serial: str | None = None
     sources: tuple[str, ...] = ()  # names of the files that went in, without folders
     frames: int = 1  # how many frames were merged
     sequence: ImageSequence | None = None
+    composite: Composite | None = None
 
 
 @record

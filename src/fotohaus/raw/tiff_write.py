@@ -93,6 +93,11 @@ class Directory:
         except (struct.error, OverflowError, TypeError, ValueError) as error:
             raise ValueError(f"tag {tag}: {error}") from None
 
+    def ratios(self, tag: int, parts: Iterable[tuple[int, int]]) -> None:
+        """Give a tag rationals as numerators and denominators: 0/0 says that a value is not known."""
+        numbers = [n for part in parts for n in part]
+        self._values[tag] = Type.RATIONAL, len(numbers) // 2, struct.pack(f"<{len(numbers)}I", *numbers)
+
     def text(self, tag: int, text: str | None) -> None:
         """Give a tag a text, UTF-8 with its terminating NUL; without printable characters the tag is left out."""
         clean = "".join(c if c.isprintable() else " " for c in text or "").strip()

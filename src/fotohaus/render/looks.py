@@ -6,9 +6,9 @@ import functools
 import os
 import re
 import stat
-import sys
 from pathlib import Path
 
+from fotohaus import config
 from fotohaus.errors import ReadError
 from fotohaus.render.look import Look, parse_look
 
@@ -23,14 +23,7 @@ RESERVED = ("camera",)
 
 def own_folder() -> Path:
     """The folder of the user's own looks."""
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
-    return base / "fotohaus" / "looks"
+    return config.own_folder() / "looks"
 
 
 def looks() -> dict[str, Path]:
