@@ -13,7 +13,7 @@ import functools
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
 import tomli_w
@@ -45,6 +45,8 @@ Stage = Literal[
 
 STAGES: tuple[str, ...] = get_args(Stage)
 """Stages that can be switched off. "merge" is chosen by `merge = "off"`."""
+
+_FILES = ("reference", "look")  # fields that may name one
 
 
 def _stages(value: Any) -> Any:
@@ -220,6 +222,19 @@ class Recipe:
     def model_json_schema(cls) -> dict[str, Any]:
         """The JSON schema of a recipe."""
         return _model().model_json_schema()
+
+    def without_folders(self) -> Recipe:
+        """The recipe with nothing but the names of the files in it: what is passed on does not say where they were."""
+        changes: dict[str, Any] = {}
+        for name, value in self.model_dump().items():
+            if not isinstance(value, str) or not (name in _FILES or re.match(r"(/|~|\\\\|[A-Za-z]:[\\/])\S", value)):
+                continue
+            last = re.split(r"[\\/]", value.rstrip("\\/"))[-1]
+            if last != value:
+                # A look that is a file without an ending is known by a slash.
+                named = name != "look" or last.lower().endswith((".toml", ".cube", ".png"))
+                changes[name] = last if named else f"./{last}"
+        return replace(self, **changes) if changes else self
 
     def to_toml(self) -> str:
         """The recipe as TOML, every field written out; a field without a value is left out."""

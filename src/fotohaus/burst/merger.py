@@ -20,8 +20,8 @@ from fotohaus.burst.noise import known_noise
 from fotohaus.burst.pyramid import Pyramid, pyramid
 from fotohaus.burst.reconstruct import Reconstruction, agreement_of
 from fotohaus.burst.warp import warp, warp_planes
-from fotohaus.raw.frame_facts import MAX_EV, exposure_value
 from fotohaus.raw.composite import composite_of
+from fotohaus.raw.frame_facts import MAX_EV, exposure_value
 from fotohaus.raw.image import Float32, NoiseProfile, RawImage, UInt16
 from fotohaus.report import Report
 
@@ -213,9 +213,7 @@ class Merger:
             black=np.full((2, 2), merged.black, np.float32),
             white=np.full((2, 2), WHITE, np.float32),
             noise=merged.noise,
-            capture=replace(
-                raw.capture, frames=self.count, sources=tuple(used), composite=composite_of(self.seen)
-            ),
+            capture=replace(raw.capture, frames=self.count, sources=tuple(used), composite=composite_of(self.seen)),
         )
         if self.diagnosis is not None:
             self.diagnosis.variance = noise.share

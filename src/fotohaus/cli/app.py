@@ -141,10 +141,16 @@ def _develop_arguments(parser: argparse.ArgumentParser) -> None:
         "-v", "--verbose", action="store_true", help="print each stage with its time and what it decided"
     )
     _add_threads(parser)
+    from fotohaus.cli.metadata import add_metadata_options
+
+    add_metadata_options(parser)
     add_recipe_options(parser)
 
 
 def _develop(options: argparse.Namespace) -> int:
+    from fotohaus.cli.metadata import chosen_metadata
+
+    metadata = chosen_metadata(options)
     recipe = chosen_recipe(options)
     from fotohaus import kernels
     from fotohaus.cli.terminal import TerminalReport
@@ -171,6 +177,8 @@ def _develop(options: argparse.Namespace) -> int:
             gap=options.gap,
             strict=options.strict,
             debug=options.debug,
+            metadata=metadata,
+            metadata_from=options.metadata_from,
         )
     if sys.stderr.isatty():
         print(options.out, file=sys.stderr)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from fotohaus.develop.pipeline import prepare
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import ReadError, WriteError
+from fotohaus.metadata import Metadata
 from fotohaus.output import HOLDS, check_target, write
 from fotohaus.raw import apply_profile, expand_sources, read_dcp, stream
-from fotohaus.raw.image import RawImage
+from fotohaus.raw.image import CaptureInfo, RawImage
 from fotohaus.recipe import Recipe
 from fotohaus.render.pipeline import Rendering
 from fotohaus.report import Report
@@ -28,6 +29,8 @@ HDR = 0.2
 """EV above SDR white from which a finished photo has lights that the display's range does not hold."""
 HDR_TONE = -1.0
 """The tone of such a photo, as `Recipe.tone`: the curve's slope is then one up to the middle, about."""
+_BESIDE = (".jpg", ".JPG", ".jpeg", ".heic", ".HEIC")
+"""Endings of what phones and cameras write beside a raw file."""
 
 
 def merge_files(
@@ -84,13 +87,16 @@ def make_photo(
     gap: float | None = None,
     strict: bool = False,
     debug: PathLike | None = None,
+    metadata: Metadata | None = None,
+    metadata_from: PathLike | None = None,
 ) -> Path:
     """Develop the frames of one photo into `out`, whose extension says what comes out; returns its path.
 
     sources : raw files, or one folder of them. profile : a camera profile (DCP file) in place of the raw files' own.
     gap : the pause in seconds between frames of different photos; by default as the rhythm of the frames tells.
     strict : refuse sources of which a frame would be left out. debug : a folder for pictures of what the merge did,
-    made if it is missing.
+    made if it is missing. metadata : what the file says besides the picture. metadata_from : another file of the same
+    photo, which fills what the raw files don't say about the capture (`fotohaus.raw.sibling`).
 
     Raises ReadError, MergeError or WriteError; nothing is left under the output's name then.
     """
@@ -98,8 +104,14 @@ def make_photo(
     files = expand_sources(sources)
     path = check_output(out, files)
     camera = None if profile is None else read_dcp(profile)
+    sibling = None
+    if metadata_from is not None:
+        from fotohaus.raw.sibling import read_metadata
+
+        sibling = read_metadata(metadata_from)
     with _diagnosis(debug, report) as diagnosis:
         raw = merge_files(files, recipe, report, gap=gap, strict=strict, diagnosis=diagnosis)
+    raw = _with_metadata(raw, sibling, metadata_from, files[0], report)
     if camera is not None:
         raw = apply_profile(raw, camera)
     if raw.rendered:
@@ -107,7 +119,7 @@ def make_photo(
     raw = _completed(raw, report)
     kind = HOLDS[path.suffix.lower()]
     if kind is RawImage:
-        return write(raw, path, recipe=recipe, report=report)
+        return write(raw, path, recipe=recipe, report=report, metadata=metadata)
     development = prepare(
         raw,
         off=recipe.off,
@@ -120,8 +132,25 @@ def make_photo(
     if kind is Scene:
         with report.stage("scene"):
             scene = development.scene()
-        return write(scene, path, recipe=recipe, report=report)
-    return write(Rendering(development, recipe, report), path, recipe=recipe, report=report)
+        return write(scene, path, recipe=recipe, report=report, metadata=metadata)
+    return write(Rendering(development, recipe, report), path, recipe=recipe, report=report, metadata=metadata)
+
+
+def _with_metadata(
+    raw: RawImage, known: CaptureInfo | None, name: PathLike | None, file: Path, report: Report
+) -> RawImage:
+    """The raw image with what another file knows of its capture, or a hint that there is such a file."""
+    if known is not None and name is not None:
+        from fotohaus.raw.sibling import filled
+
+        with report.stage("metadata"):
+            return replace(raw, capture=filled(raw.capture, known, os.fspath(name), report))
+    if not raw.rendered and None in (raw.capture.focal_length, raw.capture.lens_model, raw.capture.utc_offset):
+        beside = next((b for ending in _BESIDE if (b := file.with_suffix(ending)).is_file()), None)
+        if beside is not None:
+            with report.stage("metadata"):
+                report.note(f"{beside.name} lies beside and may know more: --metadata-from FILE asks it")
+    return raw
 
 
 def _completed(raw: RawImage, report: Report) -> RawImage:

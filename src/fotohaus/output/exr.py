@@ -14,18 +14,20 @@ from numpy.typing import NDArray
 
 from fotohaus.develop.scene import Scene
 from fotohaus.output.icc import D65_XY, SPACES
-from fotohaus.raw.exif import date_text, software
+from fotohaus.raw.exif import caption, date_text, software
 from fotohaus.raw.image import CaptureInfo
 
 _HALF_MAX = 65504.0
 
 
-def write_exr(scene: Scene, path: Path, *, xmp: bytes) -> None:
+def write_exr(scene: Scene, path: Path, *, xmp: bytes, program: str | None = None, private: bool = False) -> None:
     """Write a scene to a new file: three half-float channels, PIZ compression (lossless).
 
     Light above 65504, the largest half float, becomes 65504; what is not a number becomes 0.
 
     xmp : what `fotohaus.output.xmp.packet` makes; it goes into the string attribute "xmp".
+    program : what made it; by default "fotohaus VERSION"; "" leaves it out.
+    private : also write serial numbers, owner and place.
 
     Raises OSError.
     """
@@ -36,9 +38,10 @@ def write_exr(scene: Scene, path: Path, *, xmp: bytes) -> None:
         "compression": OpenEXR.PIZ_COMPRESSION,
         "chromaticities": tuple(v for xy in (*SPACES["rec2020"].primaries, D65_XY) for v in xy),
         "xmp": xmp.decode(),
-        "software": software(),
-        **_facts(scene.capture),
+        **_facts(scene.capture, private),
     }
+    if program != "":
+        header["software"] = program or software()
     if scene.white_xy is not None:
         # The white of the light in the scene was mapped to D65: neutral is R = G = B.
         header["adoptedNeutral"] = D65_XY
@@ -63,14 +66,14 @@ def _half(plane: NDArray[np.float32]) -> NDArray[np.float16]:
     return clipped.astype(np.float16)
 
 
-def _facts(capture: CaptureInfo) -> dict[str, Any]:
-    """OpenEXR's standard attributes; serial number, owner and position are left out."""
+def _facts(capture: CaptureInfo, private: bool) -> dict[str, Any]:
+    """OpenEXR's standard attributes, with serial numbers, owner and place if those are asked for."""
     texts = {
         "cameraMake": capture.make,
         "cameraModel": capture.model,
         "lensMake": capture.lens_make,
         "lensModel": capture.lens_model,
-        "comments": capture.description,
+        "comments": caption(capture.description),
     }
     numbers = {
         "expTime": capture.exposure_time,
@@ -78,7 +81,18 @@ def _facts(capture: CaptureInfo) -> dict[str, Any]:
         "isoSpeed": capture.iso,
         "nominalFocalLength": capture.focal_length,
     }
+    if private:
+        texts |= {
+            "owner": capture.owner,
+            "cameraSerialNumber": capture.serial,
+            "lensSerialNumber": capture.lens_serial,
+        }
     facts: dict[str, Any] = {name: _plain(text) for name, text in texts.items() if text}
+    if private and capture.position is not None:
+        place = (*capture.position, capture.altitude)
+        facts |= {
+            n: float(v) for n, v in zip(("latitude", "longitude", "altitude"), place, strict=True) if v is not None
+        }
     facts |= {n: float(v) for n, v in numbers.items() if v is not None and math.isfinite(v) and v > 0}
     if capture.taken is not None:
         facts["capDate"] = date_text(capture.taken)

@@ -17,10 +17,11 @@ _STRIP = 1 << 20  # bytes before compression, about
 _LEVEL = 1
 
 
-def encode_tiff(picture: Picture, *, xmp: bytes) -> list[bytes]:
+def encode_tiff(picture: Picture, *, xmp: bytes, software: str | None = None, private: bool = False) -> list[bytes]:
     """The TIFF file of a picture, 16 bits per channel, in pieces.
 
-    xmp : what `fotohaus.output.xmp.packet` makes. Raises WriteError above 4 GiB.
+    xmp : what `fotohaus.output.xmp.packet` makes. software, private : as in `fotohaus.raw.exif.encode_exif`.
+    Raises WriteError above 4 GiB.
     """
     height, width = picture.pixels.shape[:2]
     rows = min(height, max(1, _STRIP // (6 * width)))
@@ -41,7 +42,7 @@ def encode_tiff(picture: Picture, *, xmp: bytes) -> list[bytes]:
     root.set(tags.PREDICTOR, Type.SHORT, 2)
     root.set(tags.XMP, Type.BYTE, xmp)
     root.set(tags.ICC_PROFILE, Type.UNDEFINED, icc.profile(picture.gamut))
-    exif = add_capture(root, picture.capture)
+    exif = add_capture(root, picture.capture, software=software, private=private)
     exif.set(tags.FLASHPIX_VERSION, Type.UNDEFINED, b"0100")
     exif.set(tags.COLOR_SPACE, Type.SHORT, SRGB if picture.gamut == "srgb" else UNCALIBRATED)
     root.strips(_strips(picture, rows))

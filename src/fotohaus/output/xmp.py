@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 
+from fotohaus.output.xmp_facts import NAMESPACES, facts
 from fotohaus.raw.exif import software
 from fotohaus.raw.image import CaptureInfo
 from fotohaus.recipe import Recipe
@@ -15,8 +16,11 @@ from fotohaus.recipe import Recipe
 NAMESPACE = "https://fotohaus.org/ns/1.0/"
 MAX_PACKET = 1 << 20
 NO_RECIPE = "it holds no fotohaus recipe"
+_NAMESPACES = "".join(
+    f'\n    xmlns:{prefix}="{address}"' for prefix, address in (*NAMESPACES.items(), ("fotohaus", NAMESPACE))
+)
 _MAX_NAMES = 20_000
-"""Characters of source names: a packet must fit into one segment of a JPEG."""
+"""Bytes of source names: a packet must fit into one segment of a JPEG."""
 
 _ILLEGAL = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _ENTITIES = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
@@ -26,32 +30,53 @@ class XmpError(ValueError):
     """The packet holds no recipe, or one that can't be taken out."""
 
 
-def packet(recipe: Recipe | None, capture: CaptureInfo) -> bytes:
-    """The packet of an output: its recipe as TOML, the number of frames, and the names of their files."""
-    sources = ""
-    length = 0
-    for source in capture.sources:
-        # The folder is nobody's business; a Windows path may arrive on any system.
-        name = re.split(r"[\\/]", os.fspath(source))[-1]
-        length += len(name)
-        if length > _MAX_NAMES:
-            break
-        sources += f"     <rdf:li>{_escape(name)}</rdf:li>\n"
-    if sources:
-        sources = f"   <fotohaus:sources>\n    <rdf:Seq>\n{sources}    </rdf:Seq>\n   </fotohaus:sources>\n"
-    made_by = "" if recipe is None else f"   <fotohaus:recipe>{_escape(recipe.to_toml())}</fotohaus:recipe>\n"
+def packet(recipe: Recipe | None, capture: CaptureInfo, *, private: bool = False, bare: bool = False) -> bytes:
+    """The packet of an output: its recipe as TOML, the frames that it was made of, and the capture's facts as in EXIF.
+
+    The recipe's files, and the frames', are named without their folders. private : also the place and serial numbers
+    that the capture knows. bare : a packet that says nothing.
+    """
+    body = "" if bare else _body(recipe, capture, private)
     return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-  <rdf:Description rdf:about=""
-    xmlns:xmp="http://ns.adobe.com/xap/1.0/"
-    xmlns:fotohaus="{NAMESPACE}">
-   <xmp:CreatorTool>{_escape(software())}</xmp:CreatorTool>
-   <fotohaus:frames>{capture.frames}</fotohaus:frames>
-{sources}{made_by}  </rdf:Description>
+  <rdf:Description rdf:about=""{"" if bare else _NAMESPACES}>
+{body}  </rdf:Description>
  </rdf:RDF>
 </x:xmpmeta>
 <?xpacket end="w"?>""".encode()
+
+
+def _body(recipe: Recipe | None, capture: CaptureInfo, private: bool) -> str:
+    sources: list[str] = []
+    length = 0
+    for source in capture.sources:
+        # The folder is nobody's business; a Windows path may arrive on any system.
+        name = _escape(re.split(r"[\\/]", os.fspath(source))[-1])
+        length += len(name.encode())
+        if length > _MAX_NAMES:
+            break
+        sources.append(name)
+    toml = None if recipe is None else recipe.without_folders().to_toml()
+    parts = [
+        _element("xmp:CreatorTool", software()),
+        *(_element(*fact) for fact in facts(capture, private)),
+        _element("fotohaus:frames", str(capture.frames)),
+        _element("fotohaus:sources", sources, "Seq", escaped=True),
+        _element("fotohaus:recipe", toml),
+    ]
+    return "".join(parts)
+
+
+def _element(name: str, value: str | list[str] | None, kind: str = "", *, escaped: bool = False) -> str:
+    """A property: a text, or an array of `kind`; nothing for no value."""
+    if not value:
+        return ""
+    if isinstance(value, str):
+        return f"   <{name}>{value if escaped else _escape(value)}</{name}>\n"
+    language = ' xml:lang="x-default"' if kind == "Alt" else ""
+    items = "".join(f"     <rdf:li{language}>{v if escaped else _escape(v)}</rdf:li>\n" for v in value)
+    return f"   <{name}>\n    <rdf:{kind}>\n{items}    </rdf:{kind}>\n   </{name}>\n"
 
 
 def recipe_text(xmp: bytes) -> str:

@@ -34,7 +34,7 @@ PROGRAMS = {
     8: "landscape",
 }
 METERINGS = {1: "average", 2: "centre-weighted", 3: "spot", 4: "multi-spot", 5: "pattern", 6: "partial"}
-_PRIVATE = ("serial", "owner", "position")
+_PRIVATE = ("serial", "lens_serial", "owner", "position", "altitude", "direction")
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -96,12 +96,27 @@ def _exposure(seconds: float) -> str:
     return f"1/{1 / seconds:.0f} s" if seconds < 0.3 else f"{seconds:g} s"
 
 
+def _lens_range(info: CaptureInfo) -> str | None:
+    """Focal lengths and f-numbers of a lens, as lenses have them on their front."""
+    if info.lens_specification is None:
+        return None
+    lengths, apertures = (
+        "-".join(dict.fromkeys(f"{v:.4g}" for v in pair if v is not None))
+        for pair in (info.lens_specification[:2], info.lens_specification[2:])
+    )
+    return f"{lengths} mm" + (f" f/{apertures}" if apertures else "")
+
+
 def _camera_and_capture(info: CaptureInfo) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     values = asdict(info)
     camera = {k: values[k] for k in ("make", "model", "unique_model", "software", "lens_make", "lens_model")}
     private = {k: values[k] for k in _PRIVATE}
     if info.position is not None:
         private["position"] = [round(degrees, 6) for degrees in info.position]
+    private |= {"altitude_m": numbers(private.pop("altitude")), "direction_degrees": numbers(private.pop("direction"))}
+    if info.direction is not None and info.magnetic:
+        private["direction_from"] = "magnetic north"
+    private["position_time_utc"] = None if info.fix_time is None else info.fix_time.isoformat(sep=" ")
     capture = {
         "taken": None if info.taken is None else info.taken.isoformat(sep=" "),
         "subsecond": info.subsecond,
@@ -113,6 +128,9 @@ def _camera_and_capture(info: CaptureInfo) -> tuple[dict[str, Any], dict[str, An
         "exposure_bias_ev": numbers(info.exposure_bias),
         "focal_length_mm": numbers(info.focal_length),
         "focal_length_35mm_mm": numbers(info.focal_length_35mm),
+        "lens_range": _lens_range(info),
+        "frames_merged": info.frames if info.frames > 1 else None,
+        "total_exposure_s": None if info.composite is None else numbers(info.composite.total),
         "flash": None if info.flash is None else "fired" if info.flash & 1 else "did not fire",
         "metering": METERINGS.get(info.metering or 0),
         "exposure_program": PROGRAMS.get(info.exposure_program or 0),

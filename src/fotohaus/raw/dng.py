@@ -38,11 +38,12 @@ def encode_dng(
     preview: NDArray[np.uint8] | None = None,
     compression: Compression = "lossless",
     distance: float = 0.0,
+    software: str | None = None,
+    private: bool = False,
 ) -> bytes:
     """A DNG file: a mosaic DNG, or a linear one if the raw image has no CFA.
 
-    Levels, crop, orientation, colour, profile, noise and opcodes are the raw image's own. Serial number, owner and
-    position are left out.
+    Levels, crop, orientation, colour, profile, noise and opcodes are the raw image's own.
 
     xmp : an XMP packet to embed.
     preview : (h, w, 3) uint8 sRGB, turned like the mosaic as stored. A thumbnail of it becomes the file's first image,
@@ -54,6 +55,7 @@ def encode_dng(
     distance : what "jxl" may lose, 0 (nothing) to 3, in JPEG XL's units of visible difference. Samples are scaled to
         the full 16 bits first, so that it means the same for all. Three samples a pixel lose nothing: JPEG XL would
         take colour noise for less visible than it is once the white balance is applied.
+    software, private : as in `fotohaus.raw.exif.encode_exif`.
 
     Raises WriteError if the raw image has no pixels or holds numbers that DNG can't (a NaN in a matrix, say), and if
     the file would be larger than 4 GiB.
@@ -61,13 +63,19 @@ def encode_dng(
     try:
         if not 0 <= distance <= MAX_DISTANCE:
             raise ValueError(f"the distance of JPEG XL is 0 to {MAX_DISTANCE:g}, not {distance:g}")
-        return b"".join(_encode(raw, xmp, preview, compression, distance))
+        return b"".join(_encode(raw, xmp, preview, compression, distance, software, private))
     except ValueError as error:
         raise WriteError(None, f"not expressible as DNG: {error}") from None
 
 
 def _encode(
-    raw: RawImage, xmp: bytes | None, preview: NDArray[np.uint8] | None, compression: Compression, distance: float
+    raw: RawImage,
+    xmp: bytes | None,
+    preview: NDArray[np.uint8] | None,
+    compression: Compression,
+    distance: float,
+    software: str | None,
+    private: bool,
 ) -> list[bytes]:
     if raw.cfa is None and not raw.monochrome:
         distance = 0.0
@@ -77,9 +85,9 @@ def _encode(
     image = root
     if preview is not None:
         check_preview(preview)
-        set_thumbnail(root, preview)
+        set_thumbnail(root, preview, software)
         image = root.below(tags.SUB_IFDS, Directory())
-        set_preview(root.below(tags.SUB_IFDS, Directory()), preview)
+        set_preview(root.below(tags.SUB_IFDS, Directory()), preview, software)
     root.set(tags.ORIENTATION, Type.SHORT, raw.orientation)
     _identity(root, raw, interleaved=compression == "jxl" and raw.mosaic.dtype == np.uint16)
     if not raw.monochrome:
@@ -88,7 +96,9 @@ def _encode(
         root.set(tags.BASELINE_EXPOSURE, Type.SRATIONAL, raw.color.baseline_exposure)
     if raw.profile is not None:
         set_profile(root, raw.profile)
-    add_capture(root, raw.capture)
+    add_capture(root, raw.capture, software=software, private=private)
+    if private:
+        root.text(tags.CAMERA_SERIAL_NUMBER, raw.capture.serial)
     _noise(image, raw.noise)
     if xmp is not None:
         root.set(tags.XMP, Type.BYTE, xmp)

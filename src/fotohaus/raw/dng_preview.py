@@ -26,8 +26,11 @@ def check_preview(preview: UInt8) -> None:
         raise ValueError(f"the preview is {preview.dtype} {preview.shape}, not uint8 (h, w, 3)")
 
 
-def set_thumbnail(root: Directory, preview: UInt8) -> None:
-    """A thumbnail, made of a preview, as the directory's image: plain RGB, as Adobe's converter has it."""
+def set_thumbnail(root: Directory, preview: UInt8, program: str | None = None) -> None:
+    """A thumbnail, made of a preview, as the directory's image: plain RGB, as Adobe's converter has it.
+
+    program : what made it; by default "fotohaus VERSION"; "" leaves it out.
+    """
     height, width = preview.shape[:2]
     share = min(1.0, THUMBNAIL / max(height, width))
     if share < 1:
@@ -36,17 +39,17 @@ def set_thumbnail(root: Directory, preview: UInt8) -> None:
 
         size = max(1, round(width * share)), max(1, round(height * share))
         preview = np.asarray(Image.fromarray(preview).resize(size, Image.Resampling.LANCZOS))
-    _size(root, preview)
+    _size(root, preview, program)
     root.set(tags.COMPRESSION, Type.SHORT, 1)
     root.set(tags.PHOTOMETRIC, Type.SHORT, _RGB)
     root.strips([preview.tobytes()])
 
 
-def set_preview(image: Directory, preview: UInt8) -> None:
-    """A preview as the directory's image: JPEG, sRGB."""
+def set_preview(image: Directory, preview: UInt8, program: str | None = None) -> None:
+    """A preview as the directory's image: JPEG, sRGB; program : as in `set_thumbnail`."""
     from imagecodecs import jpeg8_encode
 
-    _size(image, preview)
+    _size(image, preview, program)
     image.set(tags.COMPRESSION, Type.SHORT, 7)
     image.set(tags.PHOTOMETRIC, Type.SHORT, _YCBCR)
     image.set(tags.YCBCR_SUBSAMPLING, Type.SHORT, (2, 2))
@@ -55,7 +58,7 @@ def set_preview(image: Directory, preview: UInt8) -> None:
     image.strips([bytes(jpeg8_encode(np.ascontiguousarray(preview), level=88, subsampling="420"))])
 
 
-def _size(image: Directory, preview: UInt8) -> None:
+def _size(image: Directory, preview: UInt8, program: str | None) -> None:
     height, width = preview.shape[:2]
     image.set(tags.NEW_SUBFILE_TYPE, Type.LONG, tags.PREVIEW)
     image.set(tags.IMAGE_WIDTH, Type.LONG, width)
@@ -64,7 +67,7 @@ def _size(image: Directory, preview: UInt8) -> None:
     image.set(tags.SAMPLES_PER_PIXEL, Type.SHORT, 3)
     image.set(tags.ROWS_PER_STRIP, Type.LONG, height)
     image.set(tags.PLANAR_CONFIGURATION, Type.SHORT, 1)
-    name, _, number = software().partition(" ")
+    name, _, number = (software() if program is None else program).partition(" ")
     image.text(tags.PREVIEW_APPLICATION_NAME, name)
     image.text(tags.PREVIEW_APPLICATION_VERSION, number)
     image.set(tags.PREVIEW_COLOR_SPACE, Type.LONG, _SRGB)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from fotohaus.raw.frame_facts import camera_name, read_facts
@@ -16,7 +15,6 @@ from fotohaus.report import Report
 ALIKE = 60.0
 """Seconds by which the clocks of two files of one photo may differ: some write the moment of saving."""
 
-_ENDINGS = (".jpg", ".JPG", ".jpeg", ".heic", ".HEIC")
 _LENS = ("lens_make", "lens_model", "lens_specification", "lens_serial", "focal_length_35mm")
 _PLACE = ("altitude", "direction", "magnetic", "fix_time")
 _ALONE = (
@@ -94,12 +92,7 @@ def _differences(capture: CaptureInfo, other: CaptureInfo, seconds: float | None
         length = f"{abs(seconds) / 3600:.1f} hours" if abs(seconds) >= 7200 else f"{abs(seconds):.0f} s"
         found.append(f"its clock shows {length} {'more' if seconds > 0 else 'less'} than the raw image's")
     if not same_length:
-        found.append(f"its focal length is {other.focal_length:g} mm, that of the raw image {capture.focal_length:g} mm")
+        found.append(
+            f"its focal length is {other.focal_length:g} mm, that of the raw image {capture.focal_length:g} mm"
+        )
     return found
-
-
-def sibling_of(path: str | os.PathLike[str]) -> Path | None:
-    """A finished photo of the same name beside a raw file."""
-    file = Path(path)
-    beside = (file.with_suffix(ending) for ending in _ENDINGS)
-    return next((b for b in beside if b != file and b.is_file()), None)
