@@ -13,17 +13,18 @@ import pytest
 
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import WriteError
-from fotohaus.output import atomic, write
+from fotohaus.output import HOLDS, atomic, write
 from fotohaus.output.atomic import save
 from fotohaus.raw.image import RawImage
 from fotohaus.render.picture import Picture
 
-NAMES = ["p.jpg", "p.tif", "p.png", "p.exr", "p.dng"]
+NAMES = [f"p{kind}" for kind in HOLDS]
 
 
 @pytest.fixture(params=NAMES)
 def job(request: pytest.FixtureRequest, picture: Picture, scene: Scene, raw: RawImage) -> tuple[object, str]:
-    return {"exr": scene, "dng": raw}.get(request.param[-3:], picture), request.param
+    nouns = {Picture: picture, Scene: scene, RawImage: raw}
+    return nouns[HOLDS[Path(request.param).suffix]], request.param
 
 
 def test_what_was_there_is_replaced_or_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,15 +107,20 @@ import numpy as np
 from fotohaus import kernels
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import WriteError
-from fotohaus.output import write
+from fotohaus.output import HOLDS, write
+from fotohaus.raw.image import ColorCalibration, RawImage, Rectangle
 from fotohaus.render.picture import Picture
 noise = np.random.default_rng(0)
 scene = Scene(kernels.planar(noise.random((400, 400, 3), dtype=np.float32)))
 picture = Picture(noise.integers(0, 65536, (400, 400, 3)).astype(np.uint16))
-resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+levels = np.full((2, 2), 0, np.float32), np.full((2, 2), 65535, np.float32)
+mosaic = noise.integers(0, 65536, (400, 400)).astype(np.uint16)
+raw = RawImage(mosaic, "RGGB", *levels, ColorCalibration(np.eye(3)), Rectangle(0, 0, 400, 400))
+nouns = {Picture: picture, Scene: scene, RawImage: raw}
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 for name in sys.argv[1:]:
     try:
-        write(scene if name.endswith("exr") else picture, name)
+        write(nouns[HOLDS[name[1:]]], name)
     except WriteError as error:
         print(error)
 """
@@ -122,12 +128,11 @@ for name in sys.argv[1:]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_FSIZE")
 def test_a_file_that_the_system_refuses_to_grow_leaves_nothing(tmp_path: Path) -> None:
-    names = [n for n in NAMES if n != "p.dng"]
-    command = [sys.executable, "-c", LIMITED, *names]
+    command = [sys.executable, "-c", LIMITED, *NAMES]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert [line.split(":")[0] for line in lines] == names
+    assert [line.split(":")[0] for line in lines] == NAMES
     assert all(line.endswith(": larger than the system allows") for line in lines), lines
     assert os.listdir(tmp_path) == []
 
@@ -181,27 +186,93 @@ def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-SLOW = """
+STOPPED = """
 import sys, time
-from pathlib import Path
-from fotohaus.output.atomic import replacing
-with replacing(Path(sys.argv[1])) as partial:
-    partial.write_bytes(b"half of it")
-    print("half", flush=True)
+import numpy as np
+from fotohaus import kernels
+from fotohaus.develop.scene import Scene
+from fotohaus.output import HOLDS, atomic, write
+from fotohaus.raw.image import ColorCalibration, RawImage, Rectangle
+from fotohaus.render.picture import Picture
+scene = Scene(kernels.planar(np.full((64, 64, 3), 0.5, np.float32)))
+levels = np.full((2, 2), 0, np.float32), np.full((2, 2), 65535, np.float32)
+raw = RawImage(np.full((64, 64), 9, np.uint16), "RGGB", *levels, ColorCalibration(np.eye(3)), Rectangle(0, 0, 64, 64))
+nouns = {Picture: Picture(np.full((64, 64, 3), 9, np.uint16)), Scene: scene, RawImage: raw}
+name, unnamed, where = sys.argv[1:]
+
+def stop(*_):
+    print("here", flush=True)
     time.sleep(60)
+
+if not int(unnamed):
+    atomic._open_unnamed = lambda folder: None
+if where == "synced":
+    atomic.os.fsync = stop
+else:
+    atomic.check_target, check = lambda path: check(path), atomic.check_target
+    real = atomic.replacing
+    def half(path):
+        import contextlib
+        @contextlib.contextmanager
+        def inner():
+            with real(path) as partial:
+                partial.write_bytes(b"half of it")
+                stop()
+                yield partial
+        return inner()
+    atomic.replacing = sys.modules["fotohaus.output.write"].replacing = half
+write(nouns[HOLDS["." + name.rpartition(".")[2]]], name)
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_a_kill_in_the_middle_leaves_nothing_under_the_name(tmp_path: Path) -> None:
-    path = tmp_path / "photo.jpg"
-    path.write_bytes(b"what was there")
-    with subprocess.Popen([sys.executable, "-c", SLOW, path], stdout=subprocess.PIPE) as process:
+def killed(name: str, folder: Path, unnamed: bool, where: str = "synced") -> None:
+    command = [sys.executable, "-c", STOPPED, name, str(int(unnamed)), where]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"half\n"
+        assert process.stdout.readline() == b"here\n"
         process.kill()
         process.wait()
-    assert path.read_bytes() == b"what was there"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files without a name are Linux's")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_kill_leaves_what_was_there_and_nothing_else(tmp_path: Path, name: str) -> None:
+    if atomic._open_unnamed(tmp_path) is None:
+        pytest.skip("this file system has no files without a name")
+    (tmp_path / name).write_bytes(b"what was there")
+    killed(name, tmp_path, unnamed=True)
+    assert (tmp_path / name).read_bytes() == b"what was there"
+    assert os.listdir(tmp_path) == [name]
+    (tmp_path / name).unlink()
+    killed(name, tmp_path, unnamed=True, where="half")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_what_a_kill_leaves_is_removed_a_day_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed("p.png", tmp_path, unnamed=False)
+    (left,) = os.listdir(tmp_path)
+    assert left.startswith(".fotohaus-")
+    monkeypatch.setattr(atomic, "_open_unnamed", lambda folder: None)
+    save(tmp_path / "f", [b"x"])
+    assert set(os.listdir(tmp_path)) == {"f", left}  # somebody may be writing it
+    os.utime(tmp_path / left, (0, 0))
+    (tmp_path / ".fotohaus-mine").write_bytes(b"x")
+    save(tmp_path / "f", [b"y"])
+    assert set(os.listdir(tmp_path)) == {"f", ".fotohaus-mine"}
+    assert (tmp_path / "f").read_bytes() == b"y"
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_where_a_file_cannot_get_a_name_it_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    monkeypatch.setattr(atomic, "_link", lambda opened, name: False)
+    if there:
+        (tmp_path / "f").write_bytes(b"old")
+    save(tmp_path / "f", [b"new ", b"bytes"])
+    assert (tmp_path / "f").read_bytes() == b"new bytes"
+    assert os.listdir(tmp_path) == ["f"]
 
 
 def test_two_writers_of_one_file_leave_one_whole_file(tmp_path: Path) -> None:
