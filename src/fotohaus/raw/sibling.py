@@ -92,7 +92,5 @@ def _differences(capture: CaptureInfo, other: CaptureInfo, seconds: float | None
         length = f"{abs(seconds) / 3600:.1f} hours" if abs(seconds) >= 7200 else f"{abs(seconds):.0f} s"
         found.append(f"its clock shows {length} {'more' if seconds > 0 else 'less'} than the raw image's")
     if not same_length:
-        found.append(
-            f"its focal length is {other.focal_length:g} mm, that of the raw image {capture.focal_length:g} mm"
-        )
+        found.append(f"its focal length is {other.focal_length:g} mm, the raw image's {capture.focal_length:g} mm")
     return found
