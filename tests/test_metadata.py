@@ -10,7 +10,7 @@ import pytest
 
 from fotohaus.config import read_config
 from fotohaus.errors import ReadError
-from fotohaus.metadata import FIELDS, Metadata, dated, words
+from fotohaus.metadata import FIELDS, Metadata, cropped, dated, words
 from fotohaus.raw.image import CaptureInfo
 
 CAPTURE = CaptureInfo(
@@ -53,6 +53,11 @@ def test_the_artist_that_was_named_stands_for_the_cameras() -> None:
     assert Metadata(artist="", copyright="").published(CAPTURE).artist is None
     assert dated("© {year} Jane", CaptureInfo()) == "© Jane"
     assert Metadata(copyright="{year}").published(CaptureInfo()).copyright is None
+
+
+def test_a_crop_is_a_longer_lens() -> None:
+    assert cropped(CaptureInfo(focal_length=8.7, focal_length_35mm=24.0), 0.5).focal_length_35mm == 48
+    assert cropped(CAPTURE, 0.5) == CAPTURE
 
 
 def test_words_that_are_none() -> None:

@@ -71,6 +71,16 @@ class Metadata:
         return replace(capture, **changes)
 
 
+def cropped(capture: CaptureInfo, share: float) -> CaptureInfo:
+    """The capture of a picture that shows less than the frame: its 35 mm equivalent is that of what is seen.
+
+    share : the diagonal of what is left over that of the whole frame, above 0 to 1: equivalents are those of the angle
+    of view along the diagonal (EXIF 2.32, FocalLengthIn35mmFilm; CIPA DCG-001).
+    """
+    known = capture.focal_length_35mm
+    return capture if known is None else replace(capture, focal_length_35mm=known / share)
+
+
 def dated(text: str, capture: CaptureInfo) -> str:
     """A text with the capture's year for "{year}"; without a word for it where the year is not known."""
     year = "" if capture.taken is None else f"{capture.taken.year:04}"

@@ -54,7 +54,7 @@ ALIKE = {  # EXIF's name and XMP's
     "EXIF:Model": "XMP:Model",
     "EXIF:ExposureTime": "XMP:ExposureTime",
     "EXIF:FNumber": "XMP:FNumber",
-    "EXIF:ISO": "XMP:ISO",
+    "EXIF:ISO": "XMP:PhotographicSensitivity",
     "EXIF:FocalLength": "XMP:FocalLength",
     "EXIF:FocalLengthIn35mmFormat": "XMP:FocalLengthIn35mmFormat",
     "EXIF:LensMake": "XMP:LensMake",
