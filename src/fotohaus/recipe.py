@@ -226,8 +226,10 @@ class Recipe:
     def without_folders(self) -> Recipe:
         """The recipe with nothing but the names of the files in it: what is passed on does not say where they were."""
         changes: dict[str, Any] = {}
-        for name, value in self.model_dump().items():
-            if not isinstance(value, str) or not (name in _FILES or re.match(r"(/|~|\\\\|[A-Za-z]:[\\/])\S", value)):
+        for name, value in self.__dict__.items():
+            if not isinstance(value, str) or not ("/" in value or "\\" in value):
+                continue
+            if not (name in _FILES or re.match(r"(/|~|\\\\|[A-Za-z]:[\\/])\S", value)):
                 continue
             last = re.split(r"[\\/]", value.rstrip("\\/"))[-1]
             if last != value:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 
-from fotohaus.raw.exif import caption
+from fotohaus.raw.exif import caption, is_zone
 from fotohaus.raw.image import CaptureInfo
 from fotohaus.raw.tiff_write import rational
 
@@ -58,12 +57,8 @@ def date_time(capture: CaptureInfo) -> str:
     if capture.taken is None:
         return ""
     digits, zone = (capture.subsecond or "").strip(), capture.utc_offset or ""
-    fraction = f".{digits}" if re.fullmatch(r"[0-9]{1,9}", digits) else ""
-    return (
-        f"{capture.taken:%Y-%m-%dT%H:%M:%S}".rjust(19, "0")
-        + fraction
-        + (zone if re.fullmatch(r"[+-][0-9]{2}:[0-9]{2}", zone) else "")
-    )
+    fraction = f".{digits}" if digits.isascii() and digits.isdecimal() and len(digits) <= 9 else ""
+    return capture.taken.isoformat(timespec="seconds") + fraction + (zone if is_zone(zone) else "")
 
 
 def _line(text: str | None) -> str:
