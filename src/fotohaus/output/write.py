@@ -94,12 +94,9 @@ class _Label:
     def xmp(self, recipe: Recipe | None) -> bytes:
         return packet(recipe, self.capture, private=True, bare=self.bare)
 
-    def exif(self, shape: tuple[int, int], gamut: str) -> bytes:
-        height, width = shape
-        space = SRGB if gamut == "srgb" else UNCALIBRATED
-        return encode_exif(
-            self.capture, width=width, height=height, color_space=space, software=self.software, private=True
-        )
+    def exif(self, *, width: int, height: int, color_space: int) -> bytes:
+        size = {"width": width, "height": height}
+        return encode_exif(self.capture, **size, color_space=color_space, software=self.software, private=True)
 
 
 def _encode_dng(raw: RawImage, recipe: Recipe | None, label: _Label, report: Report) -> bytes:
@@ -121,7 +118,10 @@ def _encode_dng(raw: RawImage, recipe: Recipe | None, label: _Label, report: Rep
 def _encode_picture(noun: Picture | Rendering, kind: str, recipe: Recipe, label: _Label, report: Report) -> list[bytes]:
     if isinstance(noun, Picture):
         _check_pixels(noun.pixels.shape)
-    xmp, exif = label.xmp(recipe), label.exif(noun.shape, noun.gamut)
+    xmp = label.xmp(recipe)
+    height, width = noun.shape
+    space = SRGB if noun.gamut == "srgb" else UNCALIBRATED
+    exif = label.exif(width=width, height=height, color_space=space)
     if kind in (".jpg", ".jpeg"):
         chosen: dict[str, Any] = {"quality": recipe.quality, "dither": recipe.enabled("dither"), "hdr": not recipe.sdr}
         return encode_jpeg(noun, **chosen, exif=exif, xmp=xmp, report=report)
