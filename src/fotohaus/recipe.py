@@ -181,7 +181,18 @@ class Recipe:
     ] = None
     wb: Annotated[str, About(f"White balance: {FORMS}.", normal=_white)] = "as-shot"
     gamut: Annotated[Literal["srgb", "p3"], About("Colour space of display-referred files.")] = "p3"
-    sdr: Annotated[bool, About("Leave the HDR rendition out of JPEGs.")] = False
+    sdr: Annotated[bool, About("Leave the HDR rendition out: a picture for displays without headroom alone.")] = False
+    headroom: Annotated[
+        float, About("How far lamps, the sun and other highlights may shine above display white in HDR, in EV.", 0, 4)
+    ] = 2.3
+    gain_map: Annotated[
+        Literal["grey", "rgb"],
+        About("What leads from SDR to HDR in a JPEG: a gain for all colours, or for each, which keeps more colour."),
+    ] = "grey"
+    gain_size: Annotated[
+        Literal["auto", "half", "quarter"],
+        About("Size of the gain map, of the picture's; auto is a quarter, more for pictures under 3 MP."),
+    ] = "auto"
     quality: Annotated[int, About("JPEG quality; on the command line, max also merges as --merge max.", 1, 100)] = 92
     dng_compression: Annotated[
         Literal["lossless", "jxl", "none"],

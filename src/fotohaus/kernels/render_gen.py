@@ -111,10 +111,11 @@ def mixed(g, rgb):
     return n + g.mono * (hl.max(g.mix[0] * r + g.mix[1] * gr + g.mix[2] * b, 0) - n)
 
 
-def look_up(g, n, channel):
-    """A value of the table over the norm."""
+def look_up(g, n, channel, table=None):
+    """A value of the curve's table over the norm, or of another such table."""
+    table = g.curve if table is None else table
     i, t = table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
-    return lerp(g.curve[channel, i], g.curve[channel, i + 1], t)
+    return lerp(table[channel, i], table[channel, i + 1], t)
 
 
 def hue_turn(a, b):
@@ -155,8 +156,8 @@ def textured(g, here, base, threshold):
     return g.fine * cored + from_small(g, y, 3) * here - from_small(g, y, 4)
 
 
-def rendered(g, looked):
-    """The picture; in a look or, with nothing of what that takes, without."""
+def rendered(g, looked, hdr=False):
+    """The picture; in a look or, with nothing of what that takes, without; its HDR rendition, in linear light."""
     width, height = g.pixels.dim(0).extent(), g.pixels.dim(1).extent()
     light_at = in_place(g) if looked else bare(g)
     # Tables of a known shape: values at one entry, and at its neighbour, are then reached by one address.
@@ -228,6 +229,11 @@ def rendered(g, looked):
     light = hl.max(light, 0)
     light = hl.select(mapping, hl.min(light, 1), light)
 
+    if hdr:
+        # As seen against a white that is above display white; what that takes is given back to the light at last.
+        room = look_up(g, n, 0, g.shine)
+        light, a, bb = light * room, a * room, bb * room
+
     # Gamut: chroma compressed towards the boundary at the same hue and lightness.
     chroma = hl.sqrt(a * a + bb * bb)
     hues, lights = g.boundary.dim(1).extent() - 1, g.boundary.dim(0).extent()
@@ -253,11 +259,12 @@ def rendered(g, looked):
     light_of[x, y] = tuple(cubes)
     cubes = light_of[x, y]
     pixel = hl.Func("pixel")
-    encoded = []
-    for row in range(3):
-        v = hl.clamp(about(g.to_display, row, cubes, 0), 0, 1)
-        encoded.append(hl.u16(encode_srgb(v) * 65535 + 0.5))
-    pixel[x, y] = tuple(encoded)
+    shown = [hl.clamp(about(g.to_display, row, cubes, 0), 0, 1) for row in range(3)]
+    if hdr:
+        factor = look_up(g, n, 1, g.shine)
+        pixel[x, y] = tuple(factor * about(g.to_output, row, shown, 0) for row in range(3))
+    else:
+        pixel[x, y] = tuple(hl.u16(encode_srgb(v) * 65535 + 0.5) for v in shown)
     done = pixel[x, y]
     g.picture[x, y, c] = hl.mux(c, [done[0], done[1], done[2]])
 
@@ -327,9 +334,8 @@ class Render(Rendered):
         rendered(self, False)
 
 
-@hl.generator(name="render_look")
-class RenderLook(Rendered):
-    """A picture in a look.
+class Looked(Rendered):
+    """What a look takes.
 
     tints[i, entry] : a and b that the look adds, over the norm; 16 bits here, 16 at the next entry.
     hues[i, hue, lightness] : chroma's factor times cosine and sine of the turn, and lightness for each unit of chroma;
@@ -356,10 +362,32 @@ class RenderLook(Rendered):
     hue_unit = hl.InputScalar(hl.Float(32))
     hue_least = hl.InputScalar(hl.Float(32))
     restraint = hl.InputScalar(hl.Float(32))
+
+
+@hl.generator(name="render_look")
+class RenderLook(Looked):
+    """A picture in a look."""
+
     picture = hl.OutputBuffer(hl.UInt(16), 3)
 
     def generate(self):
         rendered(self, True)
+
+
+@hl.generator(name="render_hdr")
+class RenderHdr(Looked):
+    """The HDR rendition of a picture in a look, in linear light, SDR white being 1.
+
+    shine[i, entry] : over the norm, lightness's factor before the gamut mapping, and that of light after it.
+    to_output : from the display's primaries to those of the output.
+    """
+
+    shine = hl.InputBuffer(hl.Float(32), 2)
+    to_output = hl.InputBuffer(hl.Float(32), 2)
+    picture = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        rendered(self, True, hdr=True)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,23 @@ class Character:
             "grain_amount": 4 * effects.GRAIN_GAIN * look.grain.amount / effects.GRAIN_UNIT,
         }
 
-    def render(self, pixels: Float32, arguments: dict[str, Any], top: int, out: NDArray[np.uint16]) -> None:
+    def place(self, top: int, rows: NDArray[np.int32], middle: float = 0) -> dict[str, Any]:
+        """What makes of rows' light the light that the look's curve takes, for kernels that are told of the place.
+
+        rows : those that are wanted, counted from `top`. middle : how far below each.
+        """
+        own = {name: self._own[name] for name in ("centre_x", "falloff", "mono", "mix")}
+        small = kernels.planar(self._small.at(rows + (top + middle)))
+        return {**own, "centre_y": self._height / 2 - 0.5 - top, "small": small}
+
+    def render(
+        self,
+        pixels: Float32,
+        arguments: dict[str, Any],
+        top: int,
+        out: NDArray[np.uint16] | Float32,
+        kernel: str = "render_look",
+    ) -> None:
         """Render rows of a scene, `top` being the first of them, into (H, W, 3)."""
         rows, columns = pixels.shape[:2]
         small = kernels.planar(self._small.rows(top, top + rows))
@@ -73,12 +89,29 @@ class Character:
         else:
             grain = effects.grain_rows(self._grain, top, top + rows, columns)
         kernels.call(
-            "render_look",
+            kernel,
             pixels=pixels,
             **arguments,
             **self._own,
             small=small,
             centre_y=self._height / 2 - 0.5 - top,
             grain=grain,
+            picture=out,
+        )
+
+    def render_color(
+        self, light: Float32, arguments: dict[str, Any], out: NDArray[np.uint16] | Float32, kernel: str = "render_look"
+    ) -> None:
+        """The look's color alone, without what depends on the place, of light (H, W, 3) that has had that."""
+        rows, columns = light.shape[:2]
+        still = {"falloff": 0.0, "fine": 0.0, "grain_amount": 0.0, "sharpen": 0.0, "gain": 1.0}
+        across = (columns + 2 * effects.BEYOND) // effects.COLUMNS + 2
+        kernels.call(
+            kernel,
+            pixels=light,
+            **{**arguments, **self._own, **still},
+            small=kernels.planar(np.zeros((rows, across, 5), np.float32)),
+            centre_y=0.0,
+            grain=np.zeros((rows, columns), np.int8),
             picture=out,
         )

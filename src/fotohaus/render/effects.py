@@ -9,7 +9,7 @@ import functools
 from math import erf, exp, pi, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fotohaus.records import record
 from fotohaus.render.look import Halation
@@ -153,8 +153,12 @@ class Small:
 
     def rows(self, top: int, bottom: int) -> Float32:
         """Rows of the picture, columns as in small: (bottom - top, w, n), linear between the maps' rows."""
+        return self.at(np.arange(top, bottom))
+
+    def at(self, rows: ArrayLike) -> Float32:
+        """The same for any rows (n,), or places between them."""
         count = self.maps.shape[0]
-        position = np.clip((np.arange(top, bottom) + 0.5) * (count / self.height) - 0.5, 0, count - 1)
+        position = np.clip((np.asarray(rows) + 0.5) * (count / self.height) - 0.5, 0, count - 1)
         above = position.astype(int)
         below = np.minimum(above + 1, count - 1)
         share = (position - above).astype(np.float32)[:, None, None]

@@ -106,12 +106,16 @@ def sample(table: Float64, light: ArrayLike, a: ArrayLike, b: ArrayLike) -> Floa
     return np.asarray(near + s * (far - near))
 
 
-def look_lab(pixels: ArrayLike, look: Look, curve: LookCurve) -> Float64:
-    """Oklab (..., 3) of scene-linear Rec. 2020 (..., 3) after exposure, in the look, before gamut mapping."""
+def look_lab(pixels: ArrayLike, look: Look, curve: LookCurve, keep: Float64 | None = None) -> Float64:
+    """Oklab (..., 3) of scene-linear Rec. 2020 (..., 3) after exposure, in the look, before gamut mapping.
+
+    keep : share of colour kept (...), by default the curve's.
+    """
     pixels = np.asarray(pixels, np.float64)
     n = norm(pixels, look)
     y = curve(n)
-    lab = tone.toned_lab(pixels, n, y, curve.keep(n) * (1 - look.mono.amount))
+    keep = curve.keep(n) if keep is None else keep
+    lab = tone.toned_lab(pixels, n, y, keep * (1 - look.mono.amount))
     light, a, b = lab[..., 0], lab[..., 1], lab[..., 2]
     change = sample(hue_table(look), light, a, b)
     light = light + np.hypot(a, b) * change[..., 2]

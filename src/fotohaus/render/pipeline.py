@@ -13,8 +13,9 @@ from fotohaus import kernels
 from fotohaus.develop.development import Development
 from fotohaus.develop.profile_look import apply_profile_look
 from fotohaus.develop.scene import Scene
-from fotohaus.kernels.common_tables import BOUNDARY_UNIT, CURVE_HIGH, CURVE_LOW, CURVE_STEPS
+from fotohaus.kernels.common_tables import BOUNDARY_UNIT
 from fotohaus.recipe import Recipe
+from fotohaus.records import record
 from fotohaus.render import color, gamut, sharpening
 from fotohaus.render.exposure import auto_exposure
 from fotohaus.render.gain_map import GainMap
@@ -23,22 +24,19 @@ from fotohaus.render.look import Look, chosen, is_curve_only
 from fotohaus.render.look_curve import LookCurve, look_curve
 from fotohaus.render.looks import is_lut, load_look
 from fotohaus.render.picture import Gamut, Picture
+from fotohaus.render.tone import levels
 from fotohaus.report import Report
 from fotohaus.strips import in_threads, strips
 
 if TYPE_CHECKING:
     from fotohaus.render.character import Character
+    from fotohaus.render.gain_rows import GainRows
+    from fotohaus.render.hdr_rendition import HdrRendition
     from fotohaus.render.lut import Applied
 
 Float32 = NDArray[np.float32]
 
 VECTOR = 16
-
-
-def _grid(low: int, high: int, steps: int) -> NDArray[np.float64]:
-    """Positions of a table's entries: `steps` per octave, evenly spaced within each."""
-    octaves = 2.0 ** np.arange(low, high)[:, None] * (1 + np.arange(steps) / steps)
-    return np.append(octaves.ravel(), 2.0**high)
 
 
 def _pairs(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -61,7 +59,7 @@ def _constants(space: Gamut) -> dict[str, Any]:
 
 def _curve_table(curve: LookCurve | None, look: Look, noise: tuple[float, float] | None, gain: float) -> Float32:
     """Table (entries, 4) over the norm: lightness, factor on cube roots, share of colour kept, lightness noise."""
-    level = _grid(CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
+    level = levels()
     lightness = np.cbrt(curve(level) if curve else level)
     keep = curve.keep(level) if curve else np.ones_like(level)
     deviation = sharpening.lightness_noise(level, noise, gain, curve)
@@ -70,6 +68,15 @@ def _curve_table(curve: LookCurve | None, look: Look, noise: tuple[float, float]
         lightness[0] = np.cbrt(curve(0.0))
     columns = [lightness, lightness / np.cbrt(level), keep * (1 - look.mono.amount), deviation]
     return np.stack(columns, axis=-1).astype(np.float32)
+
+
+@record
+class Strip:
+    """Rows of a scene from `first` on, for a look: pixels as its curve takes them, light as they are after exposure."""
+
+    first: int
+    pixels: Float32
+    light: Float32
 
 
 class Rendering:
@@ -105,9 +112,10 @@ class Rendering:
             if recipe.enabled("tone") and self._camera_look is None:
                 curve = look_curve(look, white)
             report.note(f"white at {np.log2(white / 0.18):+.1f} EV over mid-grey" if curve else "no tone curve")
+            self._curve, self._white, self._exposure = curve, white, 2.0**ev
             gain = 2.0**ev
             if self._camera_look is not None:
-                self._exposed, gain = gain, 1.0
+                gain = 1.0
             self._arguments = {
                 "gain": gain,
                 "curve": _curve_table(curve, look, scene.noise, gain),
@@ -117,6 +125,7 @@ class Rendering:
                 "overshoot": sharpening.OVERSHOOT,
                 "coring": sharpening.CORING,
             }
+        self._gains: GainRows | None = None
         self._character: Character | None = None
         if not is_curve_only(look):
             from fotohaus.render.character import Character
@@ -160,38 +169,102 @@ class Rendering:
 
     def rows(self, top: int, bottom: int) -> NDArray[np.uint16]:
         """Rows of the picture, from `top` to before `bottom`: (bottom - top, W, 3)."""
+        strip = self._strip(top, bottom)
+        if self._gains is not None:
+            with self._report.stage("gain map"):
+                self._gains.add(strip.light, strip.first, top, bottom)
+        return self._rendered(strip, top, bottom)
+
+    def _strip(self, top: int, bottom: int) -> Strip:
+        """Light for rows of the picture, and for as many around them as have a say in them."""
         height, width = self.shape
         reach = sharpening.REACH if self._character is None else max(sharpening.REACH, self._character.reach)
         first, last = max(0, top - reach), min(height, bottom + reach)
-        pixels = self._scene.rows(first, last)
+        if self._gains is not None:
+            last = max(last, self._gains.needed(bottom))
+        pixels = light = self._scene.rows(first, last)
         if self._camera_look is not None:
             with self._report.stage("look"):
-                exposed = np.multiply(pixels, np.float32(self._exposed), out=kernels.empty(pixels.shape))
-                pixels = apply_profile_look(exposed, self._camera_look, top=first)
+                light = np.multiply(pixels, np.float32(self._exposure), out=kernels.empty(pixels.shape))
+                pixels = apply_profile_look(kernels.planar(light.copy()), self._camera_look, top=first)
         if self._local is not None:
             with self._report.stage("local tone"):
                 # A development's rows were made for this strip; a scene's are the scene.
                 pixels = self._local.apply(pixels, first, out=None if isinstance(self._scene, Scene) else pixels)
+        # The kernels work on sixteen pixels at a time; the edge's repetition is what they see beyond it anyway.
+        if narrow := max(0, VECTOR - width):
+            pixels, light = (np.pad(v, ((0, 0), (0, narrow), (0, 0)), mode="edge") for v in (pixels, light))
+        pixels = kernels.planar(pixels)
+        return Strip(first, pixels, pixels if self._camera_look is None else kernels.planar(light))
+
+    def _rendered(self, strip: Strip, top: int, bottom: int) -> NDArray[np.uint16]:
         with self._report.stage("render"):
-            # The kernel works on sixteen pixels at a time; the edge's repetition is what it sees beyond it anyway.
-            narrow = max(0, VECTOR - width)
-            if narrow:
-                pixels = np.pad(pixels, ((0, 0), (0, narrow), (0, 0)), mode="edge")
-            out = np.empty(pixels.shape, np.uint16)
-            pixels = kernels.planar(pixels)
+            out = np.empty(strip.pixels.shape, np.uint16)
             if self._character is None:
-                kernels.call("render", pixels=pixels, **self._arguments, picture=out)
+                kernels.call("render", pixels=strip.pixels, **self._arguments, picture=out)
             else:
-                self._character.render(pixels, self._arguments, first, out)
-        out = out[top - first : bottom - first, :width]
+                self._character.render(strip.pixels, self._arguments, strip.first, out)
+        out = out[top - strip.first : bottom - strip.first, : self.shape[1]]
         if self._lut is not None:
             with self._report.stage("look"):
                 out = self._lut.rows(out)
         return out
 
+    @functools.cached_property
+    def _hdr(self) -> HdrRendition:
+        """The HDR rendition: decided when it is asked for."""
+        from fotohaus.render.hdr import hdr_curve
+        from fotohaus.render.hdr_rendition import HdrRendition, brightest
+
+        recipe, curve = self.recipe, self._curve
+        with self._report.stage("hdr"):
+            if self._camera_look is not None:
+                # What its maker's curve does to highlights is not known; ours parts from the same light.
+                curve = look_curve(self.look, self._white)
+            light = brightest(_whole(self._scene), self.look, self._exposure, self._local)
+            return HdrRendition(
+                hdr_curve(curve, light, 0.0 if recipe.sdr else recipe.headroom),
+                self.look,
+                # Colour is that of the curve, if the picture is finished by it.
+                self._curve if self._lut is None else None,
+                self._arguments,
+                self._character,
+                self.shape,
+                self.gamut,
+            )
+
+    @property
+    def headroom(self) -> float:
+        """Stops above SDR white that the HDR rendition gets to: the recipe's, or as many as the scene has light for."""
+        return self._hdr.curve.headroom
+
+    def hdr_rows(self, top: int, bottom: int) -> Float32:
+        """Rows of the HDR rendition, (bottom - top, W, 3): linear Rec. 2020, SDR white at 1, at most 2^headroom."""
+        strip = self._strip(top, bottom)
+        inside = slice(top - strip.first, bottom - strip.first)
+        if self._hdr.colored:
+            with self._report.stage("render"):
+                return self._hdr.rows(strip.pixels, strip.first)[inside, : self.shape[1]]
+        sdr = self._rendered(strip, top, bottom)
+        with self._report.stage("render"):
+            return self._hdr.on_picture(strip.light[inside], sdr, top, self.recipe.gamut)
+
+    def collect_gain_map(self) -> None:
+        """Make the gain map along with the rows that are made from now on, if the recipe and the scene have one."""
+        if self._gains is None and not self.recipe.sdr:
+            from fotohaus.render.gain_rows import GainRows
+
+            headroom = self.headroom
+            self._report.note(f"HDR up to {headroom:.1f} EV over white" if headroom else "HDR as SDR: no highlights")
+            if headroom:
+                self._gains = GainRows(self._hdr, self.recipe)
+
     def gain_map(self) -> GainMap | None:
-        """What leads from these rows to the HDR rendition, if there is one; whole once every row was made."""
-        return None
+        """What leads from these rows to the HDR rendition; whole once every row was made.
+
+        None if `collect_gain_map` was not asked for before, and for a scene without highlights.
+        """
+        return None if self._gains is None else self._gains.gain_map()
 
     def picture(self) -> Picture:
         """The whole picture."""
@@ -230,5 +303,6 @@ def render(scene: Scene, recipe: Recipe | None = None, *, report: Report | None 
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape or pixels.dtype != np.float32:
         raise ValueError(f"pixels must be float32 of shape (H, W, 3), got {pixels.dtype} {pixels.shape}")
     rendering = Rendering(scene, recipe, report)
+    rendering.collect_gain_map()
     with report.stage("picture"):
         return rendering.picture()

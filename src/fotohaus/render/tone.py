@@ -7,6 +7,7 @@ import functools
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fotohaus.kernels.common_tables import CURVE_HIGH, CURVE_LOW, CURVE_STEPS
 from fotohaus.records import record
 from fotohaus.render.color import LUMINANCE, from_oklab, to_oklab
 
@@ -64,6 +65,12 @@ def filmic_curve(white: float = 2.0) -> FilmicCurve:
         middle = (low + high) / 2
         low, high = (middle, high) if FilmicCurve(middle)(white) < WHITE_TARGET else (low, middle)
     return FilmicCurve(high)
+
+
+def levels() -> Float64:
+    """Light at the entries of the tables that kernels look up by a float's own bits: evenly spaced in each octave."""
+    octaves = 2.0 ** np.arange(CURVE_LOW, CURVE_HIGH)[:, None] * (1 + np.arange(CURVE_STEPS) / CURVE_STEPS)
+    return np.append(octaves.ravel(), 2.0**CURVE_HIGH)
 
 
 def norm(pixels: ArrayLike) -> Float64:

@@ -1,0 +1,134 @@
+"""Scene-linear light in small, as a look has it in its place in the picture; its gain; and the gain on a picture."""
+
+import halide as hl
+from halide import f32
+
+from fotohaus.kernels.common import c, strip_of, x, y
+from fotohaus.kernels.lut_gen import decode_srgb
+from fotohaus.kernels.render_gen import BEYOND, COLUMNS, about, finite, lerp, look_up, mixed
+
+
+def in_place(g, rgb, xx, yy):
+    """Light after exposure with a lens's falloff and glow at (xx, yy) of the picture, for row y of the output."""
+    across, down = (xx - g.centre_x) * g.falloff, (yy - g.centre_y) * g.falloff
+    near = 1 + across * across + down * down
+    factor = g.gain / (near * near)
+    left = (hl.i32(xx) + BEYOND) / COLUMNS
+    share = (xx + BEYOND - f32(left * COLUMNS)) * f32(1 / COLUMNS)
+    return [rgb[i] * factor + lerp(g.small[left, y, i], g.small[left + 1, y, i], share) for i in range(3)]
+
+
+class Placed:
+    """Planar scene in.
+
+    small[column, y, i] : red, green, blue of the glow for each row of the output; a column for every 16 pixels of the
+    picture, the first of them 64 before it. centre_x, centre_y, falloff : the vignette's, rows counted from the first
+    in `pixels`. mono, mix : black and white.
+    """
+
+    pixels = hl.InputBuffer(hl.Float(32), 3)
+    gain = hl.InputScalar(hl.Float(32))
+    small = hl.InputBuffer(hl.Float(32), 3)
+    centre_x = hl.InputScalar(hl.Float(32))
+    centre_y = hl.InputScalar(hl.Float(32))
+    falloff = hl.InputScalar(hl.Float(32))
+    mono = hl.InputScalar(hl.Float(32))
+    mix = hl.InputBuffer(hl.Float(32), 1)
+
+
+class Small(Placed):
+    """Means of blocks of a picture.
+
+    rows[y] : each block's first row in `pixels`. block : its rows and columns. drift : what columns' distance exceeds
+    `block` by. largest : what a lamp counts as at most, before exposure.
+    """
+
+    rows = hl.InputBuffer(hl.Int(32), 1)
+    block = hl.InputScalar(hl.Int(32))
+    drift = hl.InputScalar(hl.Float(32))
+    largest = hl.InputScalar(hl.Float(32))
+
+    def means(self):
+        """Light of the block at (x, y), three channels."""
+        width, height = self.pixels.dim(0).extent(), self.pixels.dim(1).extent()
+        first = x * self.block + hl.i32(hl.floor(f32(x) * self.drift + f32(0.5)))
+        r = hl.RDom([hl.Range(0, self.block), hl.Range(0, self.block)])
+        column, row = hl.clamp(first + r.x, 0, width - 1), hl.clamp(self.rows[y] + r.y, 0, height - 1)
+        total = hl.Func("total")
+        total[x, y, c] = f32(0)
+        total[x, y, c] += hl.min(finite(self.pixels[column, row, c]), self.largest)
+        self.total, self.r = total, r
+        share = 1 / f32(self.block * self.block)
+        middle = f32(self.block - 1) * f32(0.5)
+        light = [total[x, y, i] * share for i in range(3)]
+        return in_place(self, light, f32(first) + middle, f32(self.rows[y]) + middle)
+
+    def sum_up(self, out):
+        """Schedule the sums for each row of `out`."""
+        self.total.compute_at(out, y).vectorize(x, 8)
+        summed = self.total.update().reorder(self.r.x, x, self.r.y, c)
+        for block in (4, 2):
+            summed.specialize((self.block == block) & (self.drift == 0)).unroll(self.r.x).vectorize(x, 8)
+        summed.reorder(x, self.r.x, self.r.y, c).vectorize(x, 8)
+
+
+@hl.generator(name="gain_map")
+class GainMap(Small):
+    """A grey gain map: codes[0, entry] over the norm, in small."""
+
+    codes = hl.InputBuffer(hl.Float(32), 2)
+    gains = hl.OutputBuffer(hl.UInt(8), 2)
+
+    def generate(self):
+        g = self
+        g.gains[x, y] = hl.u8(look_up(g, mixed(g, g.means()), 0, g.codes) + f32(0.5))
+        yo = hl.Var("yo")
+        tail = hl.TailStrategy.GuardWithIf
+        rows = strip_of(g.gains.output_buffer().dim(1).extent(), 32)
+        g.gains.split(y, yo, y, rows, tail).parallel(yo).vectorize(x, 8, tail)
+        g.sum_up(g.gains)
+
+
+@hl.generator(name="light_in_small")
+class LightInSmall(Small):
+    """The light of a picture in small, after exposure."""
+
+    light = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        g.light[x, y, c] = hl.mux(c, g.means())
+        g.light.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf).parallel(y, 8)
+        g.sum_up(g.light)
+
+
+@hl.generator(name="hdr_of_picture")
+class HdrOfPicture(Placed):
+    """The HDR rendition of a finished picture: its light times the gain of the scene's level.
+
+    sdr : the picture, interleaved, encoded. factor[0, entry] : light's factor over the norm. to_output : from its
+    primaries to the output's.
+    """
+
+    sdr = hl.InputBuffer(hl.UInt(16), 3)
+    factor = hl.InputBuffer(hl.Float(32), 2)
+    to_output = hl.InputBuffer(hl.Float(32), 2)
+    picture = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        light = in_place(g, [finite(g.pixels[x, y, i]) for i in range(3)], f32(x), f32(y))
+        shine = look_up(g, mixed(g, light), 0, g.factor)
+        shown = [decode_srgb(f32(g.sdr[x, y, i]) * f32(1 / 65535)) for i in range(3)]
+        pixel = hl.Func("pixel")
+        pixel[x, y] = tuple(shine * about(g.to_output, row, shown, 0) for row in range(3))
+        g.picture[x, y, c] = hl.mux(c, [pixel[x, y][i] for i in range(3)])
+        for buffer in (g.sdr, g.picture.output_buffer()):
+            buffer.dim(0).set_stride(3)
+            buffer.dim(2).set_stride(1).set_bounds(0, 3)
+        g.picture.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 32)
+        pixel.compute_at(g.picture, y).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+
+
+if __name__ == "__main__":
+    hl.main()
