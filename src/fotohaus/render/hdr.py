@@ -30,6 +30,8 @@ ARRIVAL = 1.5
 """How much more than the headroom highlights would gain if they did not bend on arrival: at 1 they would hit it."""
 RANGE = 4.5
 """EV over the parting where the peak is at the latest: lamps and the sun do not differ beyond."""
+KEPT = 0.6
+"""How much of the colour that the SDR rendition gives up comes back, as an exponent: near clipping, it is no sure one."""
 LEAST_HEADROOM = 0.1
 """Stops below which there is nothing to shine."""
 FINE = 64
@@ -60,8 +62,8 @@ class HdrCurve:
         return _smooth(2 * gain / max(self.headroom, 1e-9))
 
     def keep(self, level: ArrayLike, keep: Float64) -> Float64:
-        """Share of colour kept, of the share that the SDR rendition keeps: all of it, once they have parted."""
-        return np.asarray(np.maximum(keep, 1e-9) ** (1 - self._parted(self.gain(level))))
+        """Share of colour kept, of the share that the SDR rendition keeps."""
+        return np.asarray(np.maximum(keep, 1e-9) ** (1 - KEPT * self._parted(self.gain(level))))
 
     def room(self, level: ArrayLike) -> Float64:
         """Lightness as a share of what it would be against SDR white: how far away from white a colour may stay.
