@@ -7,6 +7,8 @@ from fotohaus.kernels.common import c, strip_of, x, y
 from fotohaus.kernels.lut_gen import decode_srgb
 from fotohaus.kernels.render_gen import BEYOND, COLUMNS, about, finite, lerp, look_up, mixed
 
+GUARDED = hl.TailStrategy.GuardWithIf
+
 
 def in_place(g, rgb, xx, yy):
     """Light after exposure with a lens's falloff and glow at (xx, yy) of the picture, for row y of the output."""
@@ -16,6 +18,12 @@ def in_place(g, rgb, xx, yy):
     left = (hl.i32(xx) + BEYOND) / COLUMNS
     share = (xx + BEYOND - f32(left * COLUMNS)) * f32(1 / COLUMNS)
     return [rgb[i] * factor + lerp(g.small[left, y, i], g.small[left + 1, y, i], share) for i in range(3)]
+
+
+def in_strips(out):
+    """Rows of an output in parallel, some at a time."""
+    yo = hl.Var("yo")
+    out.split(y, yo, y, strip_of(out.output_buffer().dim(1).extent(), 32), GUARDED).parallel(yo)
 
 
 class Placed:
@@ -82,10 +90,8 @@ class GainMap(Small):
     def generate(self):
         g = self
         g.gains[x, y] = hl.u8(look_up(g, mixed(g, g.means()), 0, g.codes) + f32(0.5))
-        yo = hl.Var("yo")
-        tail = hl.TailStrategy.GuardWithIf
-        rows = strip_of(g.gains.output_buffer().dim(1).extent(), 32)
-        g.gains.split(y, yo, y, rows, tail).parallel(yo).vectorize(x, 8, tail)
+        g.gains.vectorize(x, 8, GUARDED)
+        in_strips(g.gains)
         g.sum_up(g.gains)
 
 
@@ -98,7 +104,8 @@ class LightInSmall(Small):
     def generate(self):
         g = self
         g.light[x, y, c] = hl.mux(c, g.means())
-        g.light.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, 8, hl.TailStrategy.GuardWithIf).parallel(y, 8)
+        g.light.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, 8, GUARDED)
+        in_strips(g.light)
         g.sum_up(g.light)
 
 
@@ -126,8 +133,9 @@ class HdrOfPicture(Placed):
         for buffer in (g.sdr, g.picture.output_buffer()):
             buffer.dim(0).set_stride(3)
             buffer.dim(2).set_stride(1).set_bounds(0, 3)
-        g.picture.bound(c, 0, 3).reorder(c, x, y).unroll(c).parallel(y, 32)
-        pixel.compute_at(g.picture, y).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+        g.picture.bound(c, 0, 3).reorder(c, x, y).unroll(c)
+        in_strips(g.picture)
+        pixel.compute_at(g.picture, y).vectorize(x, 8, GUARDED)
 
 
 if __name__ == "__main__":

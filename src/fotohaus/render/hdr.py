@@ -24,14 +24,14 @@ PARTING = 0.7
 """Display light of the SDR rendition up to which the HDR one is the same: 219 of 255, a little below a white sheet."""
 ONSET = 1.0
 """EV of the scene over which the HDR rendition gets its own slope."""
-LEAST_SLOPE, MOST_SLOPE = 1.0, 1.6
+LEAST_SLOPE, MOST_SLOPE = 1.0, 1.8
 """Slope in log-log that highlights have until they near the peak: the scene's own, more if its lights are low."""
-ARRIVAL = 1.5
-"""How much more than the headroom highlights would gain if they did not bend on arrival: at 1 they would hit it."""
-RANGE = 4.5
-"""EV over the parting where the peak is at the latest: lamps and the sun do not differ beyond."""
+ARRIVAL = 2.0
+"""Times the headroom that highlights would gain if they did not bend on arrival; at 2, they do so in a parabola."""
+RANGE = 2.2
+"""EV, beyond the headroom's own, from the parting to the peak at the most: lamps and the sun do not differ beyond."""
 KEPT = 0.6
-"""How much of the colour that the SDR rendition gives up comes back, as an exponent: near clipping, it is no sure one."""
+"""How much of the colour that the SDR rendition gives up is kept, as an exponent: near clipping, it is no sure one."""
 LEAST_HEADROOM = 0.1
 """Stops below which there is nothing to shine."""
 FINE = 64
@@ -86,8 +86,9 @@ def _smooth(t: ArrayLike) -> Float64:
 def hdr_curve(curve: Callable[[ArrayLike], Float64] | None, brightest: float, headroom: float) -> HdrCurve:
     """How the HDR rendition of a scene parts from the SDR one.
 
-    curve : display-linear light of scene-linear light, the SDR rendition's; None: as it is, cut at 1. brightest :
-    scene-linear light of lamps, of the sun. headroom : stops over SDR white to get to if the scene has light for it.
+    curve : display-linear light of scene-linear light, the SDR rendition's; None: light as it is, cut at 1, which then
+    goes on as it is. brightest : scene-linear light of lamps, of the sun. headroom : stops over SDR white to get to if
+    the scene has light for it.
 
     Beyond the parting the slope in log-log goes from the SDR curve's smoothly to one that brings the scene's brightest
     light to the peak, if one between LEAST_SLOPE and MOST_SLOPE does; otherwise less headroom is used. What exceeds
@@ -95,28 +96,37 @@ def hdr_curve(curve: Callable[[ArrayLike], Float64] | None, brightest: float, he
     falling.
     """
     at = np.arange((CURVE_HIGH - CURVE_LOW) * FINE + 1) / FINE + CURVE_LOW
-    level = 2.0**at
-    display = np.log2(np.maximum(np.minimum(curve(level) if curve else level, 1), 1e-12))
-    beyond = np.flatnonzero(display > np.log2(PARTING))
-    if not beyond.size or headroom <= 0:
+    lamps = float(np.log2(min(max(brightest, 2.0**CURVE_LOW), 2.0**CURVE_HIGH)))
+    if curve is None:
+        free = np.maximum(at, 0)
+        most = max(lamps, 0.0)
+        used = min(headroom, most)
+    else:
+        free, most = _beyond(np.log2(np.maximum(curve(2.0**at), 1e-12)), at, lamps, headroom)
+        used = min(headroom, most / ARRIVAL)
+    if used < LEAST_HEADROOM:
         return NONE
-    start = at[beyond[0]]
-    end = min(np.log2(max(brightest, 1e-9)), start + RANGE, CURVE_HIGH)
+    return HdrCurve(used, used * (1 - np.maximum(1 - free / most, 0) ** (most / used)))
+
+
+def _beyond(display: Float64, at: Float64, lamps: float, headroom: float) -> tuple[Float64, float]:
+    """By how many stops light would exceed an SDR curve if nothing bent it before the peak, and by how many lamps would.
+
+    display, at, lamps : log2 of display light, of the light that becomes it, and of the scene's brightest.
+    """
+    bright = np.flatnonzero(display > np.log2(PARTING))
+    start = at[bright[0]] if bright.size else at[-1]
+    end = round(min(lamps, start + headroom + RANGE) * FINE) / FINE
     middle = (at[1:] + at[:-1]) / 2
     weight = _smooth((middle - start) / ONSET)
     slope = np.diff(display) * FINE
     inside = middle < end
-    whole = (weight * inside).sum() / FINE
-    if whole <= 0:
-        return NONE
-    wanted = (ARRIVAL * headroom + (weight * slope * inside).sum() / FINE) / whole
+    whole = max(float((weight * inside).sum()) / FINE, 1e-9)
+    # A hair more than is wanted, so that rounding leaves the headroom whole.
+    wanted = (1.000001 * ARRIVAL * headroom + float((weight * slope * inside).sum()) / FINE) / whole
     aim = min(max(wanted, LEAST_SLOPE), MOST_SLOPE)
     free = np.append(0, np.cumsum(weight * np.maximum(aim - slope, 0)) / FINE)
-    most = float(np.interp(end, at, free))
-    used = min(headroom, most / ARRIVAL)
-    if used < LEAST_HEADROOM:
-        return NONE
-    return HdrCurve(used, used * (1 - np.maximum(1 - free / most, 0) ** (most / used)))
+    return free, float(np.interp(end, at, free))
 
 
 def hdr_pixels(pixels: ArrayLike, look: Look, curve: LookCurve, hdr: HdrCurve, space: Gamut) -> Float64:

@@ -217,21 +217,20 @@ class Rendering:
         from fotohaus.render.hdr_rendition import HdrRendition, brightest
 
         recipe, curve = self.recipe, self._curve
-        with self._report.stage("hdr"):
-            if self._camera_look is not None:
-                # What its maker's curve does to highlights is not known; ours parts from the same light.
-                curve = look_curve(self.look, self._white)
-            light = brightest(_whole(self._scene), self.look, self._exposure, self._local)
-            return HdrRendition(
-                hdr_curve(curve, light, 0.0 if recipe.sdr else recipe.headroom),
-                self.look,
-                # Colour is that of the curve, if the picture is finished by it.
-                self._curve if self._lut is None else None,
-                self._arguments,
-                self._character,
-                self.shape,
-                self.gamut,
-            )
+        if self._camera_look is not None:
+            # What its maker's curve does to highlights is not known; ours parts from the same light.
+            curve = look_curve(self.look, self._white)
+        light = brightest(_whole(self._scene), self.look, self._exposure, self._local)
+        return HdrRendition(
+            hdr_curve(curve, light, 0.0 if recipe.sdr else recipe.headroom),
+            self.look,
+            # Colour is that of the curve, if the picture is finished by it.
+            self._curve if self._lut is None else None,
+            self._arguments,
+            self._character,
+            self.shape,
+            self.gamut,
+        )
 
     @property
     def headroom(self) -> float:
@@ -254,10 +253,11 @@ class Rendering:
         if self._gains is None and not self.recipe.sdr:
             from fotohaus.render.gain_rows import GainRows
 
-            headroom = self.headroom
-            self._report.note(f"HDR up to {headroom:.1f} EV over white" if headroom else "HDR as SDR: no highlights")
-            if headroom:
-                self._gains = GainRows(self._hdr, self.recipe)
+            with self._report.stage("hdr"):
+                headroom = self.headroom
+                self._report.note(f"up to {headroom:.1f} EV over white" if headroom else "as SDR: no highlights")
+                if headroom:
+                    self._gains = GainRows(self._hdr, self.recipe)
 
     def gain_map(self) -> GainMap | None:
         """What leads from these rows to the HDR rendition; whole once every row was made.
