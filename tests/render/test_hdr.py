@@ -190,7 +190,7 @@ def test_the_gain_map_leads_to_the_hdr_rendition(size, choices, shape):
     light = [v @ LUMINANCE for v in (seen, hdr)]
     apart = stops_apart(*light)
     assert np.median(apart) < 0.005
-    assert np.quantile(apart, 0.99) < (0.15 if size == "half" else 0.25)
+    assert np.quantile(apart, 0.99) < (0.15 if size == "half" and "off" not in choices else 0.25)
     assert abs(light[0].max() / light[1].max() - 1) < 0.03
     # Nothing was left out: without a map, the 99th percentile is stops off.
     assert np.quantile(stops_apart(sdr @ LUMINANCE, light[1]), 0.99) > 0.8
@@ -298,7 +298,8 @@ def test_a_table_as_the_look_keeps_its_colours(tmp_path):
 def test_without_a_tone_curve_light_goes_on_as_it_is():
     """So that what was HDR before, and is brought through with its tone, stays what it was."""
     level = np.repeat(np.repeat(2.0 ** np.linspace(-4, 2, 25), 16)[None, :, None], 32, axis=0) * np.ones(3)
-    rendering = Rendering(scene(level), Recipe(**{**PLAIN, "off": "tone"}), Report())
+    level[:16] *= 0.9, 0.7, 0.5
+    rendering = Rendering(scene(level @ np.linalg.inv(TO_P3).T), Recipe(**{**PLAIN, "off": "tone"}), Report())
     _, hdr = both(rendering)
     assert rendering.headroom == pytest.approx(2, abs=0.02)
     assert stops_apart(hdr, level).max() < 0.02

@@ -110,7 +110,7 @@ def hdr_curve(curve: Callable[[ArrayLike], Float64] | None, brightest: float, he
 
 
 def _beyond(display: Float64, at: Float64, lamps: float, headroom: float) -> tuple[Float64, float]:
-    """By how many stops light would exceed an SDR curve if nothing bent it before the peak, and by how many lamps would.
+    """By how many stops light would exceed an SDR curve if nothing bent it before the peak, and lamps would.
 
     display, at, lamps : log2 of display light, of the light that becomes it, and of the scene's brightest.
     """

@@ -45,9 +45,10 @@ def brightest(overview: Float32, look: Look, exposure: float, local: LocalTone |
 class HdrRendition:
     """A picture's HDR rendition.
 
-    curve : how it parts from the SDR one. look : the picture's. sdr_curve : the SDR rendition's curve, None if the
-    picture is finished in another way, whose colours then stay. arguments : what the SDR rendition's kernel takes.
-    character : what of the look is more than a curve. shape, gamut : the picture's.
+    curve : how it parts from the SDR one. look : the picture's. sdr_curve : the SDR rendition's curve; None: a cut.
+    colored : whether the HDR rendition has colours of its own; not if the picture is finished in another way than by
+    the curve. arguments : what the SDR rendition's kernel takes. character : what of the look is more than a curve.
+    shape, gamut : the picture's.
     """
 
     def __init__(
@@ -55,26 +56,32 @@ class HdrRendition:
         curve: HdrCurve,
         look: Look,
         sdr_curve: LookCurve | None,
+        colored: bool,
         arguments: dict[str, Any],
         character: Character | None,
         shape: tuple[int, int],
         gamut: Gamut,
     ) -> None:
         self.curve, self.shape, self.gamut = curve, shape, gamut
-        self.colored = sdr_curve is not None
+        self.colored = colored
         self.sdr_arguments = arguments
         if character is None:
             character = Character(look, np.zeros((2, 2, 3), np.float32), shape, arguments["curve"], 1.0)
         self.character = character
         level = levels()
         self.stops = curve.gain(level)
-        room = curve.room(level)
-        self._arguments = {**arguments, "to_output": _to_rec2020(gamut)}
+        table = arguments["curve"].copy()
         if sdr_curve is not None:
-            table = arguments["curve"].copy()
             table[:, 2] = curve.keep(level, sdr_curve.keep(level)) * (1 - look.mono.amount)
-            self._arguments["curve"] = table
-            self._arguments["shine"] = np.stack([room, 2.0**self.stops / room**3], axis=-1).astype(np.float32)
+            room = curve.room(level)
+            factor = 2.0**self.stops / room**3
+        else:
+            # Light comes uncut: what stops it is the peak.
+            exceeding = np.maximum(np.log2(np.maximum(level, 1)) - self.stops, 0)
+            room = 2.0 ** (-(curve.headroom + exceeding) / 3)
+            factor = np.full_like(room, 2.0**curve.headroom)
+        shine = np.stack([room, factor], axis=-1).astype(np.float32)
+        self._arguments = {**arguments, "curve": table, "shine": shine, "to_output": _to_rec2020(gamut)}
 
     def rows(self, pixels: Float32, top: int) -> Float32:
         """Rows of the HDR rendition in the SDR one's curve and colour, from those of a scene: linear Rec. 2020."""

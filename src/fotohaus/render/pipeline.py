@@ -224,8 +224,8 @@ class Rendering:
         return HdrRendition(
             hdr_curve(curve, light, 0.0 if recipe.sdr else recipe.headroom),
             self.look,
-            # Colour is that of the curve, if the picture is finished by it.
-            self._curve if self._lut is None else None,
+            self._curve,
+            self._camera_look is None and self._lut is None,
             self._arguments,
             self._character,
             self.shape,
