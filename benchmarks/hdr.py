@@ -2,7 +2,9 @@
 
 Decoding is ISO 21496-1's, bilinear, in NumPy, from the map's 8 bits and the picture's 16. Errors are in stops: of
 luminance, and of the channel that is furthest off (in the picture's primaries; light under 0.002 counts as 0.002).
-Panoramas are enlarged to 8 MP. Times are of one thread, medians, for 12 MP.
+Panoramas are enlarged to 8 MP. One strip of rows in three is compared. Times are of one thread, medians, for 12 MP.
+
+`python benchmarks/hdr.py [PANORAMA...]`
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ from fotohaus.strips import strips
 
 TO_REC2020 = np.linalg.solve(color.rgb_to_xyz("rec2020"), color.rgb_to_xyz("srgb"))
 TO_P3 = np.linalg.solve(color.rgb_to_xyz("p3"), color.rgb_to_xyz("rec2020")).astype(np.float32)
-LUMINANCE = color.rgb_to_xyz("p3")[1]
+LUMINANCE = color.rgb_to_xyz("p3")[1].astype(np.float32)
+LINEAR = color.decode_srgb(np.arange(65536) / 65535).astype(np.float32)
 ENLARGED = 4096, 2048
 
 
@@ -67,11 +70,12 @@ def compare(scene: object, **choices: object) -> list[object]:
     rendering = Rendering(scene, Recipe(**choices), Report())
     rendering.collect_gain_map()
     parts = strips(rendering.shape[0])
-    sdr = [color.decode_srgb(rendering.rows(*part) / 65535).astype(np.float32) for part in parts]
+    made = {part: rendering.rows(*part) for part in parts}
     gain = rendering.gain_map()
     luminance, channels, shining, below, lowest = [], [], 0.0, 0.0, 0.0
     peaks = np.zeros(2)
-    for part, rows in zip(parts, sdr, strict=True):
+    for part in parts[::3]:
+        rows = LINEAR[made[part]]
         hdr = rendering.hdr_rows(*part) @ TO_P3.T
         seen = rows if gain is None else decode(rows, gain, part[0], rendering.shape[0])
         y, wanted, plain = (v @ LUMINANCE for v in (seen, hdr, rows))
@@ -152,4 +156,5 @@ def speed() -> str:
 
 
 if __name__ == "__main__":
-    print(speed(), agreement(), sep="\n\n")
+    print(speed(), end="\n\n", flush=True)
+    print(agreement())
