@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from fotohaus import kernels
+from fotohaus.develop.profile_look import Curve, ProfileLook
 from fotohaus.develop.scene import Scene
+from fotohaus.develop.shading import Shading
 from fotohaus.recipe import Recipe
 from fotohaus.render import color, render
 from fotohaus.render.hdr import LEAST_SLOPE, PARTING, hdr_curve, hdr_pixels
@@ -292,6 +294,18 @@ def test_a_table_as_the_look_keeps_its_colours(tmp_path):
     gain = np.log2(hdr / np.maximum(sdr, 1e-6))[shining]
     assert gain.size
     assert np.ptp(gain, axis=-1).max() < 0.01
+
+
+def test_the_makers_look_keeps_its_colours_and_gets_the_neutral_gain():
+    rising = Curve((1 - (1 - np.linspace(0, 1, 4097)) ** 2.2).astype(np.float32), 0.0)
+    look = ProfileLook(None, np.ones((1, 1, 1), np.float32), Shading(), None, rising, (), (), False, False)
+    rendering = Rendering(scene(street(192, 256), camera_look=look), Recipe(look="camera", **PLAIN), Report())
+    rendering.collect_gain_map()
+    sdr, hdr = both(rendering)
+    assert np.median(stops_apart(sdr, both(Rendering(scene(street(192, 256)), Recipe(**PLAIN), Report()))[0])) > 0.1
+    assert hdr.max() > 3
+    seen = decoded(sdr, rendering.gain_map())
+    assert np.quantile(stops_apart(seen, hdr, 1e-3), 0.999) < 0.02
 
 
 def test_without_a_tone_curve_light_goes_on_as_it_is():

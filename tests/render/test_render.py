@@ -186,7 +186,7 @@ def test_picture_carries_recipe_and_report_says_why():
     picture = render(scene(np.full((8, 8, 3), 0.05)), ev=0.5, gamut="srgb", report=report)
     assert picture.recipe.ev == 0.5
     assert picture.gamut == picture.recipe.gamut == "srgb"
-    assert [s.name for s in report.stages] == ["exposure", "picture"]
+    assert [s.name for s in report.stages] == ["exposure", "hdr", "picture"]
     assert any("mid-tones" in note for note in report.stages[0].notes)
 
 
