@@ -295,6 +295,19 @@ def test_rendered_again_lights_stay_apart(tmp_path: Path, data: bytes) -> None:
     assert np.abs(again[dark].max(-1) - codes).mean() < 0.06
 
 
+def test_rendered_again_it_shines_as_before(tmp_path: Path, data: bytes) -> None:
+    out = tmp_path / "again.jpg"
+    make_photo([saved(tmp_path, data)], out, Recipe(quality=98))
+    again, before = light(read_raw(out)).max(-1), light(read_raw(tmp_path / "photo.jpg")).max(-1)
+    assert again.max() == pytest.approx(before.max(), rel=0.15)
+    assert (again > 1).mean() == pytest.approx((before > 1).mean(), abs=0.05)
+    off = np.abs(np.log2(again / before))
+    assert np.median(off) < 0.08
+    # Without its HDR rendition, it is an SDR photo.
+    make_photo([tmp_path / "photo.jpg"], out, Recipe(sdr=True))
+    assert light(read_raw(out)).max() <= 1
+
+
 def spoil(data: bytes, what: str) -> bytes:
     second = data.rindex(b"\xff\xd8\xff\xe0")
     mpf = data.index(b"MPF\0") + 4

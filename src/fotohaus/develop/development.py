@@ -39,7 +39,7 @@ class Development:
     lens : how the picture is resampled, if it is. profile : the camera
     profile's hue/sat map, for light before the baseline exposure; hdr : whether that profile's range is "HDR".
     sharpening : what blur is undone. white : the lowest level from which a channel of the scene may be clipped.
-    noise, white_xy, capture, camera_look : as the scene will have them.
+    noise, white_xy, capture, camera_look, headroom : as the scene will have them.
     """
 
     source: MosaicRows | LinearRows
@@ -55,6 +55,7 @@ class Development:
     white_xy: tuple[float, float] | None = None
     capture: CaptureInfo = field(default_factory=CaptureInfo)
     camera_look: ProfileLook | None = None
+    headroom: float = 0.0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -107,7 +108,7 @@ class Development:
     def small(self, pixels: int) -> Scene:
         """The scene in small, of about so many pixels at most: nothing is denoised, sharpened or moved by the lens."""
         made = self._in_small(pixels)
-        return Scene(made, self.noise, self.white_xy, self.capture, self.overview, self.camera_look)
+        return self._scene(made)
 
     def _in_small(self, pixels: int) -> Float32:
         small = self.source.small(pixels)
@@ -123,4 +124,8 @@ class Development:
 
         for _ in in_threads(fill, strips(height)):
             pass
-        return Scene(pixels, self.noise, self.white_xy, self.capture, self.overview, self.camera_look)
+        return self._scene(pixels)
+
+    def _scene(self, pixels: Float32) -> Scene:
+        known = self.noise, self.white_xy, self.capture, self.overview, self.camera_look, self.headroom
+        return Scene(pixels, *known)

@@ -165,6 +165,7 @@ def prepare(
         white_xy=color.white_xy,
         capture=raw.capture,
         camera_look=profile_look(raw),
+        headroom=max(raw.color.baseline_exposure, 0.0) if raw.rendered else 0.0,
     )
 
 

@@ -25,6 +25,7 @@ class Scene:
     overview : (h, w, 3) float32, the scene in small, for who needs all of it at once: to meter it, say. None: the
         pixels tell. It shows the sensor's own samples, as they were before a denoising.
     camera_look : how the file's camera profile would have it rendered; None if it does not say.
+    headroom : of a photo that was finished in HDR before: how far its light goes above SDR white, which is at 1, in EV.
     """
 
     pixels: NDArray[np.float32]
@@ -33,6 +34,7 @@ class Scene:
     capture: CaptureInfo = field(default_factory=CaptureInfo)
     overview: NDArray[np.float32] | None = None
     camera_look: ProfileLook | None = None
+    headroom: float = 0.0
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from fotohaus.metadata import Metadata
 from fotohaus.output import HOLDS, check_target, write
 from fotohaus.raw import apply_profile, expand_sources, read_dcp, stream
 from fotohaus.raw.image import CaptureInfo, RawImage
-from fotohaus.recipe import Recipe
+from fotohaus.recipe import Recipe, defaults
 from fotohaus.render.pipeline import Rendering
 from fotohaus.report import Report
 
@@ -115,7 +115,7 @@ def make_photo(
     if camera is not None:
         raw = apply_profile(raw, camera)
     if raw.rendered:
-        recipe = for_rendered(recipe, hdr=raw.color.baseline_exposure > HDR)
+        recipe = for_rendered(recipe, headroom=raw.color.baseline_exposure)
     raw = _completed(raw, report)
     kind = HOLDS[path.suffix.lower()]
     if kind is RawImage:
@@ -181,19 +181,22 @@ def _diagnosis(folder: PathLike | None, report: Report) -> Iterator[Diagnosis | 
             write_diagnosis(diagnosis, folder, report)
 
 
-def for_rendered(recipe: Recipe, *, hdr: bool = False) -> Recipe:
+def for_rendered(recipe: Recipe, *, headroom: float = 0.0) -> Recipe:
     """The recipe for a photo that was finished before: it has had its exposure, its tone, its cleaning and sharpening.
 
-    What was chosen stands; with the automatic exposure comes the tone curve. An HDR photo gets the softest one, which
-    leaves it alone up to the middle and rolls its lights off: cut to the display's range, they would be lost.
+    What was chosen stands; with the automatic exposure comes the tone curve. An HDR photo, whose light goes `headroom`
+    EV above SDR white, gets the softest one for its SDR rendition, which leaves it alone up to the middle and rolls its
+    lights off: cut to the display's range, they would be lost. Its HDR rendition goes as far as it went.
     """
     changes: dict[str, Any] = {"off": set(recipe.off)}
     if not recipe.auto_exposure:
         changes["auto_exposure"] = False
-        if not hdr:
+        if headroom < HDR:
             changes["off"].add("tone")
         elif recipe.tone == 0:
             changes["tone"] = HDR_TONE
+        if headroom >= HDR and recipe.headroom == defaults()["headroom"]:
+            changes["headroom"] = min(headroom, 4.0)
     if recipe.defringe == "auto":
         changes["off"].add("defringe")
     for name in ("denoise", "sharpen"):

@@ -123,6 +123,8 @@ def _encode_picture(noun: Picture | Rendering, kind: str, recipe: Recipe, label:
     space = SRGB if noun.gamut == "srgb" else UNCALIBRATED
     exif = label.exif(width=width, height=height, color_space=space)
     if kind in (".jpg", ".jpeg"):
+        if isinstance(noun, Rendering):
+            noun.collect_gain_map()
         chosen: dict[str, Any] = {"quality": recipe.quality, "dither": recipe.enabled("dither"), "hdr": not recipe.sdr}
         return encode_jpeg(noun, **chosen, exif=exif, xmp=xmp, report=report)
     picture = noun.picture() if isinstance(noun, Rendering) else noun

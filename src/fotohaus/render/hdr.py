@@ -17,6 +17,7 @@ from fotohaus.render import color, gamut, look_color
 from fotohaus.render.look import Look
 from fotohaus.render.look_curve import LookCurve
 from fotohaus.render.picture import Gamut
+from fotohaus.render.tone import MID_GREY
 
 Float64 = NDArray[np.float64]
 
@@ -83,12 +84,15 @@ def _smooth(t: ArrayLike) -> Float64:
     return np.asarray(t * t * (3 - 2 * t))
 
 
-def hdr_curve(curve: Callable[[ArrayLike], Float64] | None, brightest: float, headroom: float) -> HdrCurve:
+def hdr_curve(
+    curve: Callable[[ArrayLike], Float64] | None, brightest: float, headroom: float, *, finished: bool = False
+) -> HdrCurve:
     """How the HDR rendition of a scene parts from the SDR one.
 
     curve : display-linear light of scene-linear light, the SDR rendition's; None: light as it is, cut at 1, which then
     goes on as it is. brightest : scene-linear light of lamps, of the sun. headroom : stops over SDR white to get to if
-    the scene has light for it.
+    the scene has light for it. finished : the scene is a photo that was finished in HDR: from mid-grey on, its light is
+    what the HDR rendition shows, whatever the SDR one makes of it.
 
     Beyond the parting the slope in log-log goes from the SDR curve's smoothly to one that brings the scene's brightest
     light to the peak, if one between LEAST_SLOPE and MOST_SLOPE does; otherwise less headroom is used. What exceeds
@@ -97,9 +101,10 @@ def hdr_curve(curve: Callable[[ArrayLike], Float64] | None, brightest: float, he
     """
     at = np.arange((CURVE_HIGH - CURVE_LOW) * FINE + 1) / FINE + CURVE_LOW
     lamps = float(np.log2(min(max(brightest, 2.0**CURVE_LOW), 2.0**CURVE_HIGH)))
-    if curve is None:
-        free = np.maximum(at, 0)
-        most = max(lamps, 0.0)
+    if curve is None or finished:
+        display = np.minimum(at, 0) if curve is None else np.log2(np.maximum(curve(2.0**at), 1e-12))
+        free = np.maximum.accumulate(np.where(at > np.log2(MID_GREY), np.maximum(at - display, 0), 0))
+        most = float(np.interp(lamps, at, free))
         used = min(headroom, most)
     else:
         free, most = _beyond(np.log2(np.maximum(curve(2.0**at), 1e-12)), at, lamps, headroom)

@@ -222,7 +222,7 @@ class Rendering:
             curve = look_curve(self.look, self._white)
         light = brightest(_whole(self._scene), self.look, self._exposure, self._local)
         return HdrRendition(
-            hdr_curve(curve, light, 0.0 if recipe.sdr else recipe.headroom),
+            hdr_curve(curve, light, 0.0 if recipe.sdr else recipe.headroom, finished=self._scene.headroom > 0),
             self.look,
             self._curve,
             self._camera_look is None and self._lut is None,
