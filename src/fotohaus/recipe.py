@@ -86,6 +86,42 @@ def _look(value: Any) -> Any:
     return value
 
 
+def _ratio(value: Any) -> Any:
+    """The normal form of an aspect ratio, "W:H"."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"\s*(\d{1,5}(?:\.\d{1,4})?)\s*[:x/]\s*(\d{1,5}(?:\.\d{1,4})?)\s*", value, re.ASCII)
+    across, down = (float(side) for side in found.groups()) if found else (0.0, 0.0)
+    if not (across and down and 1 / 20 <= across / down <= 20):
+        raise ValueError("a ratio is W:H, as in 3:2, and at most 20:1")
+    return f"{across:.9g}:{down:.9g}"
+
+
+_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}
+
+
+def size_in_bytes(text: str) -> int:
+    """Bytes of a file's size as people write it: 500kB, 2MB, 1.5MiB, 300000.
+
+    Raises ValueError for what is none, or less than 1 kB.
+    """
+    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([kmg]i?)?b?", text.strip().lower(), re.ASCII)
+    size = round(float(found[1]) * _UNITS[found[2] or ""]) if found else 0
+    if size < 1000:
+        raise ValueError("a size is as in 500kB, 2MB or 1.5MiB, and at least 1kB")
+    return size
+
+
+def _size(value: Any) -> Any:
+    """A file's size as text; whether it is one is seen here."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str):
+        value = value.strip()
+        size_in_bytes(value)
+    return value
+
+
 @record
 class About:
     """What a field is for, and what it may hold besides its type; `normal` brings values to their normal form."""
@@ -193,7 +229,40 @@ class Recipe:
         Literal["auto", "half", "quarter"],
         About("Size of the gain map, of the picture's; auto is a quarter, more for pictures under 3 MP."),
     ] = "auto"
-    quality: Annotated[int, About("JPEG quality; on the command line, max also merges as --merge max.", 1, 100)] = 92
+    quality: Annotated[
+        int,
+        About(
+            "Quality of JPEG, AVIF and JPEG XL, on JPEG's scale; 100 is lossless in JPEG XL. On the command line, max "
+            "also merges as --merge max.",
+            1,
+            100,
+        ),
+    ] = 92
+    effort: Annotated[int, About("Time to spend on AVIF and JPEG XL: 1 is fast, 9 makes small files.", 1, 9)] = 5
+    max_size: Annotated[
+        str | None,
+        About(
+            "The file's size at most, as in 2MB or 500kB: JPEG, AVIF and JPEG XL are coded again, with less quality, "
+            "until they fit.",
+            normal=_size,
+            metavar="SIZE",
+        ),
+    ] = None
+    hdr: Annotated[bool, About("AVIF and JPEG XL: the HDR rendition, in PQ (Rec. 2100), in place of the SDR one.")] = (
+        False
+    )
+    long_edge: Annotated[
+        int | None,
+        About("Make finished pictures smaller: pixels of the longer side, at most.", 16, 65535, metavar="PX"),
+    ] = None
+    crop: Annotated[
+        str | None,
+        About(
+            "Crop finished pictures to a ratio, from the middle: 3:2, 16:9, 65:24, ...; upright ones to 2:3 and so on.",
+            normal=_ratio,
+            metavar="W:H",
+        ),
+    ] = None
     dng_compression: Annotated[
         Literal["lossless", "jxl", "none"],
         About("DNG: lossless is lossless JPEG; jxl is JPEG XL, which needs a reader of DNG 1.7.1."),

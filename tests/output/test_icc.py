@@ -97,3 +97,55 @@ def test_the_curve_is_srgb_s() -> None:
         ours = np.where(v >= d, (a * v + b) ** g, c * v)
         srgb = np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)
         assert np.abs(ours - srgb).max() < 5e-5
+
+
+def encode(space: str, linear: np.ndarray) -> np.ndarray:
+    if space == "rec2020":
+        return np.where(linear < 0.018053968510807, 4.5 * linear, 1.09929682680944 * linear**0.45 - 0.09929682680944)
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def lab(xyz: np.ndarray) -> np.ndarray:
+    """CIELAB under D50."""
+    t = xyz / [0.9642, 1.0, 0.8249]
+    f = np.where(t > 216 / 24389, np.cbrt(t), (24389 / 27 * t + 16) / 116)
+    return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1)
+
+
+@pytest.mark.parametrize("to", icc.SPACES)
+@pytest.mark.parametrize("space", icc.SPACES)
+def test_colours_go_from_space_to_space_as_the_arithmetic_has_it(space: str, to: str) -> None:
+    import imagecodecs
+
+    from fotohaus.render import color
+
+    if not imagecodecs.CMS.available:
+        pytest.skip("imagecodecs was built without LittleCMS")
+    # Colours inside sRGB, in linear light: nothing is clipped on the way.
+    linear = np.random.default_rng(2).uniform(0, 1, (64, 64, 3)) ** 2
+    linear[0, :, :] = np.linspace(0, 1, 64)[:, None]
+    xyz = linear @ color.rgb_to_xyz("srgb").T
+    here, there = (encode(s, np.clip(xyz @ np.linalg.inv(color.rgb_to_xyz(s)).T, 0, 1)) for s in (space, to))
+    profiles = icc.profile(space), icc.profile(to)
+    back = imagecodecs.cms_transform(
+        here.astype(np.float32),
+        *profiles,
+        colorspace="rgb",
+        outcolorspace="rgb",
+        intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
+    )
+    to_d50 = colorants(profiles[1])
+
+    def seen(encoded: np.ndarray) -> np.ndarray:
+        high = 1.09929682680944 - 1
+        if to == "rec2020":
+            light = np.where(
+                encoded < 4.5 * 0.018053968510807, encoded / 4.5, ((encoded + high) / (1 + high)) ** (1 / 0.45)
+            )
+        else:
+            light = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+        return lab(light @ to_d50.T)
+
+    difference = np.linalg.norm(seen(back) - seen(there), axis=-1)
+    assert difference.max() < 0.5
+    assert difference.mean() < 0.02

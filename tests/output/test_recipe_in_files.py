@@ -21,7 +21,7 @@ from fotohaus.raw.image import CaptureInfo, RawImage
 from fotohaus.recipe import Recipe
 from fotohaus.render.picture import Picture
 
-NAMES = ["p.jpg", "p.tif", "p.png", "p.exr", "p.dng"]
+NAMES = ["p.jpg", "p.avif", "p.jxl", "p.tif", "p.png", "p.exr", "p.dng"]
 
 
 @pytest.fixture(params=NAMES)
@@ -63,7 +63,7 @@ def test_another_program_may_have_rewritten_the_packet() -> None:
     assert Recipe.from_toml(recipe_text(as_attribute.encode())) == Recipe(ev=1.0)
 
 
-@pytest.mark.parametrize("name", ["p.jpg", "p.tif", "p.png"])
+@pytest.mark.parametrize("name", ["p.jpg", "p.avif", "p.jxl", "p.tif", "p.png"])
 def test_a_recipe_survives_exiftool(tmp_path: Path, picture: Picture, recipe: Recipe, name: str) -> None:
     program = shutil.which("exiftool")
     if program is None:

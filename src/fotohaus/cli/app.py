@@ -127,7 +127,7 @@ def _develop_arguments(parser: argparse.ArgumentParser) -> None:
         *("-o", "--out"),
         type=Path,
         required=True,
-        help="the photo: .jpg, .tif or .png; .exr is the linear scene; .dng is the merged raw, still editable",
+        help="the photo: .jpg, .avif, .jxl, .tif or .png; .exr is the linear scene; .dng the merged raw, editable",
     )
     parser.add_argument(
         "--profile", type=Path, metavar="DCP", help="a camera profile (.dcp) in place of the raw files' own"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,13 @@ from fotohaus.render.gain_map import GainMap
 
 MAX_TOML = 1 << 16
 _MAX_PARTS = 100_000  # segments of a JPEG, chunks of a PNG
+_KINDS = "JPEG, AVIF, JPEG XL, TIFF, PNG, EXR, DNG"
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _PNG_XMP = b"XML:com.adobe.xmp\0"
 
 
 def read_recipe(path: str | os.PathLike[str]) -> Recipe:
-    """The recipe inside a photo that fotohaus wrote (JPEG, TIFF, PNG, EXR, DNG), or in a TOML file.
+    """The recipe inside a photo that fotohaus wrote (JPEG, AVIF, JPEG XL, TIFF, PNG, EXR, DNG), or in a TOML file.
 
     The kind of file is told from its first bytes. Raises ReadError for a file that is missing or unreadable, holds no
     recipe, or holds one with a mistake in it; the reason names the field.
@@ -92,16 +94,20 @@ def _text(source: Source) -> str:
         return recipe_text(_png(source))
     if head.startswith(b"\x76\x2f\x31\x01"):
         return recipe_text(_exr(source))
+    if head[4:8] == b"ftyp":
+        return recipe_text(_avif(source))
+    if head == b"\0\0\0\x0cJXL ":
+        return recipe_text(_jxl(source))
     if head[:4] in (b"II*\0", b"MM\0*"):
         return recipe_text(_tiff(source))
     if not head:
         raise XmpError("is empty")
     if source.size > MAX_TOML:
-        raise XmpError("holds no recipe: it is none of JPEG, TIFF, PNG, EXR, DNG, and too large for a TOML file")
+        raise XmpError(f"holds no recipe: it is none of {_KINDS}, and too large for a TOML file")
     try:
         return bytes(source.read(0, source.size)).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise XmpError("holds no recipe: it is none of JPEG, TIFF, PNG, EXR, DNG, TOML") from None
+        raise XmpError(f"holds no recipe: it is none of {_KINDS}, TOML") from None
 
 
 def _packet(source: Source, offset: int, size: int) -> bytes:
@@ -170,4 +176,87 @@ def _exr(source: Source) -> bytes:
         if head[offset:name_end] == b"xmp":
             return value
         offset = type_end + 5 + size
+    raise XmpError(NO_RECIPE)
+
+
+def _boxes(source: Source, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, begin, end) of the contents of the boxes of an ISO file (ISO/IEC 14496-12, 4.2)."""
+    for _ in range(_MAX_PARTS):
+        if at + 8 > end:
+            return
+        size, kind = struct.unpack(">I4s", source.read(at, 8))
+        begin = at + 8
+        if size == 1:
+            size, begin = struct.unpack(">Q", source.read(at + 8, 8))[0], at + 16
+        last = at + size if size else end
+        if not begin <= last <= end:
+            raise XmpError("its boxes are damaged")
+        yield kind, begin, last
+        at = last
+
+
+def _jxl(source: Source) -> bytes:
+    for kind, begin, end in _boxes(source, 0, source.size):
+        if kind == b"xml ":
+            return _packet(source, begin, end - begin)
+    raise XmpError(NO_RECIPE)
+
+
+def _avif(source: Source) -> bytes:
+    """The item that is XMP, by the lists of items' kinds and places (ISO/IEC 14496-12, 8.11.3 and 8.11.6)."""
+    for kind, begin, end in _boxes(source, 0, source.size):
+        if kind == b"meta":
+            inside = {name: (first, last) for name, first, last in _boxes(source, begin + 4, end)}
+            if b"iinf" in inside and b"iloc" in inside:
+                number = _xmp_item(source, *inside[b"iinf"])
+                whence, offset, size = _place(source, *inside[b"iloc"], number)
+                first, last = (0, source.size) if whence == 0 else inside.get(b"idat", (0, 0))
+                if whence > 1 or first + offset + size > last:
+                    raise XmpError("its XMP lies outside of it")
+                return _packet(source, first + offset, size)
+    raise XmpError(NO_RECIPE)
+
+
+def _xmp_item(source: Source, begin: int, end: int) -> int:
+    version = bytes(source.read(begin, 1))[0]
+    for kind, first, last in _boxes(source, begin + (6 if version == 0 else 8), end):
+        if kind == b"infe" and last - first >= 12:
+            entry = bytes(source.read(first, min(last - first, 64)))
+            wide = entry[0] >= 3
+            if entry[0] >= 2 and b"mime" in entry[6:14] and b"application/rdf+xml" in entry:
+                return int.from_bytes(entry[4 : 8 if wide else 6], "big")
+    raise XmpError(NO_RECIPE)
+
+
+def _place(source: Source, begin: int, end: int, wanted: int) -> tuple[int, int, int]:
+    """(construction method, offset, size) of an item of one extent."""
+    if end - begin > MAX_PACKET:
+        raise XmpError("its list of items is unreasonably large")
+    data = bytes(source.read(begin, end - begin))
+    at = 6
+
+    def number(size: int) -> int:
+        nonlocal at
+        at += size
+        if at > len(data):
+            raise XmpError("its list of items is damaged")
+        return int.from_bytes(data[at - size : at], "big")
+
+    if len(data) < 8:
+        raise XmpError("its list of items is damaged")
+    version = data[0]
+    offsets, lengths, bases, indices = data[4] >> 4, data[4] & 15, data[5] >> 4, data[5] & 15
+    for _ in range(number(2 if version < 2 else 4)):
+        item = number(2 if version < 2 else 4)
+        whence = number(2) & 15 if version else 0
+        number(2)
+        base = number(bases)
+        extents = []
+        for _ in range(number(2)):
+            number(indices if version else 0)
+            extents.append((number(offsets), number(lengths)))
+        if item == wanted:
+            if len(extents) != 1:
+                break
+            return whence, base + extents[0][0], extents[0][1]
     raise XmpError(NO_RECIPE)

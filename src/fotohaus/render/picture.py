@@ -13,6 +13,8 @@ from fotohaus.raw.image import CaptureInfo
 from fotohaus.recipe import Recipe
 from fotohaus.records import record
 from fotohaus.render.gain_map import GainMap
+from fotohaus.report import Report
+from fotohaus.strips import in_threads, strips
 
 Gamut = Literal["srgb", "p3"]
 
@@ -94,3 +96,16 @@ class Picture:
         out = io.BytesIO()
         image.save(out, "PNG")
         return out.getvalue()
+
+
+def picture_of(rendition: Rendition, report: Report) -> Picture:
+    """The whole picture, made by strips."""
+    pixels = np.empty((*rendition.shape, 3), np.uint16)
+
+    def fill(strip: tuple[int, int]) -> None:
+        pixels[slice(*strip)] = rendition.rows(*strip)
+
+    parts = strips(rendition.shape[0])
+    for done, _ in enumerate(in_threads(fill, parts), 1):
+        report.progress(done, len(parts))
+    return Picture(pixels, rendition.gamut, rendition.recipe, rendition.capture, rendition.gain_map())

@@ -23,10 +23,9 @@ from fotohaus.render.local_tone import LocalTone, local_tone
 from fotohaus.render.look import Look, chosen, is_curve_only
 from fotohaus.render.look_curve import LookCurve, look_curve
 from fotohaus.render.looks import is_lut, load_look
-from fotohaus.render.picture import Gamut, Picture
+from fotohaus.render.picture import Gamut, Picture, picture_of
 from fotohaus.render.tone import levels
 from fotohaus.report import Report
-from fotohaus.strips import in_threads, strips
 
 if TYPE_CHECKING:
     from fotohaus.render.character import Character
@@ -268,15 +267,7 @@ class Rendering:
 
     def picture(self) -> Picture:
         """The whole picture."""
-        pixels = np.empty((*self.shape, 3), np.uint16)
-
-        def fill(strip: tuple[int, int]) -> None:
-            pixels[slice(*strip)] = self.rows(*strip)
-
-        parts = strips(self.shape[0])
-        for done, _ in enumerate(in_threads(fill, parts), 1):
-            self._report.progress(done, len(parts))
-        return Picture(pixels, self.gamut, self.recipe, self.capture, self.gain_map())
+        return picture_of(self, self._report)
 
 
 def _whole(scene: Scene | Development) -> Float32:

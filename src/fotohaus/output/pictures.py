@@ -1,0 +1,82 @@
+"""A finished picture to the bytes of its file: as large as the recipe says, coded in the file's kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from fotohaus.metadata import Metadata
+from fotohaus.output.jpeg import encode_jpeg
+from fotohaus.output.label import Label
+from fotohaus.raw.exif import SRGB, UNCALIBRATED
+from fotohaus.recipe import Recipe
+from fotohaus.render.picture import Picture, Rendition, picture_of
+from fotohaus.render.pipeline import Rendering
+from fotohaus.report import Report
+
+Coder = Callable[[Rendition, int, Report], list[bytes]]
+
+
+def encode_picture(
+    noun: Picture | Rendering, kind: str, recipe: Recipe, metadata: Metadata, report: Report
+) -> list[bytes]:
+    """The file of a picture, in pieces. kind : ".jpg", ".avif", ".jxl", ".png", or else TIFF.
+
+    Raises WriteError for what the format can't hold.
+    """
+    jpeg = kind in (".jpg", ".jpeg")
+    if jpeg and isinstance(noun, Rendering) and not recipe.sdr:
+        noun.collect_gain_map()
+    picture = _composed(noun, recipe, report)
+    label = Label(metadata, picture.capture)
+    xmp = label.xmp(recipe)
+    height, width = picture.shape
+    hdr = recipe.hdr and kind in (".avif", ".jxl")
+    space = SRGB if picture.gamut == "srgb" and not hdr else UNCALIBRATED
+    exif = label.exif(width=width, height=height, color_space=space)
+    if jpeg or kind in (".avif", ".jxl"):
+        encode = _coder(kind, recipe, hdr, exif, xmp)
+        if recipe.max_size is None:
+            return encode(picture, recipe.quality, report)
+        from fotohaus.output.limited import held, smaller
+
+        return smaller(held(picture, hdr, report), encode, recipe.quality, recipe.max_size, report)
+    if recipe.hdr or recipe.max_size is not None:
+        name = "--hdr" if recipe.hdr else "--max-size"
+        report.warn(f"{name} left aside: a {kind} file is lossless and SDR")
+    whole = picture if isinstance(picture, Picture) else picture_of(picture, report)
+    if kind == ".png":
+        from fotohaus.output.png import encode_png
+
+        return encode_png(whole, exif=exif, xmp=xmp)
+    from fotohaus.output.tiff import encode_tiff
+
+    return encode_tiff(replace(whole, capture=label.capture), xmp=xmp, software=label.software, private=True)
+
+
+def _composed(noun: Picture | Rendering, recipe: Recipe, report: Report) -> Rendition:
+    """The picture as large as the recipe says."""
+    picture: Rendition = noun
+    if recipe.crop is not None or recipe.long_edge is not None:
+        from fotohaus.output.resized import fitted
+
+        picture = fitted(noun, recipe)
+        if picture is not noun:
+            report.note(f"{picture.shape[1]} x {picture.shape[0]}")
+    return picture
+
+
+def _coder(kind: str, recipe: Recipe, hdr: bool, exif: bytes, xmp: bytes) -> Coder:
+    """What codes a picture with a quality."""
+
+    def encode(picture: Rendition, quality: int, report: Report) -> list[bytes]:
+        if kind in (".jpg", ".jpeg"):
+            dither, shine = recipe.enabled("dither"), not recipe.sdr
+            return encode_jpeg(picture, quality=quality, dither=dither, hdr=shine, exif=exif, xmp=xmp, report=report)
+        if kind == ".avif":
+            from fotohaus.output.avif import encode_avif as encode_modern
+        else:
+            from fotohaus.output.jxl import encode_jxl as encode_modern
+        return encode_modern(picture, quality=quality, effort=recipe.effort, hdr=hdr, exif=exif, xmp=xmp, report=report)
+
+    return encode
