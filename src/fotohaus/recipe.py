@@ -122,6 +122,15 @@ def _size(value: Any) -> Any:
     return value
 
 
+def _frame(value: Any) -> Any:
+    """A frame's name, or the path of its template; whether it is there is seen when a picture is framed."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, str) and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}|.*\.toml", value):
+        raise ValueError("a frame is strip, polaroid, passepartout, caption, none or the path of a .toml file")
+    return value
+
+
 @record
 class About:
     """What a field is for, and what it may hold besides its type; `normal` brings values to their normal form."""
@@ -216,6 +225,19 @@ class Recipe:
         float | None, About("Strength of sharpening for the display; by default, as the look has it.", 0, 1)
     ] = None
     wb: Annotated[str, About(f"White balance: {FORMS}.", normal=_white)] = "as-shot"
+    frame: Annotated[
+        str,
+        About(
+            "The paper around the photo: strip, polaroid, passepartout, caption or none; or a template of your own "
+            "(.toml).",
+            longest=4096,
+            normal=_frame,
+        ),
+    ] = "none"
+    caption: Annotated[str, About("A line of your own on the frame.", longest=2000, metavar="TEXT")] = ""
+    place: Annotated[
+        str, About("The place that the frame names; gps is the position that the file tells.", longest=200)
+    ] = ""
     gamut: Annotated[Literal["srgb", "p3"], About("Colour space of display-referred files.")] = "p3"
     sdr: Annotated[bool, About("Leave the HDR rendition out: a picture for displays without headroom alone.")] = False
     headroom: Annotated[

@@ -93,7 +93,8 @@ def _threads(text: str) -> int:
     return value
 
 
-def _add_threads(parser: argparse.ArgumentParser) -> None:
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Give a command the option --threads."""
     parser.add_argument(
         "--threads", type=_threads, default=0, metavar="0..1024", help="processors to use; 0, the default, is all"
     )
@@ -140,7 +141,7 @@ def _develop_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="print each stage with its time and what it decided"
     )
-    _add_threads(parser)
+    add_threads(parser)
     from fotohaus.cli.metadata import add_metadata_options
 
     add_metadata_options(parser)
@@ -166,6 +167,10 @@ def _develop(options: argparse.Namespace) -> int:
             read_lut(recipe.look)
         else:
             load_look(recipe.look)
+    if recipe.frame != "none":
+        from fotohaus.framing.shelf import load_template
+
+        load_template(recipe.frame)
     kernels.set_threads(options.threads)
     with TerminalReport(options.verbose) as report:
         make_photo(
@@ -252,7 +257,7 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", type=Path, default=Path("fotohaus-demo"), help="folder for the two photos: fotohaus-demo"
     )
-    _add_threads(parser)
+    add_threads(parser)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -262,6 +267,30 @@ def _demo(options: argparse.Namespace) -> int:
     kernels.set_threads(options.threads)
     demo.run(options.out)
     return 0
+
+
+def _frame_arguments(parser: argparse.ArgumentParser) -> None:
+    from fotohaus.cli.frame import arguments
+
+    arguments(parser)
+
+
+def _frame(options: argparse.Namespace) -> int:
+    from fotohaus.cli.frame import run
+
+    return run(options)
+
+
+def _sheet_arguments(parser: argparse.ArgumentParser) -> None:
+    from fotohaus.cli.sheet import arguments
+
+    arguments(parser)
+
+
+def _sheet(options: argparse.Namespace) -> int:
+    from fotohaus.cli.sheet import run
+
+    return run(options)
 
 
 def _looks() -> dict[str, Command]:
@@ -300,6 +329,18 @@ COMMANDS = {
     ),
     "cameras": Command(
         "COMMAND ...", "The camera catalogue: what phones' cameras are, and where they are sold.", parts=_cameras
+    ),
+    "frame": Command(
+        "PHOTO... [-o OUT] [OPTION...]",
+        "Put finished photos on paper: a strip with the camera's facts, a polaroid, a passepartout, a caption.",
+        _frame_arguments,
+        _frame,
+    ),
+    "sheet": Command(
+        "SOURCE... -o SHEET [OPTION...]",
+        "Show a folder's photos and raw files on contact sheets.",
+        _sheet_arguments,
+        _sheet,
     ),
     "demo": Command(
         "[OPTION...]",

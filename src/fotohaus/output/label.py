@@ -25,7 +25,7 @@ class Label:
         """The XMP packet."""
         return packet(recipe, self.capture, private=True, bare=self.bare)
 
-    def exif(self, *, width: int, height: int, color_space: int) -> bytes:
+    def exif(self, *, width: int, height: int, color_space: int, orientation: int = 1) -> bytes:
         """The EXIF block of a picture of that size."""
-        size = {"width": width, "height": height}
-        return encode_exif(self.capture, **size, color_space=color_space, software=self.software, private=True)
+        seen = {"width": width, "height": height, "orientation": orientation, "color_space": color_space}
+        return encode_exif(self.capture, **seen, software=self.software, private=True)

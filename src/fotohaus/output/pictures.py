@@ -1,4 +1,4 @@
-"""A finished picture to the bytes of its file: as large as the recipe says, coded in the file's kind."""
+"""A finished picture to the bytes of its file: as large as the recipe says, framed, coded."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def encode_picture(
 
 
 def _composed(noun: Picture | Rendering, recipe: Recipe, report: Report) -> Rendition:
-    """The picture as large as the recipe says."""
+    """The picture as large as the recipe says, and in its frame."""
     picture: Rendition = noun
     if recipe.crop is not None or recipe.long_edge is not None:
         from fotohaus.output.resized import fitted
@@ -63,6 +63,10 @@ def _composed(noun: Picture | Rendering, recipe: Recipe, report: Report) -> Rend
         picture = fitted(noun, recipe)
         if picture is not noun:
             report.note(f"{picture.shape[1]} x {picture.shape[0]}")
+    if recipe.frame != "none":
+        from fotohaus.framing.framed import framed
+
+        picture = framed(picture, recipe, report)
     return picture
 
 

@@ -42,10 +42,10 @@ def write(
 
     The file carries the capture's facts, its colour space, and the recipe, from which `read_recipe` gets it back; a
     picture's own recipe unless another is given. A rendering is made as it is written, strip by strip if the format
-    allows. Pictures are cropped and made smaller as the recipe says; a scene and a raw image stay whole. A DNG brings a
-    preview of the photo that the recipe makes. Serial numbers, owner and place go into a file only where `metadata`
-    asks for them. It appears under its name when it is whole: a failure, a full disk say, leaves nothing and what was
-    there before.
+    allows. Pictures are cropped, made smaller and framed as the recipe says; a scene and a raw image stay whole. A DNG
+    brings a preview of the photo that the recipe makes. Serial numbers, owner and place go into a file only where
+    `metadata` asks for them. It appears under its name when it is whole: a failure, a full disk say, leaves nothing and
+    what was there before.
 
     Raises WriteError for an extension that is unknown or does not hold this noun, for a place that can't be written
     to, and for an image that the format can't hold.
@@ -106,6 +106,8 @@ def _encode_dng(raw: RawImage, recipe: Recipe | None, label: Label, report: Repo
 def _warn_whole(recipe: Recipe, kind: str, report: Report) -> None:
     """Say which choices are for finished pictures alone."""
     asked = [f"--{name.replace('_', '-')}" for name in ("crop", "long_edge", "max_size") if getattr(recipe, name)]
+    if recipe.frame != "none":
+        asked.append("--frame")
     if asked:
         report.warn(f"{' and '.join(asked)} left aside: a {kind} file holds all that was recorded")
 

@@ -47,15 +47,7 @@ def read_rendered(
     Raises TiffError, with the reason as its text, for a file that is damaged or not of such a kind.
     """
     report = report or Report()
-    facts = describe_photo(source)
-    if facts is None or facts["format"] not in _READERS:
-        raise TiffError("is not a photo of a known kind")
-    width, height = facts["width"], facts["height"]
-    if width < 1 or height < 1 or width * height * 3 > MAX_SAMPLES:
-        raise TiffError(f"claims {width} x {height} pixels")
-    if width * height > _PIXELS_PER_BYTE * source.size:
-        raise TiffError(f"is damaged: {source.size} bytes can't hold {width} x {height} pixels")
-    samples, icc = _READERS[facts["format"]](source)
+    facts, samples, icc = read_samples(source)
     profile = _profile(icc)
     if icc and profile is None:
         report.warn(f"{path}: its colour profile is no RGB matrix profile: its colours are taken for sRGB's")
@@ -88,6 +80,28 @@ def read_rendered(
         path=os.fspath(path),
         rendered=True,
     )
+
+
+def photo_facts(source: Source) -> dict[str, Any]:
+    """What `describe_photo` says of a JPEG, PNG or TIFF whose claims its size allows; TiffError for any other file."""
+    facts = describe_photo(source)
+    if facts is None or facts["format"] not in _READERS:
+        raise TiffError("is not a photo of a known kind")
+    width, height = facts["width"], facts["height"]
+    if width < 1 or height < 1 or width * height * 3 > MAX_SAMPLES:
+        raise TiffError(f"claims {width} x {height} pixels")
+    if width * height > _PIXELS_PER_BYTE * source.size:
+        raise TiffError(f"is damaged: {source.size} bytes can't hold {width} x {height} pixels")
+    return facts
+
+
+def read_samples(source: Source) -> tuple[dict[str, Any], NDArray[Any], bytes]:
+    """A JPEG, PNG or TIFF: its facts, its samples as stored, (H, W[, C]), and its ICC profile, empty for none.
+
+    Raises TiffError, with the reason as its text, for a file that is damaged or not of such a kind.
+    """
+    facts = photo_facts(source)
+    return facts, *_READERS[facts["format"]](source)
 
 
 def _profile(icc: bytes) -> RgbProfile | None:

@@ -1,0 +1,33 @@
+"""`fotohaus frame`, `fotohaus sheet` and `develop --frame` from outside."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_develop_frame_and_sheet(run: Run, frame: Path, tmp_path: Path) -> None:
+    done = run("develop", frame, "-o", "a.jpg", "--frame", "strip", "--caption", "Hallo", "--sdr")
+    assert (done.returncode, done.stderr) == (0, "")
+    done = run("frame", "a.jpg", "--frame", "passepartout", "--caption", "noch einmal")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a-framed.jpg\n", "")
+    with Image.open(tmp_path / "a.jpg") as inner, Image.open(tmp_path / "a-framed.jpg") as outer:
+        assert outer.width > inner.width
+        assert outer.height > inner.height
+    done = run("sheet", ".", "-o", "sheet.jpg")
+    assert (done.returncode, done.stdout) == (0, "sheet.jpg\n"), done.stderr
+
+
+def test_wrong_usage(run: Run, frame: Path) -> None:
+    assert run("frame").returncode == 2
+    assert run("frame", "--list").stdout.startswith("strip ")
+    done = run("develop", frame, "-o", "a.jpg", "--frame", "gold")
+    assert done.returncode == 1
+    assert done.stderr.startswith("fotohaus: there is no frame 'gold': strip, ")
+    assert run("frame", "a.jpg", "--frame", "Gold!").returncode == 2
+    done = run("frame", frame)
+    assert done.returncode == 1
+    assert "develop --frame" in done.stderr
