@@ -16,8 +16,8 @@ import numpy as np
 
 from common import DATA, table
 from fotohaus import kernels
-from fotohaus.burst import Alignment, align_frames, merge
-from fotohaus.burst import merger as merging
+from fotohaus.burst import Alignment, align_burst, align_frames, merge
+from fotohaus.burst import aligner as aligning
 from fotohaus.raw.image import RawImage
 from fotohaus.simulate import Mover, simulate_burst
 from fotohaus.simulate.burst import Burst
@@ -55,26 +55,26 @@ def true_alignments(burst: Burst) -> list[Alignment]:
         y, x = np.mgrid[:h, :w] * 64 - 0.5
         p = np.stack([x.ravel(), y.ravel()])
         nodes = (np.linalg.solve(matrix[:, :2], p - matrix[:, 2:]) - p).T.reshape(h, w, 2)
-        found.append(replace(estimate, nodes=kernels.planar(nodes, np.float32), ok=True))
+        found.append(replace(estimate, nodes=kernels.planar(nodes, np.float32), ok=True, error=0.0))
     return found
 
 
 def merge_truly_aligned(burst: Burst, frames: Sequence[RawImage]) -> RawImage:
     """The merge without alignment's errors."""
     truth = iter(true_alignments(burst))
-    estimate = merging.align
-    merging.align = lambda *_: next(truth)
+    estimate = aligning.align
+    aligning.align = lambda *_: next(truth)
     try:
         return merge(frames, reference=1)
     finally:
-        merging.align = estimate
+        aligning.align = estimate
 
 
 def alignment_rms(burst: Burst, frames: Sequence[RawImage]) -> float:
     """px, over both axes, all tiles' corners in the image, and all frames but the reference."""
     errors = []
-    for frame, motion in zip(frames[1:], burst.motions[1:], strict=True):
-        nodes, matrix = align_frames(frames[0], frame).nodes, motion.matrix(burst.size)
+    for found, motion in zip(align_burst(frames), burst.motions[1:], strict=True):
+        nodes, matrix = found.nodes, motion.matrix(burst.size)
         y, x = np.mgrid[: nodes.shape[0], : nodes.shape[1]] * 64 - 0.5
         inside = (np.minimum(x, y) >= 16) & (x < burst.size[1] - 16) & (y < burst.size[0] - 16)
         p = np.stack([x[inside], y[inside]])

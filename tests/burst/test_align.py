@@ -69,7 +69,7 @@ def test_a_share_of_a_pixel_is_not_biased(measure):
     for dx in (-0.5, 0.5, 1.5):
         burst.motions = (burst.motions[0], Motion(dx=dx, dy=-dx))
         found = align_frames(*burst)
-        assert np.abs(measure.alignment_error(found, burst.motions[1], size).mean(0)).max() < 0.006
+        assert np.abs(measure.alignment_error(found, burst.motions[1], size).mean(0)).max() < 0.008
 
 
 def test_parallax_of_a_part_is_followed_and_the_rest_left_alone(scene, measure):

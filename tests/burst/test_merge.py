@@ -9,6 +9,7 @@ from PIL import Image
 
 from fotohaus import kernels
 from fotohaus.burst import merge
+from fotohaus.burst.aligner import MOST
 from fotohaus.errors import MergeError
 from fotohaus.raw.image import CFA_PATTERNS, CaptureInfo, ColorCalibration, RawImage, Rectangle
 from fotohaus.report import Report
@@ -130,14 +131,15 @@ def test_one_frame_is_returned_as_it_is(still):
     assert merge([frame]) is frame
 
 
-def test_frames_stream(scene):
-    burst = simulate_burst(scene, size=(128, 128), frames=12)
+@pytest.mark.parametrize(("iso", "held"), [(50, 4), (6400, 4 + MOST)])
+def test_frames_stream(scene, iso, held):
+    burst = simulate_burst(scene, size=(256, 256), frames=16, iso=iso)
     alive: list[weakref.ref[RawImage]] = []
     most = 0
 
     def frames():
         nonlocal most
-        for i in range(12):
+        for i in range(16):
             frame = burst.frame(i)
             alive.append(weakref.ref(frame))
             most = max(most, sum(r() is not None for r in alive))
@@ -145,8 +147,8 @@ def test_frames_stream(scene):
             del frame
 
     merge(frames())
-    assert len(alive) == 12
-    assert most <= 4
+    assert len(alive) == 16
+    assert most <= held
 
 
 def test_another_scene_is_left_out(scene, measure):

@@ -30,6 +30,7 @@ SYSTEMATIC = 0.02  # px of a level to which what it measures can be trusted at b
 MIN_SHARE = 0.01  # of a tile's gradients that is taken to be detail
 MIN_MATCHED = 0.35  # share of the textured tiles that must match
 MIN_OVERLAP = 0.2  # of the image
+STIFF = 0.003  # px: the deviation in shape of a frame that only shifts and turns
 
 
 @dataclass(frozen=True)
@@ -41,43 +42,59 @@ class Alignment:
     matched : (rows, columns) bool, tiles whose residual is explained by noise.
     textured : (rows, columns) bool, tiles with enough detail to tell.
     ok : whether the frames show the same scene.
+    motion : what the nodes were made of.
+    error : px of the mosaic that the noise alone leaves, RMS over the image, if the frame only shifts and turns.
     """
 
     nodes: Float32
     matched: NDArray[np.bool_]
     textured: NDArray[np.bool_]
     ok: bool
+    motion: Motion
+    error: float
 
 
-def align(reference: Pyramid, moved: Pyramid, blocks: tuple[int, int]) -> Alignment:
+def align(reference: Pyramid, moved: Pyramid, blocks: tuple[int, int], own: float = 1.0) -> Alignment:
     """Find the displacement of `moved` against `reference`.
 
-    blocks : (rows, columns) of quads that the displacement must cover.
+    blocks : (rows, columns) of quads that the displacement must cover. own : variance of the reference's noise in units
+    of the moved frame's.
     """
-    found = _refine(coarse_motion(reference, moved), reference, moved, blocks)
+    found = refine(coarse_motion(reference, moved), reference, moved, blocks, own)
     if not found.ok:
         # A strong subject that walks may have outvoted a faint scene: then the scene itself has hardly moved.
-        found = _refine(Motion.still(reference.sizes[0]), reference, moved, blocks)
+        found = refine(Motion.still(reference.sizes[0]), reference, moved, blocks, own)
     return found
 
 
-def _refine(motion: Motion, reference: Pyramid, moved: Pyramid, blocks: tuple[int, int]) -> Alignment:
-    """Coarse to fine from a first guess of the global motion."""
+def refine(motion: Motion, reference: Pyramid, moved: Pyramid, blocks: tuple[int, int], own: float = 1.0) -> Alignment:
+    """As `align`, from a first guess of the global motion, which is changed."""
     top = len(reference.bands) - 1
     h, w = reference.sizes[0]
     belief = Belief.about(motion, 2.0 * 2.0**top)
+    noise = 1 + own
+    seen = np.diag([0.0] * 3 + [STIFF**-2] * (len(motion.coefficients) - 3))
     for level in range(top, -1, -1):
         if level < LOCAL_LEVELS:
             motion.grow(*(n // TILE for n in reference.bands[level].shape))
-        sums, step = _global_steps(motion, belief, reference, moved, level)
+        sums, step, known = _global_steps(motion, belief, reference, moved, level, noise)
+        seen += known
         if level < LOCAL_LEVELS:
-            _local_step(motion, sums, step, level)
-    matched, textured = _verdict(sums)
+            _local_step(motion, sums, step, level, noise)
+    matched, textured = _verdict(sums, noise)
     nodes = motion.nodes(0, blocks[0] // TILE, blocks[1] // TILE)
     count = int(textured.sum())
     ok = sums[..., 7].sum() >= MIN_OVERLAP * h * w and (matched & textured).sum() >= MIN_MATCHED * count
     ok = ok and all(np.abs(np.diff(nodes, axis=axis)).max() <= MAX_SLOPE * TILE for axis in (0, 1))
-    return Alignment(2 * nodes, matched, textured, bool(ok))
+    return Alignment(2 * nodes, matched, textured, bool(ok), motion, 2 * _spread(motion, seen, h, w))
+
+
+def _spread(motion: Motion, precision: Float64, height: int, width: int) -> float:
+    """Deviation of the displacement over an image, px of the finest level per axis, of coefficients so well known."""
+    rows, columns = max(height // TILE, 1), max(width // TILE, 1)
+    at = motion.basis(0, rows, columns, 0.5).reshape(-1, len(precision))
+    covariance = np.linalg.inv(precision + 1e-12 * np.eye(len(precision)))
+    return float(np.sqrt(np.einsum("ni,ij,nj->n", at, covariance, at, optimize=True).mean()))
 
 
 def _sums(motion: Motion, reference: Pyramid, moved: Pyramid, level: int) -> Float64:
@@ -112,13 +129,16 @@ class _Measured:
     vector: Float64
 
     @classmethod
-    def of(cls, sums: Float64, level: int) -> _Measured:
-        """From the kernel's sums; tiles whose residual stands out lose their weight."""
+    def of(cls, sums: Float64, level: int, noise: float) -> _Measured:
+        """From the kernel's sums; tiles whose residual stands out lose their weight.
+
+        noise : variance of a difference that is only noise, in units of a frame's.
+        """
         variance = noise_response()[level]
         n = np.maximum(sums[..., 7], 1)
         seen = sums[..., 7] > TILE
         residual = sums[..., 5] / n
-        excess = np.maximum(residual - 2 * variance, 0)
+        excess = np.maximum(residual - noise * variance, 0)
         typical = float(np.median(excess[seen])) if seen.any() else 0.0
         weight = seen / (1 + (excess / (2 * typical + variance)) ** 2)
         weight /= CORRELATION * np.maximum(0.5 * variance, residual)
@@ -134,26 +154,28 @@ class _Measured:
 
 
 def _global_steps(
-    motion: Motion, belief: Belief, reference: Pyramid, moved: Pyramid, level: int
-) -> tuple[Float64, Float64]:
-    """Refine the global motion on one level, and the belief with what the level knows: the last sums and step.
+    motion: Motion, belief: Belief, reference: Pyramid, moved: Pyramid, level: int, noise: float
+) -> tuple[Float64, Float64, Float64]:
+    """Refine the global motion on one level, and the belief with what the level knows.
+
+    Gives the last sums and step, and the coefficients' precision as far as noise goes.
 
     The levels' bands hardly overlap, so what they say adds up: where the finest is all noise, the coarser ones stand.
     """
     scale = 2.0**level
     for _ in range(4 if level else 2):
         sums = _sums(motion, reference, moved, level)
-        measured = _Measured.of(sums, level)
+        measured = _Measured.of(sums, level, noise)
         rows, columns = measured.raw.shape[:2]
         basis = motion.basis(level, rows, columns, 0.5) / scale
         raw = np.einsum("yxai,yxaj->ij", basis, measured.raw @ basis, optimize=True)
         net = np.einsum("yxai,yxaj->ij", basis, measured.net @ basis, optimize=True)
         vector = np.einsum("yxai,yxa->i", basis, measured.vector)
-        gain, known = _certain(raw, net)
+        gain, exact = _certain(raw, net)
         now = motion.coefficients
         # What is no noise (aliasing, interpolation) is a share of the level's pixel, however much detail there is.
-        damp = np.linalg.inv(np.eye(len(now)) + (SYSTEMATIC * scale) ** 2 * known)
-        says, known = damp @ (gain @ vector + known @ now), damp @ known
+        damp = np.linalg.inv(np.eye(len(now)) + (SYSTEMATIC * scale) ** 2 * exact)
+        says, known = damp @ (gain @ vector + exact @ now), damp @ exact
         step = belief.mean(now, known, says) - now
         largest = float(np.abs(step).max()) / scale
         step *= min(1.0, 2.0 / max(largest, 1e-9))
@@ -161,7 +183,7 @@ def _global_steps(
         if largest < 0.003:
             break
     belief.learn(known, says)
-    return sums, step
+    return sums, step, exact
 
 
 def _certain(raw: Float64, net: Float64) -> tuple[Float64, Float64]:
@@ -172,13 +194,13 @@ def _certain(raw: Float64, net: Float64) -> tuple[Float64, Float64]:
     return gain, gain @ net
 
 
-def _local_step(motion: Motion, sums: Float64, step: Float64, level: int) -> None:
+def _local_step(motion: Motion, sums: Float64, step: Float64, level: int, noise: float) -> None:
     """One step of the tiles' field: every tile's own measurement, made smooth by how certain each is.
 
     `step` is how far the global motion has gone since the sums were made.
     """
     assert motion.tiles is not None
-    measured = _Measured.of(sums, level)
+    measured = _Measured.of(sums, level, noise)
     gain, known = _certain(measured.raw, measured.net)
     vector = (gain @ measured.vector[..., None])[..., 0]
     before = motion.tiles / 2.0**level
@@ -253,12 +275,12 @@ def _smooth(tensor: Float64, right: Float64, start: Float64) -> Float64:
     return v
 
 
-def _verdict(sums: Float64) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _verdict(sums: Float64, noise: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Per tile: whether the residual is noise and a small part of the detail, and whether there is detail at all."""
     variance = noise_response()[0]
     n = np.maximum(sums[..., 7], 1)
     residual, power = sums[..., 5] / n, sums[..., 6] / n
     seen = sums[..., 7] > TILE
-    detail = np.maximum(power - variance, 0)
-    matched = seen & (residual - 2 * variance < 0.5 * variance + 0.3 * detail)
+    detail = np.maximum(power - noise / 2 * variance, 0)
+    matched = seen & (residual - noise * variance < 0.5 * variance + 0.3 * detail)
     return matched, seen & (detail > 0.5 * variance)

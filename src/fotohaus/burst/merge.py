@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fotohaus.burst.align import Alignment, align
+from fotohaus.burst.aligner import Aligner
 from fotohaus.burst.colored_noise import noise_of_frames
 from fotohaus.burst.frame import as_pixels, as_quads, block_size, make_frame, padded_like
 from fotohaus.burst.merger import Merger, Method
@@ -131,6 +132,24 @@ def align_frames(reference: RawImage, frame: RawImage) -> Alignment:
     noise = known_noise(reference)
     pyramids = [pyramid(make_frame(raw, noise, padded_like(raw))) for raw in (reference, frame)]
     return align(pyramids[0], pyramids[1], block_size(reference))
+
+
+def align_burst(frames: Iterable[RawImage]) -> list[Alignment]:
+    """Where the pixels of the first of some raw images lie in each of the others, as `merge` finds it.
+
+    Noisy frames are aligned together, which pairs cannot be. Raises MergeError for a frame of another camera or size.
+    """
+    source = iter(frames)
+    reference = next(source)
+    quads = as_quads(reference)
+    noise = known_noise(quads)
+    aligner = Aligner(make_frame(quads, noise, padded_like(quads)), noise)
+    found = []
+    for frame in source:
+        if (reason := mismatch(facts_of(frame), facts_of(reference))) is not None:
+            raise MergeError(frame.name, reason)
+        found += [aligned.found for aligned in aligner.add(as_quads(frame))]
+    return found + [aligned.found for aligned in aligner.rest()]
 
 
 def _alone(raw: RawImage, diagnosis: Diagnosis | None) -> RawImage:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from fotohaus import kernels
-from fotohaus.burst.align import align
+from fotohaus.burst.aligner import Aligned, Aligner
 from fotohaus.burst.colored_noise import measured_floor
 from fotohaus.burst.finish import WHITE, Noise, finish
 from fotohaus.burst.frame import PAD, Frame, block_size, make_frame, padded_like
 from fotohaus.burst.hot_pixels import HotPixels
 from fotohaus.burst.noise import known_noise
-from fotohaus.burst.pyramid import Pyramid, pyramid
 from fotohaus.burst.reconstruct import Reconstruction, agreement_of
 from fotohaus.burst.warp import warp, warp_planes
 from fotohaus.raw.composite import composite_of
@@ -93,8 +92,7 @@ class Merger:
         if self.noise is not reference.noise:
             report.note(f"noise estimated: scale {self.noise.scale[1]:.3g}, offset {self.noise.offset[1]:.3g}")
         self.reference: Frame = make_frame(reference, self.noise, padded_like(reference))
-        self.pyramid: Pyramid = pyramid(self.reference)
-        self.padded: UInt16 = padded_like(reference)
+        self.aligner = Aligner(self.reference, self.noise, report, measure=diagnosis is not None)
         rows, columns = block_size(reference)
         self.difference: Float32 = kernels.empty((rows + 2 * _MARGIN, columns + 2 * _MARGIN, 4))
         self.difference[...] = 0
@@ -125,11 +123,11 @@ class Merger:
         self.exposure = exposure_value(reference.capture)
         report.note(f"reference: {reference.name}")
         if diagnosis is not None:
-            diagnosis.begin(reference, method, sharpness=self.pyramid.sharpness)
+            diagnosis.begin(reference, method, sharpness=self.aligner.pyramid.sharpness)
             diagnosis.see_noise(reference, os.path.basename(reference.name), self.noise)
 
     def add(self, raw: RawImage) -> None:
-        """Align one frame and merge it, or leave it out with a warning."""
+        """Align one frame and merge it, or leave it out with a warning; in strong noise some wait for each other."""
         ev = exposure_value(raw.capture)
         step = 0.0 if ev is None or self.exposure is None else ev - self.exposure
         if abs(step) > MAX_EV:
@@ -138,12 +136,11 @@ class Merger:
             self.seen.append((raw.capture, False))
             self.leave_out(raw, f"its exposure differs by {step:+.1f} EV")
             return
-        frame = make_frame(raw, self.noise, self.padded, exposure=2.0**-step)
-        with self.report.stage("align"):
-            seen = pyramid(frame)
-            found = align(self.pyramid, seen, block_size(raw))
-            sharpness = None if self.diagnosis is None else seen.sharpness
-            del seen
+        for aligned in self.aligner.add(raw, 2.0**-step):
+            self._take(aligned)
+
+    def _take(self, aligned: Aligned) -> None:
+        raw, frame, found, sharpness = aligned
         if not found.ok:
             if self.diagnosis is not None:
                 self.diagnosis.add(raw, "does not match", sharpness=sharpness, found=found)
@@ -197,6 +194,8 @@ class Merger:
 
     def finish(self) -> RawImage:
         """The merged raw image."""
+        for aligned in self.aligner.rest():
+            self._take(aligned)
         raw = self.reference.raw
         if self.count == 1:
             self.report.warn(f"no frame could be merged with {raw.name}: it stands alone")

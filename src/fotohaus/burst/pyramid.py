@@ -67,7 +67,7 @@ def _bands(luma: Float32, levels: int) -> list[Float32]:
             kernels.call("burst_halve", luma=luma, half=half)
             luma = half
         band = np.empty_like(luma)
-        kernels.call("burst_bandpass", luma=luma, band=band)
+        kernels.call("burst_bandpass" if level else "burst_finest", luma=luma, band=band)
         bands.append(band)
     return bands
 

@@ -2,7 +2,7 @@
 
 import halide as hl
 
-from fotohaus.kernels.common import x, y
+from fotohaus.kernels.common import c, x, y
 
 TILE = 32  # px of the level
 LANES = 8
@@ -108,6 +108,23 @@ def separable(source, weights, step, name):
 BINOMIAL = [1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16]
 
 
+FINEST = [1 / 4, 2 / 4, 1 / 4]
+
+
+def bandpass(luma, band, narrow):
+    """A narrow blur less a wider one, and its schedule."""
+    edge = hl.BoundaryConditions.repeat_edge(luma)
+    fine_v, fine = separable(edge, narrow, 1, "fine")
+    wide_v, wide = separable(fine, BINOMIAL, 2, "wide")
+    band[x, y] = fine[x, y] - wide[x, y]
+
+    yo = hl.Var("yo")
+    band.split(y, yo, y, 64, hl.TailStrategy.GuardWithIf).parallel(yo).vectorize(x, 8)
+    fine.store_at(band, yo).compute_at(band, y).vectorize(x, 8)
+    fine_v.compute_at(fine, y).vectorize(x, 8)
+    wide_v.compute_at(band, y).vectorize(x, 8)
+
+
 @hl.generator(name="burst_bandpass")
 class BurstBandpass:
     """Binomial blur (sigma 1) less a wider one (sigma 2.2): what alignment sees of a level."""
@@ -116,17 +133,18 @@ class BurstBandpass:
     band = hl.OutputBuffer(hl.Float(32), 2)
 
     def generate(self):
-        g = self
-        edge = hl.BoundaryConditions.repeat_edge(g.luma)
-        fine_v, fine = separable(edge, BINOMIAL, 1, "fine")
-        wide_v, wide = separable(fine, BINOMIAL, 2, "wide")
-        g.band[x, y] = fine[x, y] - wide[x, y]
+        bandpass(self.luma, self.band, BINOMIAL)
 
-        yo = hl.Var("yo")
-        g.band.split(y, yo, y, 64, hl.TailStrategy.GuardWithIf).parallel(yo).vectorize(x, 8)
-        fine.store_at(g.band, yo).compute_at(g.band, y).vectorize(x, 8)
-        fine_v.compute_at(fine, y).vectorize(x, 8)
-        wide_v.compute_at(g.band, y).vectorize(x, 8)
+
+@hl.generator(name="burst_finest")
+class BurstFinest:
+    """The same of the finest level, where nothing finer tells what the wider blur leaves out: sigma 0.7 less 2.1."""
+
+    luma = hl.InputBuffer(hl.Float(32), 2)
+    band = hl.OutputBuffer(hl.Float(32), 2)
+
+    def generate(self):
+        bandpass(self.luma, self.band, FINEST)
 
 
 @hl.generator(name="burst_halve")
@@ -149,6 +167,59 @@ class BurstHalve:
         rows.compute_at(g.half, y).vectorize(x, 8)
 
 
+i, b, tx, ty, k, m = (hl.Var(n) for n in ("i", "b", "tx", "ty", "k", "m"))
+
+
+def sampled(moved, grid, width, height):
+    """What `moved` has at p + d(p), and 1 where both lie well within width x height, else 0.
+
+    At lane i of block b of row y: x = LANES b + i. Gives the Funcs to schedule: displacements at the ends of the tiles'
+    rows, origins of the blocks, samples.
+    """
+    full_w, full_h = moved.dim(0).extent(), moved.dim(1).extent()
+    ends = hl.Func("ends")
+    fy = (hl.f32(y % TILE) + 0.5) / TILE
+    ends[m, k, tx, y] = grid[tx + m, y / TILE, k] * (1.0 - fy) + grid[tx + m, y / TILE + 1, k] * fy
+    in_tile, tile = b % (TILE // LANES), b / (TILE // LANES)
+
+    def displacement(lane, axis):
+        fx = (hl.f32(in_tile * LANES) + lane + 0.5) / TILE
+        return ends[0, axis, tile, y] * (1.0 - fx) + ends[1, axis, tile, y] * fx
+
+    # The whole-pixel origin of eight neighbours' samples: the least of them.
+    origin = hl.Func("origin")
+    place = (hl.f32(b * LANES), hl.f32(y))
+    first_x = hl.min(displacement(0.0, 0), displacement(LANES - 1.0, 0)) + place[0]
+    first_y = hl.min(displacement(0.0, 1), displacement(LANES - 1.0, 1)) + place[1]
+    limit = 32000.0
+    origin[b, y] = hl.Tuple(
+        [hl.i32(hl.floor(hl.clamp(first_x, -limit, limit))), hl.i32(hl.floor(hl.clamp(first_y, -limit, limit)))]
+    )
+    ox, oy = origin[b, y][0], origin[b, y][1]
+    lane = hl.f32(i)
+    sx = displacement(lane, 0) + place[0] + lane
+    sy = displacement(lane, 1) + place[1]
+    wx = five_taps(sx - lane - hl.f32(ox), lagrange)
+    wy = five_taps(sy - hl.f32(oy), lagrange)
+    sample = hl.Func("sample")
+    value = hl.f32(0)
+    for r in range(TAPS):
+        row = hl.clamp(oy + (r - 1), 0, full_h - 1)
+        along = hl.f32(0)
+        for t in range(TAPS):
+            column = hl.clamp(ox + (t - 1), 0, full_w - LANES)
+            along += moved[column + i, row] * wx[t]
+        value += along * wy[r]
+    px = b * LANES + i
+    inside = (
+        (px >= REACH) & (px < width - REACH) & (y >= REACH) & (y < height - REACH)
+        & (sx >= hl.f32(REACH)) & (sx < hl.f32(width - REACH))
+        & (sy >= hl.f32(REACH)) & (sy < hl.f32(height - REACH))
+    )  # fmt: skip
+    sample[i, b, y] = hl.Tuple([value, hl.select(inside, hl.f32(1), hl.f32(0))])
+    return ends, origin, sample
+
+
 @hl.generator(name="burst_tiles")
 class BurstTiles:
     """Per tile of a level: the sums of one Lucas-Kanade step from `grid`, and how well the tiles agree there.
@@ -169,71 +240,30 @@ class BurstTiles:
 
     def generate(self):
         g = self
-        i, b, v, tx, ty, k, m = (hl.Var(n) for n in ("i", "b", "v", "tx", "ty", "k", "m"))
         full_w, full_h = g.reference.dim(0).extent(), g.reference.dim(1).extent()
-
-        # Displacement at the left and right end of the tile's row v.
-        ends = hl.Func("ends")
-        fy = (hl.f32(v) + 0.5) / TILE
-        ends[m, v, k, tx, ty] = g.grid[tx + m, ty, k] * (1.0 - fy) + g.grid[tx + m, ty + 1, k] * fy
-
-        def displacement(lane, axis):
-            fx = (hl.f32(b * LANES) + lane + 0.5) / TILE
-            return ends[0, v, axis, tx, ty] * (1.0 - fx) + ends[1, v, axis, tx, ty] * fx
-
-        # The whole-pixel origin of eight neighbours' samples: the least of them.
-        origin = hl.Func("origin")
-        place = (hl.f32(tx * TILE + b * LANES), hl.f32(ty * TILE + v))
-        first_x = hl.min(displacement(0.0, 0), displacement(LANES - 1.0, 0)) + place[0]
-        first_y = hl.min(displacement(0.0, 1), displacement(LANES - 1.0, 1)) + place[1]
-        limit = 32000.0
-        origin[b, v, tx, ty] = hl.Tuple(
-            [hl.i32(hl.floor(hl.clamp(first_x, -limit, limit))), hl.i32(hl.floor(hl.clamp(first_y, -limit, limit)))]
-        )
-        ox, oy = origin[b, v, tx, ty][0], origin[b, v, tx, ty][1]
-        lane = hl.f32(i)
-        sx = displacement(lane, 0) + place[0] + lane
-        sy = displacement(lane, 1) + place[1]
-        wx = five_taps(sx - lane - hl.f32(ox), lagrange)
-        wy = five_taps(sy - hl.f32(oy), lagrange)
-        sample = hl.Func("sample")
-        total = hl.f32(0)
-        for r in range(TAPS):
-            row = hl.clamp(oy + (r - 1), 0, full_h - 1)
-            along = hl.f32(0)
-            for t in range(TAPS):
-                column = hl.clamp(ox + (t - 1), 0, full_w - LANES)
-                along += g.moved[column + i, row] * wx[t]
-            total += along * wy[r]
-        px, py = tx * TILE + b * LANES + i, ty * TILE + v
-        inside = (
-            (px >= REACH) & (px < g.width - REACH) & (py >= REACH) & (py < g.height - REACH)
-            & (sx >= hl.f32(REACH)) & (sx < hl.f32(g.width - REACH))
-            & (sy >= hl.f32(REACH)) & (sy < hl.f32(g.height - REACH))
-        )  # fmt: skip
-        sample[i, b, v, tx, ty] = hl.Tuple([total, hl.select(inside, hl.f32(1), hl.f32(0))])
+        ends, origin, sample = sampled(g.moved, g.grid, g.width, g.height)
 
         def ref(dx, dy):
-            column = hl.clamp(tx * TILE + b * LANES + dx, 0, full_w - LANES)
-            return g.reference[column + i, hl.clamp(ty * TILE + v + dy, 0, full_h - 1)]
+            column = hl.clamp(b * LANES + dx, 0, full_w - LANES)
+            return g.reference[column + i, hl.clamp(y + dy, 0, full_h - 1)]
 
         seen = hl.Func("seen")
         here = ref(0, 0)
-        weight = sample[i, b, v, tx, ty][1]
+        weight = sample[i, b, y][1]
         gx = (ref(1, 0) - ref(-1, 0)) * 0.5 * weight
         gy = (ref(0, 1) - ref(0, -1)) * 0.5 * weight
         xx = (ref(2, 0) + ref(-2, 0)) * 0.5 - here
         yy = (ref(0, 2) + ref(0, -2)) * 0.5 - here
         xy = (ref(1, 1) + ref(-1, -1) - ref(1, -1) - ref(-1, 1)) * 0.5
-        value = sample[i, b, v, tx, ty][0]
-        seen[i, b, v, tx, ty] = hl.Tuple(
+        value = sample[i, b, y][0]
+        seen[i, b, y] = hl.Tuple(
             [gx, gy, (value - here) * weight, (here * here + value * value) * weight * 0.5]
             + [d * value * weight * -0.5 for d in (xx, xy, yy)]
         )
         rdom = hl.RDom([(0, TILE // LANES), (0, TILE)])
         lanes = hl.Func("lanes")
-        s = seen[i, rdom.x, rdom.y, tx, ty]
-        one = sample[i, rdom.x, rdom.y, tx, ty][1]
+        at = (i, tx * (TILE // LANES) + rdom.x, ty * TILE + rdom.y)
+        s, one = seen[at], sample[at][1]
         products = [s[0] * s[0], s[0] * s[1], s[1] * s[1], s[0] * s[2], s[1] * s[2], s[2] * s[2]]
         terms = [*products, s[3], one, s[4], s[5], s[6]]
         lanes[i, tx, ty] = hl.Tuple([hl.f32(0)] * SUMS)
@@ -250,7 +280,38 @@ class BurstTiles:
         seen.compute_at(lanes, rdom.x).vectorize(i, LANES)
         sample.compute_at(lanes, rdom.x).vectorize(i, LANES)
         origin.compute_at(lanes, rdom.x)
-        ends.compute_at(lanes, rdom.y).reorder(m, k, v, tx, ty)
+        ends.compute_at(lanes, rdom.y).reorder(m, k, tx, y)
+
+
+@hl.generator(name="burst_pool")
+class BurstPool:
+    """pooled = before + sign * what the band has at p + d(p), of which the second plane counts where it has something.
+
+    `grid` as for `burst_tiles`. Where the band does not reach it adds nothing.
+    """
+
+    band = hl.InputBuffer(hl.Float(32), 2)
+    grid = hl.InputBuffer(hl.Float(32), 3)
+    width = hl.InputScalar(hl.Int(32))
+    height = hl.InputScalar(hl.Int(32))
+    sign = hl.InputScalar(hl.Float(32))
+    before = hl.InputBuffer(hl.Float(32), 3)
+    pooled = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        ends, origin, sample = sampled(g.band, g.grid, g.width, g.height)
+        s = sample[x % LANES, x / LANES, y]
+        g.pooled[x, y, c] = g.before[x, y, c] + g.sign * hl.mux(c, [s[0] * s[1], s[1]])
+
+        start_at_zero(g.pooled)
+        g.pooled.bound(c, 0, 2)
+        yo = hl.Var("yo")
+        g.pooled.split(y, yo, y, TILE, hl.TailStrategy.RoundUp).split(x, b, i, LANES, hl.TailStrategy.RoundUp)
+        g.pooled.reorder(i, c, b, y, yo).unroll(c).vectorize(i).parallel(yo)
+        sample.compute_at(g.pooled, b).vectorize(i, LANES)
+        origin.compute_at(g.pooled, b)
+        ends.compute_at(g.pooled, b).reorder(m, k, tx, y)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,101 @@
+"""Frames come one after another and go on aligned: at once, or in strong noise after waiting for some others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from fotohaus.burst.align import Alignment, align
+from fotohaus.burst.frame import Frame, block_size, make_frame, padded_like
+from fotohaus.burst.pyramid import Pyramid, pyramid
+from fotohaus.burst.together import Together
+from fotohaus.raw.image import NoiseProfile, RawImage, UInt16
+from fotohaus.report import Report
+
+NOISY = 0.02
+"""px that noise leaves of a pairwise alignment, from which frames are aligned together."""
+
+LEAST, MOST = 3, 7
+"""Frames besides the reference for which there must be room to wait, and that wait at most."""
+
+MAX_BYTES = 48 << 20
+"""What the waiting frames' mosaics may take: memory must not grow with the number of frames."""
+
+
+class Aligned(NamedTuple):
+    """A frame ready to be merged, or one that shows something else (`found.ok`). It is overwritten by the next."""
+
+    raw: RawImage
+    frame: Frame
+    found: Alignment
+    sharpness: float | None
+
+
+class _Waiting(NamedTuple):
+    raw: RawImage
+    exposure: float
+    found: Alignment
+    sharpness: float | None
+
+
+class Aligner:
+    """Aligns frames to a reference: pair by pair, or together (`Together`) where the first pair shows strong noise.
+
+    measure : also tell the frames' sharpness.
+    """
+
+    def __init__(
+        self, reference: Frame, noise: NoiseProfile, report: Report | None = None, *, measure: bool = False
+    ) -> None:
+        self.noise, self.measure, self.report = noise, measure, report or Report()
+        self.pyramid: Pyramid = pyramid(reference)
+        self._blocks = block_size(reference.raw)
+        self._padded: UInt16 = padded_like(reference.raw)
+        self._room: int | None = None  # for frames that wait; not known before the first pair
+        self._waiting: list[_Waiting] = []
+        self._together: Together | None = None
+
+    def add(self, raw: RawImage, exposure: float = 1.0) -> Iterator[Aligned]:
+        """Align one frame, whose light is multiplied by `exposure`; gives those that are ready now, in order."""
+        frame = make_frame(raw, self.noise, self._padded, exposure)
+        with self.report.stage("align"):
+            seen = pyramid(frame)
+            if self._together is not None:
+                found = self._together.align(seen)
+            else:
+                found = align(self.pyramid, seen, self._blocks)
+            sharpness = seen.sharpness if self.measure else None
+            del seen
+        if self._room is None and found.ok:
+            room = min(MOST, MAX_BYTES // max(raw.mosaic.nbytes, 1)) if found.error > NOISY else 0
+            self._room = room if room >= LEAST else 0
+        if not found.ok or not self._room:
+            yield Aligned(raw, frame, found, sharpness)
+            return
+        self._waiting.append(_Waiting(raw, exposure, found, sharpness))
+        if len(self._waiting) == self._room:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[Aligned]:
+        """Those that still wait; what comes after them need not."""
+        waiting, self._waiting, self._room = self._waiting, [], 0
+        if len(waiting) > 1:
+            self._meet(waiting)
+        for i, (raw, exposure, found, sharpness) in enumerate(waiting):
+            waiting[i] = None  # type: ignore[call-overload]
+            frame = make_frame(raw, self.noise, self._padded, exposure)
+            if self._together is not None:
+                with self.report.stage("align"):
+                    found = self._together.again(pyramid(frame), found)
+            yield Aligned(raw, frame, found, sharpness)
+
+    def _meet(self, waiting: list[_Waiting]) -> None:
+        with self.report.stage("align"):
+            self._together = Together(self.pyramid, self._blocks)
+            for raw, exposure, found, _ in waiting:
+                self._together.add(pyramid(make_frame(raw, self.noise, self._padded, exposure)), found.motion)
+            self._together.settle(self.pyramid)
+        typical = float(np.median([w.found.error for w in waiting]))
+        self.report.note(f"noisy: {len(waiting) + 1} frames aligned together (pairs are sure to {typical:.2f} px)")

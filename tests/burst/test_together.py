@@ -1,0 +1,78 @@
+"""Noisy frames aligned together, against simulated bursts whose motion is known."""
+
+import numpy as np
+import pytest
+
+from fotohaus.burst import align_burst, align_frames, merge
+from fotohaus.burst.aligner import MAX_BYTES, Aligner
+from fotohaus.burst.frame import make_frame, padded_like
+from fotohaus.burst.noise import known_noise
+from fotohaus.errors import MergeError
+from fotohaus.report import Report
+from fotohaus.simulate import Mover, simulate_burst
+
+SIZE = (448, 576)
+
+
+def errors(measure, found, burst):
+    pairs = zip(found, burst.motions[1:], strict=True)
+    return [measure.rms(measure.alignment_error(f, motion, SIZE)) for f, motion in pairs]
+
+
+@pytest.fixture(scope="module")
+def noisy(scene):
+    return simulate_burst(scene, size=SIZE, iso=3200, exposure=0.25, frames=10, seed=2)
+
+
+def test_noisy_frames_are_aligned_better_together(noisy, measure):
+    frames = list(noisy)
+    pairs = [align_frames(frames[0], frame) for frame in frames[1:]]
+    together = align_burst(frames)
+    assert all(found.ok for found in together)
+    # The last two came when the others had been aligned.
+    alone, all_of_them = (np.square(errors(measure, found, noisy)) for found in (pairs, together))
+    assert all_of_them.mean() < 0.6 * alone.mean()
+    assert all_of_them[-2:].mean() < alone[-2:].mean()
+
+
+def test_clean_frames_do_not_wait(scene):
+    burst = simulate_burst(scene, size=SIZE, iso=50, frames=4)
+    for found, frame in zip(align_burst(burst), list(burst)[1:], strict=True):
+        assert np.array_equal(found.nodes, align_frames(burst.frame(0), frame).nodes)
+
+
+def test_large_frames_do_not_wait(noisy, monkeypatch):
+    monkeypatch.setattr("fotohaus.burst.aligner.MAX_BYTES", 2 * noisy.frame(0).mosaic.nbytes)
+    assert 2 * noisy.frame(0).mosaic.nbytes < MAX_BYTES
+    reference = noisy.frame(0)
+    noise = known_noise(reference)
+    aligner = Aligner(make_frame(reference, noise, padded_like(reference)), noise)
+    assert len(list(aligner.add(noisy.frame(1)))) == 1
+    assert not list(aligner.rest())
+
+
+def test_expected_error_is_what_it_turns_out_to_be(scene, measure):
+    for iso in (400, 1600):
+        burst = simulate_burst(scene, size=SIZE, iso=iso, exposure=0.25, frames=4)
+        pairs = [align_frames(burst.frame(0), burst.frame(i)) for i in range(1, 4)]
+        found = float(np.sqrt(np.mean(np.square(errors(measure, pairs, burst)))))
+        assert 0.3 < found / pairs[0].error < 1.6
+
+
+def test_a_subject_that_walks_does_not_disturb(scene, measure):
+    subject = Mover(scene, (90, 120), velocity=(0, 14))
+    burst = simulate_burst(scene, size=SIZE, iso=3200, exposure=0.25, frames=6, movers=[subject], seed=2)
+    assert max(errors(measure, align_burst(burst), burst)) < 0.35
+
+
+def test_the_order_and_the_report(noisy):
+    report = Report()
+    merged = merge(noisy, reference=1, report=report)
+    assert merged.capture.sources == tuple(frame.path for frame in noisy)
+    assert any("aligned together" in note for note in report.stages[0].notes)
+
+
+def test_another_size_is_refused(noisy, scene):
+    other = simulate_burst(scene, size=(512, 640), frames=2).frame(1)
+    with pytest.raises(MergeError):
+        align_burst([noisy.frame(0), other])
