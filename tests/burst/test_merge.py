@@ -121,6 +121,14 @@ def test_the_reference_by_number(scene, measure):
     )
 
 
+@pytest.mark.parametrize("method", ["robust", "mean"])
+def test_no_frame_is_worth_two(still, method):
+    report = Report()
+    merge(still, method=method, report=report)
+    (said,) = (note for note in report.stages[0].notes if note.startswith("merged"))
+    assert 0.9 * len(still) < float(said.split()[-1]) <= len(still)
+
+
 def test_off_gives_the_reference_alone(still):
     merged = merge(still, reference=3, method="off")
     assert np.array_equal(merged.mosaic, still.frame(2).mosaic)

@@ -90,7 +90,10 @@ def test_the_noise_is_measured_beside_its_model(seen: Diagnosis) -> None:
     assert reference["of"] == "frame_000"
     assert merged["of"] == "merged"
     assert all(0.6 < ratio < 1.1 for ratio in reference["measured_over_model"])
-    assert facts(seen)["frames_worth"] == pytest.approx(1 / seen.variance, abs=1e-3)
+    told = facts(seen)
+    assert told["frames_worth"] == pytest.approx(seen.worth, abs=1e-3)
+    assert told["frames_worth_least"] < told["frames_worth"] <= told["merged"]
+    assert told["variance"] == pytest.approx(seen.variance, abs=1e-4)
 
 
 def test_files_are_whole_and_replace_the_last_ones(seen: Diagnosis, tmp_path: Path) -> None:

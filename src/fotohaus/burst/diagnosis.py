@@ -76,7 +76,8 @@ class Diagnosis:
 
     frames : in the order in which they came, the reference first. picture : (rows, columns) uint8, the reference in
     grey, to find one's way. noise : of the reference and of the result. size : (h, w) of the mosaic. variance : mean
-    variance of the result's noise in units of the reference's.
+    variance of the result's noise in units of the reference's, to which interpolation adds its share. worth : how many
+    frames' mean the weights amount to, never more than there are.
     """
 
     def __init__(self) -> None:
@@ -86,6 +87,7 @@ class Diagnosis:
         self.size = (0, 0)
         self.method = "off"
         self.variance: float | None = None
+        self.worth: float | None = None
 
     def begin(self, raw: RawImage, method: str, *, sharpness: float | None = None) -> None:
         """The reference is chosen; what was there before is forgotten."""

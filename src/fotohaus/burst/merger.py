@@ -58,6 +58,14 @@ class _Gain:
         self.first += self.weights
         self.second += np.square(self.weights)
 
+    def worth(self, count: int) -> float:
+        """How many frames' mean has as little noise: the weights' say alone, 1 to `count`.
+
+        Interpolation averages neighbours as well, so that the noise itself may be less; but no frame is worth two.
+        """
+        left = np.square(1 - self.first / count) + self.second / count**2
+        return min(1 / float(left.mean(dtype=np.float64)), count)
+
     def noise(self, count: int, profile: NoiseProfile) -> Noise:
         """What is left of one frame's noise, everywhere and from place to place."""
         own = np.square(1 - self.first / count)
@@ -201,7 +209,8 @@ class Merger:
             self.report.warn(f"no frame could be merged with {raw.name}: it stands alone")
             return raw
         noise = self.gain.noise(self.count, self.noise)
-        self.report.note(f"merged {self.count} frames, worth {1 / noise.share:.1f}")
+        worth = self.gain.worth(self.count)
+        self.report.note(f"merged {self.count} frames, worth {worth:.1f}")
         if self.hot is not None and self.hot.known.size:
             self.report.note(f"{self.hot.known.size} hot pixels removed")
         merged = finish(self.reference, self.sum, self.count, noise, self.denoise, self._reconstruct())
@@ -215,7 +224,7 @@ class Merger:
             capture=replace(raw.capture, frames=self.count, sources=tuple(used), composite=composite_of(self.seen)),
         )
         if self.diagnosis is not None:
-            self.diagnosis.variance = noise.share
+            self.diagnosis.variance, self.diagnosis.worth = noise.share, worth
             self.diagnosis.see_noise(result, "merged")
         return result
 

@@ -76,7 +76,8 @@ def facts(diagnosis: Diagnosis) -> dict[str, Any]:
         "size": list(diagnosis.size),
         "method": diagnosis.method,
         "merged": sum(f.merged for f in diagnosis.frames),
-        "frames_worth": None if diagnosis.variance is None else round(1 / diagnosis.variance, 3),
+        "frames_worth": None if diagnosis.worth is None else round(diagnosis.worth, 3),
+        "variance": None if diagnosis.variance is None else round(diagnosis.variance, 4),
         "frames_worth_least": None if worth is None else round(float(worth.min()), 3),
         "frames": [_frame(f) for f in diagnosis.frames],
         "noise": [
