@@ -20,7 +20,7 @@ NOISY = 0.02
 LEAST, MOST = 3, 7
 """Frames besides the reference for which there must be room to wait, and that wait at most."""
 
-MAX_BYTES = 48 << 20
+MAX_BYTES = 20 << 20
 """What the waiting frames' mosaics may take: memory must not grow with the number of frames."""
 
 
