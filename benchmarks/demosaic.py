@@ -1,6 +1,7 @@
 """Demosaicing: quality on known pictures and speed, against published methods in the same run.
 
     python benchmarks/demosaic.py
+    python benchmarks/demosaic.py --flat     what noise on flat fields becomes, as develop/demosaic_noise.py has it
 
 Quality: CPSNR in dB over all channels of 8-bit pictures, taken as linear mosaics (as the literature does), 10 pixels of
 border left out; and the same with the pictures turned to linear light before sampling and back to 8 bits of sRGB
@@ -12,6 +13,7 @@ samples, written to a DNG with no colour transform. Some minutes.
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -24,7 +26,8 @@ import tifffile
 from PIL import Image
 
 from common import DATA, table
-from fotohaus.develop.demosaic import TOE, demosaic
+from fotohaus.develop.demosaic import demosaic
+from fotohaus.develop.demosaic_noise import COLORS, TOE
 
 warnings.simplefilter("ignore")
 from colour_demosaicing import demosaicing_CFA_Bayer_Malvar2004 as malvar  # noqa: E402
@@ -130,7 +133,32 @@ def cpsnr(got: np.ndarray, truth: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / np.mean(error**2)))
 
 
+def flat() -> None:
+    """Mean error and variance of the eight colours that a quad lacks, on a grey field with even noise."""
+    rng, sites = np.random.default_rng(0), ((0, 0), (0, 1), (1, 0), (1, 1))
+    lacking = list(zip((0, 0, 1, 1, 2, 2, 3, 3), COLORS, strict=True))
+    rows: list[list[object]] = []
+    for deviation in (0.00125, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08):
+        grey = (0.3 + TOE**2) ** 0.5 - TOE
+        errors, left = np.zeros(8), np.zeros(8)
+        for _ in range(4):
+            seen = grey + deviation * rng.standard_normal((1500, 1500))
+            made = demosaic((seen * (seen + 2 * TOE)).astype(np.float32), "RGGB")
+            filled = np.sqrt(np.maximum(made, 0) + TOE**2) - TOE
+            for i, (place, channel) in enumerate(lacking):
+                y, x = sites[place]
+                values = filled[20 + y : -20 : 2, 20 + x : -20 : 2, channel].astype(np.float64)
+                errors[i] += (values.mean() - seen.mean()) / 4
+                left[i] += values.var() / deviation**2 / 4
+        rows.append([deviation, *(f"{1e4 * e:+.2f}" for e in errors), f"{1 - left.mean():.2f}"])
+    names = (f"{'RGB'[channel]} at {('R', 'G', 'G of blue row', 'B')[place]}" for place, channel in lacking)
+    print(table(("deviation", *(f"{name}, 1e-4" for name in names), "variance lost"), rows))
+
+
 def main() -> None:
+    if "--flat" in sys.argv[1:]:
+        flat()
+        return
     sets = [
         [np.asarray(Image.open(p).convert("RGB"), np.float64) for p in sorted((DATA / "truth" / name).iterdir())]
         for name in ("kodak", "mcmaster")

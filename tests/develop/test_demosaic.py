@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from fotohaus import kernels
-from fotohaus.develop.demosaic import MARGIN, TOE, demosaic, weights
+from fotohaus.develop.demosaic import MARGIN, demosaic, weights
+from fotohaus.develop.demosaic_noise import TOE
 from fotohaus.raw.image import CFA_PATTERNS, Rectangle
 
 SITES = ((0, 0), (0, 1), (1, 0), (1, 1))  # (y, x) of R, G, G, B in a quad

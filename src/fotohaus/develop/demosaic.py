@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fotohaus import kernels
+from fotohaus.develop.demosaic_noise import TOE
 from fotohaus.raw.image import CFA_PATTERNS, CfaPattern, Rectangle
 
 Float32 = NDArray[np.float32]
@@ -17,18 +18,6 @@ _STEP = 8  # quads: the kernel makes rows of a multiple of them
 
 MARGIN = 18
 """Samples around a pixel that have a say in it; a mosaic that ends nearer is mirrored."""
-
-TOE = 0.05
-"""Both parts see sqrt(v + TOE^2) - TOE, in which noise is even, as a straight line below 0."""
-
-
-def noise_left(deviation: float) -> float:
-    """How much of the luminance noise's variance the network leaves, of what the directional estimate has.
-
-    deviation : of the samples' noise, as a fraction of white in the encoded mosaic. About 1 for noise that an eight-bit
-    picture would not show, about a half for strong noise; measured on flat fields, right to 7 %.
-    """
-    return 0.54 + 0.5 / (1 + (deviation / 0.0135) ** 2)
 
 
 @functools.cache
@@ -46,13 +35,19 @@ def weights() -> dict[str, Float32]:
 
 
 def demosaic(
-    mosaic: Float32, cfa: CfaPattern, *, matrix: ArrayLike | None = None, crop: Rectangle | None = None
+    mosaic: Float32,
+    cfa: CfaPattern,
+    *,
+    matrix: ArrayLike | None = None,
+    crop: Rectangle | None = None,
+    lost: Float32 | None = None,
 ) -> Float32:
     """Interpolate the missing colours: (H, W) float32 to (h, w, 3) float32.
 
     mosaic : linear and white-balanced, around 0 to 1; values outside are legal. matrix : (3, 3), applied to each RGB
     pixel on the way out. crop : the part to make, by default everything. A pixel depends on the MARGIN samples around
-    it alone, wherever the mosaic was cut. Raises ValueError for a mosaic smaller than 2 x 2 or a crop outside it.
+    it alone, wherever the mosaic was cut. lost : (8, 4), of `light_lost`, for the noise of the mosaic.
+    Raises ValueError for a mosaic smaller than 2 x 2 or a crop outside it.
 
     Pekkucuksen and Altunbasak 2010, "Gradient based threshold free color filter array interpolation" (ICIP), with
     direction weights for chroma as well; then a network of our own sees the mosaic and that estimate and corrects it.
@@ -80,6 +75,7 @@ def demosaic(
         left=crop.left - outside_x,
         top=crop.top - outside_y,
         toe=TOE,
+        lost=np.zeros((8, 4), np.float32) if lost is None else lost,
         stem=network["stem"].transpose(2, 3, 1, 0),
         estimate=network["estimate"],
         surroundings=network["surroundings"],

@@ -34,7 +34,8 @@ class MosaicRows:
     """A mosaic whose levels are known, as rows of its upright view.
 
     black, scale : (2, 2), per position of the view's CFA; scale holds the white balance. highlights : None where
-    nothing is clipped. aberration, denoiser : None where there is nothing to do.
+    nothing is clipped. aberration, denoiser : None where there is nothing to do. lost : for the demosaic, see
+    `light_lost`.
     """
 
     view: Upright
@@ -46,6 +47,7 @@ class MosaicRows:
     report: Report
     denoiser: Denoiser | None = None
     aberration: LateralAberration | None = None
+    lost: Float32 | None = None
 
     @property
     def crop(self) -> Rectangle:
@@ -83,7 +85,7 @@ class MosaicRows:
                 linear = aberration.correct(linear, self.cfa, self.aberration, origin=(0, first))
         with self.report.stage("demosaic"):
             part = Rectangle(top - first, left, bottom - top, right - left)
-            return interpolate(linear, self.cfa, matrix=matrix, crop=part)
+            return interpolate(linear, self.cfa, matrix=matrix, crop=part, lost=self.lost)
 
     def small(self, cells: int) -> LinearRows:
         """About `cells` CFA tiles of the crop, on a regular grid, as a picture that has all colours at each pixel."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fotohaus.develop import uncalibrated
 from fotohaus.develop.color import REC2020_TO_XYZ, camera_to_rec2020
 from fotohaus.develop.defringe import Defringe, prepare_defringe
-from fotohaus.develop.demosaic import TOE, noise_left
+from fotohaus.develop.demosaic_noise import TOE, light_lost, noise_left
 from fotohaus.develop.denoise import decide_strength, remaining_noise
 from fotohaus.develop.development import Development
 from fotohaus.develop.edges import look_at_edges
@@ -148,7 +148,9 @@ def prepare(
             fringes = look_for_fringes(source)
             edges = looking.result()
         report.take(edges.report)
-        source = replace(source, aberration=edges.aberration)
+        share = remaining_noise((1.0, 0.0), source.denoiser)[0] if source.denoiser else 1.0
+        lost = light_lost(sample_noise, color.multipliers, share)
+        source = replace(source, aberration=edges.aberration, lost=lost)
         sharpening = edges.sharpening
         noise = _interpolated(remaining_noise(noise, source.denoiser) if source.denoiser else noise)
     return Development(

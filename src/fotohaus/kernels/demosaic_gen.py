@@ -121,7 +121,8 @@ class Demosaic:
 
     `left`, `top`: where in the mosaic the first quad begins (its red site), -1 where half of it lies outside.
     `toe`: the mosaic is encoded as sqrt(v + toe^2) - toe: in linear light, the bright side of an edge would outvote the
-    dark one. `matrix[i, o]` is the weight of channel i of (R, G, B) in channel o of the output.
+    dark one. `lost[n, i]`: what noise took from the i-th colour that a quad lacks, e, as factors of r^n,
+    r = 1 / (max(e, 0) + toe). `matrix[i, o]` is the weight of channel i of (R, G, B) in channel o of the output.
     `rgb[column, row in the quad, quad row, channel]` holds whole quads.
     """
 
@@ -130,6 +131,7 @@ class Demosaic:
     left = hl.InputScalar(hl.Int(32))
     top = hl.InputScalar(hl.Int(32))
     toe = hl.InputScalar(hl.Float(32))
+    lost = hl.InputBuffer(hl.Float(32), 2)
     stem = hl.InputBuffer(hl.Float(32), 4)
     estimate = hl.InputBuffer(hl.Float(32), 2)
     surroundings = hl.InputBuffer(hl.Float(32), 2)
@@ -217,7 +219,13 @@ class Demosaic:
             start = g.bias[c, 1 + BLOCKS + n]
             features.append(layer(f"gated{n}", start, [(term, k)], lambda v: hl.clamp(v, -1, 1) * linear[q, r, c]))
         term = total([g.tail[k + i * CHANNELS, c] * f[q, r, k] for i, f in enumerate(features)])
-        corrected = layer("corrected", f32(0), [(term, k)], lambda v: v * scale[q, r] + guess[q, r, c])
+
+        def finish(v):
+            e = v * scale[q, r] + guess[q, r, c]
+            by = 1 / (hl.max(e, 0) + g.toe)
+            return e + (g.lost[0, c] + by * (g.lost[1, c] + by * (g.lost[2, c] + by * g.lost[3, c])))
+
+        corrected = layer("corrected", f32(0), [(term, k)], finish)
 
         fix = [corrected[q, r, i] for i in range(8)]
         known = [m.at(place) for place in range(4)]
