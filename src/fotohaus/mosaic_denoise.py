@@ -34,7 +34,8 @@ _DARK = 0.05  # luminance at which noise is judged: a dark middle tone
 _STRONG, _STRONG_LINEAR = 2.0, 6.0  # L* from which a second pass is worth its time, of mosaics and of linear raw
 _LUMINANCE = (0.14, 0.50, 0.11)  # luminance variance after demosaic, per variance of R, G and B samples
 LINEAR = [0, 1, 1, 2]
-"""The planes of a pixel's four samples, as linear raw is given to the kernel; the third is not used."""
+"""The channels of a quad's four samples, as the plan for linear raw has them; the third is not used."""
+_POSITIONS = np.array([0, 1, 3])
 LUMINANCE_LINEAR = (0.2627, 0.6780, 0.0593)
 
 
@@ -277,28 +278,23 @@ def denoise_linear(
 ) -> Float32:
     """Less noise in linear white-balanced camera RGB: (H, W, 3) float32 to (h, w, 3).
 
-    The kernel of the mosaic, given each pixel's R, G and B as a quad of which one sample is empty: blocks are 8 x 8 px.
+    The kernel of the mosaic, with each pixel's R, G and B for a quad: blocks are 8 x 8 px.
     denoiser : of `prepare_denoise_linear`; `denoiser.margin` / 2 px around a pixel have a say in it. Else as `denoise`.
     """
     height, width = pixels.shape[:2]
     crop = crop or Rectangle(0, 0, height, width)
     shading = shading or Shading(np.ones((1, 1, 3), np.float32))
-    quads = np.zeros((2 * height, 2 * width), np.float32)
-    places = ((0, 0), (0, 1), (1, 1))
-    for plane, (row, column) in enumerate(places):
-        quads[row::2, column::2] = pixels[..., plane]
-    (origin_x, origin_y), (step_x, step_y) = shading.origin, shading.step
-    halved = Shading(
-        np.ascontiguousarray(shading.grid[..., LINEAR]),
-        (origin_x - 0.25 * step_x, origin_y - 0.25 * step_y),
-        (0.5 * step_x, 0.5 * step_y),
-        2 * shading.top,
-    )
-    part = Rectangle(2 * crop.top, 2 * crop.left, 2 * crop.height, 2 * crop.width)
-    made = denoise(quads, denoiser, halved, crop=part, origin=(2 * origin[0], 2 * origin[1]))
-    out = kernels.empty((crop.height, crop.width, 3))
-    for plane, (row, column) in enumerate(places):
-        out[..., plane] = made[row::2, column::2]
+    if min(height, width) < 1:
+        raise ValueError(f"there is nothing to denoise in {width} x {height} pixels")
+    if min(crop.top, crop.left) < 0 or crop.top + crop.height > height or crop.left + crop.width > width:
+        raise ValueError(f"crop {crop} is not within the picture's {width} x {height}")
+    if min(height, width) < _LEAST_SIDE // 2:
+        pixels, shading, crop, origin = _padded(pixels, shading, crop, origin)
+    pixels = kernels.planar(pixels, np.float32)
+    out = _linear_pass(pixels, denoiser, shading, crop, origin, shift=0)
+    if denoiser.passes == 2:
+        out += _linear_pass(pixels, denoiser, shading, crop, origin, shift=1)
+        out *= np.float32(0.5)
     return out
 
 
@@ -310,7 +306,8 @@ def _padded(
     (origin_x, origin_y), (step_x, step_y) = shading.origin, shading.step
     shading = replace(shading, origin=(origin_x - n * step_x, origin_y - n * step_y))
     crop = replace(crop, top=crop.top + n, left=crop.left + n)
-    return np.pad(mosaic, n, mode="reflect"), shading, crop, (origin[0] - n, origin[1] - n)
+    border = [(n, n), (n, n), (0, 0)][: mosaic.ndim]
+    return np.pad(mosaic, border, mode="reflect"), shading, crop, (origin[0] - n, origin[1] - n)
 
 
 def _pass(
@@ -324,31 +321,70 @@ def _pass(
     rows, columns = -(-(crop.height + before_y) // PERIOD), -(-(crop.width + before_x) // 32) * 32
     out = np.empty((rows, PERIOD, columns // PERIOD, PERIOD), np.float32)
     # One sample on, along the diagonal, the positions of the CFA come in the opposite order.
-    order = slice(None, None, -1 if shift % 2 else 1)
-    (origin_x, origin_y), (step_x, step_y) = shading.origin, shading.step
-    # Whole steps are counted by the kernel: rounded origins would make strips differ from the whole.
-    above, rest = divmod(shading.top + top, PERIOD)
+    order = np.arange(4)[:: -1 if shift % 2 else 1]
     kernels.call(
         "denoise",
         mosaic=mosaic,
         left=left,
         top=top,
-        slope=np.ascontiguousarray(denoiser.slope[order, order]),
-        intercept=np.ascontiguousarray(denoiser.intercept[order, order]),
-        basis=np.ascontiguousarray(denoiser.basis[:, order]),
-        rise=denoiser.rise,
-        start=denoiser.start,
-        keep=denoiser.keep,
-        alike=denoiser.alike,
-        correction=np.ascontiguousarray(denoiser.correction[order]),
-        first=np.ascontiguousarray(denoiser.first[order]),
-        gains=kernels.planar(shading.grid[..., order], np.float32),
-        # One gain per step of the blocks, from its middle.
-        origin_x=origin_x + step_x * (left + (PERIOD - 1) / 2),
-        origin_y=origin_y + step_y * (rest + (PERIOD - 1) / 2),
-        step_x=step_x * PERIOD,
-        step_y=step_y * PERIOD,
-        above=above,
-        denoised=out.transpose(1, 3, 2, 0),
+        denoised=out[:, None].transpose(2, 4, 1, 3, 0),
+        **_plan(denoiser, order, np.arange(4)),
+        **_gains(shading, order, PERIOD, left, top),
     )
     return out.reshape(rows * PERIOD, columns)[before_y : before_y + crop.height, before_x : before_x + crop.width]
+
+
+def _linear_pass(
+    pixels: Float32, denoiser: Denoiser, shading: Shading, crop: Rectangle, origin: tuple[int, int], shift: int
+) -> Float32:
+    """The crop by blocks that begin `shift` pixels above and left of every second one."""
+    period = PERIOD // 2
+    before_y, before_x = (
+        (start + place) % period + shift for start, place in zip(origin, (crop.top, crop.left), strict=True)
+    )
+    top, left = crop.top - before_y, crop.left - before_x
+    rows, columns = -(-(crop.height + before_y) // period), -(-(crop.width + before_x) // 16) * 16
+    out = np.empty((3, rows, period, columns // period, period), np.float32)
+    kernels.call(
+        "denoise_linear",
+        pixels=pixels,
+        left=left,
+        top=top,
+        denoised=out.transpose(2, 4, 0, 3, 1),
+        **_plan(denoiser, _POSITIONS, np.arange(3)),
+        **_gains(shading, np.arange(3), period, left, top),
+    )
+    made = out.reshape(3, rows * period, columns)[
+        :, before_y : before_y + crop.height, before_x : before_x + crop.width
+    ]
+    return made.transpose(1, 2, 0)
+
+
+def _plan(denoiser: Denoiser, positions: NDArray[np.intp], planes: NDArray[np.intp]) -> dict[str, object]:
+    """The kernels' arguments that say how to shrink."""
+    return {
+        "slope": np.ascontiguousarray(denoiser.slope.ravel()[positions]),
+        "intercept": np.ascontiguousarray(denoiser.intercept.ravel()[positions]),
+        "basis": np.ascontiguousarray(denoiser.basis[np.ix_(planes, positions)]),
+        "rise": denoiser.rise,
+        "start": denoiser.start,
+        "keep": denoiser.keep,
+        "alike": denoiser.alike,
+        "correction": np.ascontiguousarray(denoiser.correction[positions]),
+        "first": np.ascontiguousarray(denoiser.first[positions]),
+    }
+
+
+def _gains(shading: Shading, positions: NDArray[np.intp], period: int, left: int, top: int) -> dict[str, object]:
+    """One gain per step of the blocks, from its middle."""
+    (origin_x, origin_y), (step_x, step_y) = shading.origin, shading.step
+    # Whole steps are counted by the kernel: rounded origins would make strips differ from the whole.
+    above, rest = divmod(shading.top + top, period)
+    return {
+        "gains": kernels.planar(shading.grid[..., positions], np.float32),
+        "origin_x": origin_x + step_x * (left + (period - 1) / 2),
+        "origin_y": origin_y + step_y * (rest + (period - 1) / 2),
+        "step_x": step_x * period,
+        "step_y": step_y * period,
+        "above": above,
+    }

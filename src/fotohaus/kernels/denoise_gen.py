@@ -47,13 +47,140 @@ def mirrored(place, extent):
     return hl.clamp(last - hl.i32(hl.abs(last - hl.i32(hl.abs(place)))), 0, last)
 
 
+def shrink(g, source, mosaic):
+    """The whole of both generators: a mosaic, whose quads hold four samples, or pixels that hold three."""
+    count, out = 4 if mosaic else 3, g.denoised
+    # Block column and row, quad row, frequency, plane or position, place in a block, parity.
+    a, b, r, i, p, n, e, j = (hl.Var(name) for name in "abripnej")
+    # Gains change so little within a block's step that one stands for all of it.
+    gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), count, g.above)
+    gain, slope = hl.Func("gain"), hl.Func("slope")
+    gain[x, y, p] = gains.sample(p)
+    slope[x, y, p] = g.slope[p] / gain[x, y, p]
+
+    samples, stable, planes = hl.Func("samples"), hl.Func("stable"), hl.Func("planes")
+    places = [mirrored(v, source.dim(d).extent()) for d, v in enumerate((x + g.left, y + g.top))]
+    if mosaic:
+        samples[x, y] = source[tuple(places)]
+        sample = samples[4 * a + 2 * e + (p & 1), 2 * r + (p >> 1)]
+    else:
+        samples[x, y, p] = source[places[0], places[1], p]
+        sample = samples[2 * a + e, r, p]
+    stable[a, r, e, p] = hl.sqrt(hl.max(sample * slope[a, r >> 1, p] + g.intercept[p], 0.0))
+    planes[a, r, e, p] = total([g.basis[k, p] * stable[a, r, e, k] for k in range(count)])
+
+    # Colour varies slowly: what is left of its noise in a block's mean shows as blotches.
+    bars, mean, color = hl.Func("bars"), hl.Func("mean"), hl.Func("color")
+    bars[a, r, p] = total([planes[a + k // 2, r, k % 2, p] for k in range(SIZE)])
+    mean[a, b, p] = f32(1 / SIZE) * total([bars[a, 2 * b + k, p] for k in range(SIZE)])
+    numerator, denominator = [mean[a, b, 1], mean[a, b, 2]], f32(1)
+    for i_, j_ in ((m, k) for m in (-APART, 0, APART) for k in (-APART, 0, APART) if m or k):
+        near = [mean[a + i_, b + j_, c] for c in range(3)]
+        d = [near[c] - mean[a, b, c] for c in range(3)]
+        difference = d[1] * d[1] + d[2] * d[2] + f32(LIGHTER) * d[0] * d[0]
+        w = hl.max(0.0, g.alike - difference * f32(1 / UNLIKE))
+        numerator = [v + w * w * near[1 + c] for c, v in enumerate(numerator)]
+        denominator = denominator + w * w
+    color[a, b] = tuple(v / denominator for v in numerator)
+
+    # Rows of blocks transformed once for all the blocks that hold them, then columns.
+    rows, coefficients, shrunk, blocks = (hl.Func(s) for s in ("rows", "coefficients", "shrunk", "blocks"))
+    rows[a, r, i, p] = hl.mux(i, forward([planes[a + k // 2, r, k % 2, p] for k in range(SIZE)]))
+    columns = [forward([rows[a, 2 * b + k, i, c] for k in range(SIZE)]) for c in range(count)]
+    coefficients[a, b, i] = tuple(v for column in columns for v in column)
+    values, squares = [[None] * SIZE for _ in range(count)], []
+    for k in range(SIZE):
+        energy = total(
+            [coefficients[a, b, i][SIZE * c + k] * coefficients[a, b, i][SIZE * c + k] for c in range(count)]
+        )
+        energies = [energy, energy]
+        if mosaic:
+            energies.append(coefficients[a, b, i][SIZE * 3 + k] * coefficients[a, b, i][SIZE * 3 + k])
+        factors = [hl.clamp(s * g.rise[i, k, m] + g.start[m], g.keep[m], 1.0) for m, s in enumerate(energies)]
+        squares += [f * f * f32(share) for f, share in zip(factors, (1, 2, 1)[: len(factors)], strict=True)]
+        for c, m in enumerate((0, 1, 1, 2)[:count]):
+            values[c][k] = coefficients[a, b, i][SIZE * c + k] * factors[m]
+    for c in (1, 2):
+        values[c][0] = hl.select(i == 0, color[a, b][c - 1], values[c][0])
+    shrunk[a, b, i] = (*(v for plane in values for v in plane), total(squares))
+    back = [v for c in range(count) for v in backward([shrunk[a, b, i][SIZE * c + k] for k in range(SIZE)])]
+    blocks[a, b, i, n] = hl.mux(n, [*back, shrunk[a, b, i][count * SIZE]])
+
+    # The overlapping blocks' mean. The fewer coefficients a block needed, the less noise it kept and the more it
+    # weighs.
+    weight, weights = hl.Func("weight"), hl.Func("weights")
+    weight[a, b] = 1.0 / total([blocks[a, b, k, count * SIZE] for k in range(SIZE)])
+    weights[a, b] = 1.0 / total([weight[a - k, b - m] for k in range(4) for m in range(4)])
+    summed, spread, estimate = hl.Func("summed"), hl.Func("spread"), hl.Func("estimate")
+    summed[a, r, i, p] = total(
+        [weight[a, (r >> 1) - k] * blocks[a, (r >> 1) - k, i, SIZE * p + (r & 1) + 2 * k] for k in range(4)]
+    )
+    spread[a, r, n, p] = hl.mux(n, backward([summed[a, r, k, p] for k in range(SIZE)]))
+    estimate[a, r, e, p] = weights[a, r >> 1] * total([spread[a - k, r, e + 2 * k, p] for k in range(4)])
+
+    restored, linear = hl.Func("restored"), hl.Func("linear")
+    restored[a, r, e, p] = total([g.basis[p, k] * estimate[a, r, e, k] for k in range(count)])
+    u = f32(restored[a, r, e, p])
+    place = hl.clamp((u - g.first[p]) * f32((TABLE - 1) / REACH), 0.0, f32(TABLE - 1.001))
+    low = hl.i32(place)
+    bias = hl.lerp(g.correction[low, p], g.correction[low + 1, p], place - hl.f32(low))
+    algebraic = (u * hl.abs(u) - g.intercept[p]) / slope[a, r >> 1, p]
+    linear[a, r, e, p] = algebraic + bias * gain[a, r >> 1, p]
+    if mosaic:
+        out[i, j, p, a, b] = linear[a, 2 * b + (j >> 1), i >> 1, 2 * (j & 1) + (i & 1)]
+    else:
+        out[i, j, p, a, b] = linear[a, 2 * b + j, i, p]
+
+    bo, bi, ao, ai, task = (hl.Var(name) for name in ("bo", "bi", "ao", "ai", "task"))
+    buffer, side = out.output_buffer(), 4 if mosaic else 2
+    buffer.dim(3).set_stride(side).set_bounds(0, buffer.dim(3).extent() // 8 * 8)
+    out.bound(i, 0, side).bound(j, 0, side).bound(p, 0, 1 if mosaic else count)
+    out.split(b, bo, bi, strip_of(buffer.dim(4).extent(), 64), hl.TailStrategy.ShiftInwards)
+    out.split(a, ao, ai, hl.min(64, buffer.dim(3).extent()), hl.TailStrategy.ShiftInwards)
+    out.reorder(i, ai, j, p, bi, ao, bo).vectorize(ai, 8).unroll(i).fuse(ao, bo, task).parallel(task)
+    for f in (samples, planes, bars, mean, rows, blocks, weight):
+        f.store_at(out, task).compute_at(out, bi)
+    for f in (gain, slope):
+        f.store_at(out, task).compute_at(out, bi).bound(p, 0, count)
+    gains.row.compute_at(out, bi)
+    for f in (weights, summed, spread, estimate, linear):
+        f.compute_at(out, bi)
+    samples.vectorize(x, 8)
+    planes.reorder_storage(a, e, p, r)
+    rows.reorder_storage(a, i, p, r)
+    blocks.reorder_storage(a, n, i, b)
+    summed.reorder_storage(a, i, p, r)
+    spread.reorder_storage(a, n, p, r)
+    blocks.fold_storage(b, 4)
+    # With sizes known, addresses are constants.
+    for f in (planes, rows, blocks, summed, spread):
+        f.bound_storage(a, 96)
+    stable.compute_at(planes, a).reorder(p, a, e, r).bound(p, 0, count).vectorize(a).unroll(p)
+    planes.reorder(p, a, e, r).bound(p, 0, count).bound(e, 0, 2).vectorize(a, 8).unroll(p)
+    bars.reorder(a, p, r).bound(p, 0, count).vectorize(a, 8)
+    mean.reorder(a, p, b).bound(p, 0, count).vectorize(a, 8)
+    color.compute_at(out, bi).vectorize(a, 8)
+    rows.reorder(i, a, p, r).bound(i, 0, SIZE).bound(p, 0, count).vectorize(a, 8).unroll(i)
+    blocks.reorder(n, a, i, b).bound(n, 0, count * SIZE + 1).bound(i, 0, SIZE).split(a, ao, a, 8).vectorize(a).unroll(n)
+    blocks.reorder(n, a, ao, i, b)
+    for f in (coefficients, shrunk):
+        f.compute_at(blocks, ao).vectorize(a)
+    weight.vectorize(a, 8)
+    weights.vectorize(a, 8)
+    summed.reorder(a, i, p, r).bound(i, 0, SIZE).bound(p, 0, count).vectorize(a, 8)
+    spread.reorder(n, a, p, r).bound(n, 0, SIZE).bound(p, 0, count).vectorize(a, 8).unroll(n)
+    estimate.reorder(a, e, p, r).bound(e, 0, 2).bound(p, 0, count).vectorize(a, 8).unroll(e)
+    linear.reorder(a, e, p, r).bound(e, 0, 2).bound(p, 0, count).vectorize(a, 8)
+    restored.compute_at(linear, a).vectorize(a)
+
+
 @hl.generator(name="denoise")
 class Denoise:
     """Linear mosaic in, the same with less noise out.
 
     `left`, `top`: the output's first sample in the mosaic, which is mirrored outside; blocks begin there and at every
-    fourth sample. `denoised[column % 4, row % 4, column / 4, row / 4]`. `above`: steps of four rows above the output in
-    the image that the gains are for.
+    fourth sample. `denoised[column % 4, row % 4, 0, column / 4, row / 4]`. `above`: steps of four rows above the output
+    in the image that the gains are for.
     Samples are divided by their gain, given at every fourth, and stabilised: u = sqrt(max(0, slope v + intercept)),
     both per position of the 2x2 CFA, has noise of variance 1.
     `basis[position, plane]` turns the four samples of a quad into planes, orthonormal.
@@ -68,8 +195,8 @@ class Denoise:
     mosaic = hl.InputBuffer(hl.Float(32), 2)
     left = hl.InputScalar(hl.Int(32))
     top = hl.InputScalar(hl.Int(32))
-    slope = hl.InputBuffer(hl.Float(32), 2)
-    intercept = hl.InputBuffer(hl.Float(32), 2)
+    slope = hl.InputBuffer(hl.Float(32), 1)
+    intercept = hl.InputBuffer(hl.Float(32), 1)
     basis = hl.InputBuffer(hl.Float(32), 2)
     rise = hl.InputBuffer(hl.Float(32), 3)
     start = hl.InputBuffer(hl.Float(32), 1)
@@ -83,124 +210,42 @@ class Denoise:
     step_x = hl.InputScalar(hl.Float(32))
     step_y = hl.InputScalar(hl.Float(32))
     above = hl.InputScalar(hl.Int(32))
-    denoised = hl.OutputBuffer(hl.Float(32), 4)
+    denoised = hl.OutputBuffer(hl.Float(32), 5)
 
     def generate(self):
-        g = self
-        # Block column and row, quad row, frequency, plane or position, place in a block, parity.
-        a, b, r, i, p, n, e, j = (hl.Var(name) for name in "abripnej")
-        # Gains change so little within a block's step that one stands for all of it.
-        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), 4, g.above)
-        gain, slope = hl.Func("gain"), hl.Func("slope")
-        gain[x, y, p] = gains.sample(p)
-        slope[x, y, p] = g.slope[p & 1, p >> 1] / gain[x, y, p]
+        shrink(self, self.mosaic, mosaic=True)
 
-        samples, stable, planes = hl.Func("samples"), hl.Func("stable"), hl.Func("planes")
-        places = (mirrored(v, g.mosaic.dim(d).extent()) for d, v in enumerate((x + g.left, y + g.top)))
-        samples[x, y] = g.mosaic[tuple(places)]
-        sample = samples[4 * a + 2 * e + (p & 1), 2 * r + (p >> 1)]
-        stable[a, r, e, p] = hl.sqrt(hl.max(sample * slope[a, r >> 1, p] + g.intercept[p & 1, p >> 1], 0.0))
-        planes[a, r, e, p] = total([g.basis[k, p] * stable[a, r, e, k] for k in range(4)])
 
-        # Colour varies slowly: what is left of its noise in a block's mean shows as blotches.
-        bars, mean, color = hl.Func("bars"), hl.Func("mean"), hl.Func("color")
-        bars[a, r, p] = total([planes[a + k // 2, r, k % 2, p] for k in range(SIZE)])
-        mean[a, b, p] = f32(1 / SIZE) * total([bars[a, 2 * b + k, p] for k in range(SIZE)])
-        numerator, denominator = [mean[a, b, 1], mean[a, b, 2]], f32(1)
-        for i_, j_ in ((m, k) for m in (-APART, 0, APART) for k in (-APART, 0, APART) if m or k):
-            near = [mean[a + i_, b + j_, c] for c in range(3)]
-            d = [near[c] - mean[a, b, c] for c in range(3)]
-            difference = d[1] * d[1] + d[2] * d[2] + f32(LIGHTER) * d[0] * d[0]
-            w = hl.max(0.0, g.alike - difference * f32(1 / UNLIKE))
-            numerator = [v + w * w * near[1 + c] for c, v in enumerate(numerator)]
-            denominator = denominator + w * w
-        color[a, b] = tuple(v / denominator for v in numerator)
+@hl.generator(name="denoise_linear")
+class DenoiseLinear:
+    """The same for pixels that have all three colours, pixels[x, y, channel]: each is a quad of three samples.
 
-        # Rows of blocks transformed once for all the blocks that hold them, then columns.
-        rows, coefficients, shrunk, blocks = (hl.Func(s) for s in ("rows", "coefficients", "shrunk", "blocks"))
-        rows[a, r, i, p] = hl.mux(i, forward([planes[a + k // 2, r, k % 2, p] for k in range(SIZE)]))
-        columns = [forward([rows[a, 2 * b + k, i, c] for k in range(SIZE)]) for c in range(4)]
-        coefficients[a, b, i] = tuple(v for column in columns for v in column)
-        values, squares = [[None] * SIZE for _ in range(4)], []
-        for k in range(SIZE):
-            energy = total(
-                [coefficients[a, b, i][SIZE * c + k] * coefficients[a, b, i][SIZE * c + k] for c in range(4)]
-            )
-            own = coefficients[a, b, i][SIZE * 3 + k] * coefficients[a, b, i][SIZE * 3 + k]
-            energies = (energy, energy, own)
-            factors = [hl.clamp(s * g.rise[i, k, m] + g.start[m], g.keep[m], 1.0) for m, s in enumerate(energies)]
-            squares += [f * f * share for f, share in zip(factors, (1.0, 2.0, 1.0), strict=True)]
-            for c, m in enumerate((0, 1, 1, 2)):
-                values[c][k] = coefficients[a, b, i][SIZE * c + k] * factors[m]
-        for c in (1, 2):
-            values[c][0] = hl.select(i == 0, color[a, b][c - 1], values[c][0])
-        shrunk[a, b, i] = (*(v for plane in values for v in plane), total(squares))
-        back = [v for c in range(4) for v in backward([shrunk[a, b, i][SIZE * c + k] for k in range(SIZE)])]
-        blocks[a, b, i, n] = hl.mux(n, [*back, shrunk[a, b, i][4 * SIZE]])
+    Blocks begin at every second pixel, and `denoised[column % 2, row % 2, channel, column / 2, row / 2]`. There is no
+    fourth plane; `above` counts steps of two rows.
+    """
 
-        # The overlapping blocks' mean. The fewer coefficients a block needed, the less noise it kept and the more it
-        # weighs.
-        weight, weights = hl.Func("weight"), hl.Func("weights")
-        weight[a, b] = 1.0 / total([blocks[a, b, k, 4 * SIZE] for k in range(SIZE)])
-        weights[a, b] = 1.0 / total([weight[a - k, b - m] for k in range(4) for m in range(4)])
-        summed, spread, estimate = hl.Func("summed"), hl.Func("spread"), hl.Func("estimate")
-        summed[a, r, i, p] = total(
-            [weight[a, (r >> 1) - k] * blocks[a, (r >> 1) - k, i, SIZE * p + (r & 1) + 2 * k] for k in range(4)]
-        )
-        spread[a, r, n, p] = hl.mux(n, backward([summed[a, r, k, p] for k in range(SIZE)]))
-        estimate[a, r, e, p] = weights[a, r >> 1] * total([spread[a - k, r, e + 2 * k, p] for k in range(4)])
+    pixels = hl.InputBuffer(hl.Float(32), 3)
+    left = hl.InputScalar(hl.Int(32))
+    top = hl.InputScalar(hl.Int(32))
+    slope = hl.InputBuffer(hl.Float(32), 1)
+    intercept = hl.InputBuffer(hl.Float(32), 1)
+    basis = hl.InputBuffer(hl.Float(32), 2)
+    rise = hl.InputBuffer(hl.Float(32), 3)
+    start = hl.InputBuffer(hl.Float(32), 1)
+    keep = hl.InputBuffer(hl.Float(32), 1)
+    alike = hl.InputScalar(hl.Float(32))
+    correction = hl.InputBuffer(hl.Float(32), 2)
+    first = hl.InputBuffer(hl.Float(32), 1)
+    gains = hl.InputBuffer(hl.Float(32), 3)
+    origin_x = hl.InputScalar(hl.Float(32))
+    origin_y = hl.InputScalar(hl.Float(32))
+    step_x = hl.InputScalar(hl.Float(32))
+    step_y = hl.InputScalar(hl.Float(32))
+    above = hl.InputScalar(hl.Int(32))
+    denoised = hl.OutputBuffer(hl.Float(32), 5)
 
-        restored, linear = hl.Func("restored"), hl.Func("linear")
-        restored[a, r, e, p] = total([g.basis[p, k] * estimate[a, r, e, k] for k in range(4)])
-        u = f32(restored[a, r, e, p])
-        place = hl.clamp((u - g.first[p]) * f32((TABLE - 1) / REACH), 0.0, f32(TABLE - 1.001))
-        low = hl.i32(place)
-        bias = hl.lerp(g.correction[low, p], g.correction[low + 1, p], place - hl.f32(low))
-        algebraic = (u * hl.abs(u) - g.intercept[p & 1, p >> 1]) / slope[a, r >> 1, p]
-        linear[a, r, e, p] = algebraic + bias * gain[a, r >> 1, p]
-        g.denoised[i, j, a, b] = linear[a, 2 * b + (j >> 1), i >> 1, 2 * (j & 1) + (i & 1)]
-
-        bo, bi, ao, ai, task = (hl.Var(name) for name in ("bo", "bi", "ao", "ai", "task"))
-        buffer = g.denoised.output_buffer()
-        buffer.dim(2).set_stride(4).set_bounds(0, buffer.dim(2).extent() // 8 * 8)
-        g.denoised.bound(i, 0, 4).bound(j, 0, 4)
-        g.denoised.split(b, bo, bi, strip_of(buffer.dim(3).extent(), 64), hl.TailStrategy.ShiftInwards)
-        g.denoised.split(a, ao, ai, hl.min(64, buffer.dim(2).extent()), hl.TailStrategy.ShiftInwards)
-        g.denoised.reorder(i, ai, j, bi, ao, bo).vectorize(ai, 8).unroll(i).fuse(ao, bo, task).parallel(task)
-        for f in (samples, planes, bars, mean, rows, blocks, weight):
-            f.store_at(g.denoised, task).compute_at(g.denoised, bi)
-        for f in (gain, slope):
-            f.store_at(g.denoised, task).compute_at(g.denoised, bi).bound(p, 0, 4)
-        gains.row.compute_at(g.denoised, bi)
-        for f in (weights, summed, spread, estimate, linear):
-            f.compute_at(g.denoised, bi)
-        samples.vectorize(x, 8)
-        planes.reorder_storage(a, e, p, r)
-        rows.reorder_storage(a, i, p, r)
-        blocks.reorder_storage(a, n, i, b)
-        summed.reorder_storage(a, i, p, r)
-        spread.reorder_storage(a, n, p, r)
-        blocks.fold_storage(b, 4)
-        # With sizes known, addresses are constants.
-        for f in (planes, rows, blocks, summed, spread):
-            f.bound_storage(a, 96)
-        stable.compute_at(planes, a).reorder(p, a, e, r).bound(p, 0, 4).vectorize(a).unroll(p)
-        planes.reorder(p, a, e, r).bound(p, 0, 4).bound(e, 0, 2).vectorize(a, 8).unroll(p)
-        bars.reorder(a, p, r).bound(p, 0, 4).vectorize(a, 8)
-        mean.reorder(a, p, b).bound(p, 0, 4).vectorize(a, 8)
-        color.compute_at(g.denoised, bi).vectorize(a, 8)
-        rows.reorder(i, a, p, r).bound(i, 0, SIZE).bound(p, 0, 4).vectorize(a, 8).unroll(i)
-        blocks.reorder(n, a, i, b).bound(n, 0, 4 * SIZE + 1).bound(i, 0, SIZE).split(a, ao, a, 8).vectorize(a).unroll(n)
-        blocks.reorder(n, a, ao, i, b)
-        for f in (coefficients, shrunk):
-            f.compute_at(blocks, ao).vectorize(a)
-        weight.vectorize(a, 8)
-        weights.vectorize(a, 8)
-        summed.reorder(a, i, p, r).bound(i, 0, SIZE).bound(p, 0, 4).vectorize(a, 8)
-        spread.reorder(n, a, p, r).bound(n, 0, SIZE).bound(p, 0, 4).vectorize(a, 8).unroll(n)
-        estimate.reorder(a, e, p, r).bound(e, 0, 2).bound(p, 0, 4).vectorize(a, 8).unroll(e)
-        linear.reorder(a, e, p, r).bound(e, 0, 2).bound(p, 0, 4).vectorize(a, 8)
-        restored.compute_at(linear, a).vectorize(a)
+    def generate(self):
+        shrink(self, self.pixels, mosaic=False)
 
 
 if __name__ == "__main__":
