@@ -32,6 +32,15 @@ def photo(
     return write(noun, tmp_path / request.param, recipe=recipe)
 
 
+@pytest.mark.parametrize("look", ["/home/me/secret/mine.toml", "C:\\me\\secret\\mine.toml"])
+def test_a_look_s_file_is_named_without_its_folder(tmp_path: Path, picture: Picture, look: str) -> None:
+    path = write(picture, tmp_path / "p.jpg", recipe=Recipe(look=look, ev=1))
+    assert b"secret" not in path.read_bytes()
+    assert read_recipe(path) == Recipe(look="mine.toml", ev=1)
+    (tmp_path / "mine.toml").write_text("version = 1")
+    assert read_recipe(path).look == str(tmp_path / "mine.toml")
+
+
 def test_a_toml_file_is_a_recipe(tmp_path: Path, recipe: Recipe) -> None:
     path = tmp_path / "r.toml"
     path.write_text(recipe.to_toml())

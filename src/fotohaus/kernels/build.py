@@ -61,6 +61,19 @@ def _run(command: list[str]) -> None:
         raise RuntimeError(f"kernel build failed: {' '.join(command)}\n{done.stdout}{done.stderr}")
 
 
+def _imported(source: Path, known: list[Path]) -> list[Path]:
+    """The kernels' modules that one imports, and those that they do; without those that are known."""
+    found: list[Path] = []
+    waiting = [source]
+    while waiting:
+        for name in re.findall(r"^from fotohaus\.kernels\.(\w+) import", waiting.pop().read_text(), re.M):
+            path = HERE / f"{name}.py"
+            if path not in (source, *known, *found):
+                found.append(path)
+                waiting.append(path)
+    return sorted(found)
+
+
 def _compile(generator: Generator, folder: Path) -> Path:
     """Archive of one generator, from the cache if neither its source nor the compiler changed."""
     import hashlib
@@ -68,7 +81,7 @@ def _compile(generator: Generator, folder: Path) -> Path:
 
     key = hashlib.sha256()
     shared = [p for p in sorted(HERE.glob("*.py")) if p.name.startswith("common")]
-    for source in (generator.source, *shared):
+    for source in (generator.source, *shared, *_imported(generator.source, shared)):
         key.update(source.read_bytes())
     key.update(" ".join([version("halide"), generator.name, *targets()]).encode())
     function = f"{PREFIX}{generator.name}"

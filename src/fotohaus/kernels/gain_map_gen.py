@@ -4,20 +4,18 @@ import halide as hl
 from halide import f32
 
 from fotohaus.kernels.common import c, strip_of, x, y
+from fotohaus.kernels.light_in_place import Place, Placed, finite, look_up, mixed
 from fotohaus.kernels.lut_gen import decode_srgb
-from fotohaus.kernels.render_gen import BEYOND, COLUMNS, about, finite, lerp, look_up, mixed
+from fotohaus.kernels.render_gen import about
 
 GUARDED = hl.TailStrategy.GuardWithIf
 
 
-def in_place(g, rgb, xx, yy):
-    """Light after exposure with a lens's falloff and glow at (xx, yy) of the picture, for row y of the output."""
-    across, down = (xx - g.centre_x) * g.falloff, (yy - g.centre_y) * g.falloff
-    near = 1 + across * across + down * down
-    factor = g.gain / (near * near)
-    left = (hl.i32(xx) + BEYOND) / COLUMNS
-    share = (xx + BEYOND - f32(left * COLUMNS)) * f32(1 / COLUMNS)
-    return [rgb[i] * factor + lerp(g.small[left, y, i], g.small[left + 1, y, i], share) for i in range(3)]
+def in_place(g, rgb, column=x, row=y):
+    """Light before exposure as the look's curve takes it, at a place in the pixels; scheduled by `by_row`."""
+    place = Place(g, column, row)
+    g.by_row = (place.maps, place.grid)
+    return place.light(rgb, place.gain([hl.max(v, 0) for v in rgb]))
 
 
 def in_strips(out):
@@ -26,25 +24,22 @@ def in_strips(out):
     out.split(y, yo, y, strip_of(out.output_buffer().dim(1).extent(), 32), GUARDED).parallel(yo)
 
 
-class Placed:
-    """Planar scene in.
+def by_row(g, out):
+    """Schedule what a place takes of its row, for each row of an output."""
+    for f in g.by_row:
+        f.compute_at(out, y).vectorize(f.args()[0], 8, GUARDED)
 
-    small[column, y, i] : red, green, blue of the glow for each row of the output; a column for every 16 pixels of the
-    picture, the first of them 64 before it. centre_x, centre_y, falloff : the vignette's, rows counted from the first
-    in `pixels`. mono, mix : black and white.
-    """
+
+class InLook(Placed):
+    """Planar scene in. mono, mix : black and white."""
 
     pixels = hl.InputBuffer(hl.Float(32), 3)
     gain = hl.InputScalar(hl.Float(32))
-    small = hl.InputBuffer(hl.Float(32), 3)
-    centre_x = hl.InputScalar(hl.Float(32))
-    centre_y = hl.InputScalar(hl.Float(32))
-    falloff = hl.InputScalar(hl.Float(32))
     mono = hl.InputScalar(hl.Float(32))
     mix = hl.InputBuffer(hl.Float(32), 1)
 
 
-class Small(Placed):
+class Small(InLook):
     """Means of blocks of a picture.
 
     rows[y] : each block's first row in `pixels`. block : its rows and columns. drift : what columns' distance exceeds
@@ -72,7 +67,8 @@ class Small(Placed):
         return in_place(self, light, f32(first) + middle, f32(self.rows[y]) + middle)
 
     def sum_up(self, out):
-        """Schedule the sums for each row of `out`."""
+        """Schedule the sums, and what a place takes, for each row of `out`."""
+        by_row(self, out)
         self.total.compute_at(out, y).vectorize(x, 8)
         summed = self.total.update().reorder(self.r.x, x, self.r.y, c)
         for block in (4, 2):
@@ -110,7 +106,7 @@ class LightInSmall(Small):
 
 
 @hl.generator(name="hdr_of_picture")
-class HdrOfPicture(Placed):
+class HdrOfPicture(InLook):
     """The HDR rendition of a finished picture: its light times the gain of the scene's level.
 
     sdr : the picture, interleaved, encoded. factor[0, entry] : light's factor over the norm. to_output : from its
@@ -124,7 +120,7 @@ class HdrOfPicture(Placed):
 
     def generate(self):
         g = self
-        light = in_place(g, [finite(g.pixels[x, y, i]) for i in range(3)], f32(x), f32(y))
+        light = in_place(g, [finite(g.pixels[x, y, i]) for i in range(3)])
         shine = look_up(g, mixed(g, light), 0, g.factor)
         shown = [decode_srgb(f32(g.sdr[x, y, i]) * f32(1 / 65535)) for i in range(3)]
         pixel = hl.Func("pixel")
@@ -135,6 +131,7 @@ class HdrOfPicture(Placed):
             buffer.dim(2).set_stride(1).set_bounds(0, 3)
         g.picture.bound(c, 0, 3).reorder(c, x, y).unroll(c)
         in_strips(g.picture)
+        by_row(g, g.picture)
         pixel.compute_at(g.picture, y).vectorize(x, 8, GUARDED)
 
 

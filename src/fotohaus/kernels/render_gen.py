@@ -1,24 +1,29 @@
 """Scene-linear Rec. 2020 to encoded display RGB in one pass: exposure, tone, sharpening, gamut, transfer function."""
 
+from typing import Any
+
 import halide as hl
 from halide import f32
 
 from fotohaus.kernels.common import c, strip_of, x, y
 from fotohaus.kernels.common_tables import BOUNDARY_UNIT, CURVE_HIGH, CURVE_LOW, CURVE_STEPS
+from fotohaus.kernels.light_in_place import (
+    Place,
+    Placed,
+    between,
+    finite,
+    lerp,
+    look_up,
+    mixed,
+    norm_of,
+    positive,
+    table_position,
+)
 
-LARGEST = 2.0**30
-COLUMNS, BEYOND = 16, 64  # pixels between columns of maps in small, and those before the picture that they cover
 TINT_UNIT = 2.0**-17
-BOUNDARY_LIGHTS, TABLE_HUES = 128, 72  # entries of the gamut's boundary along lightness, of a look's table along hue
-
-
-def finite(v):
-    """The value with NaN as 0 and infinities as a large number; on bits, because float comparisons assume no NaN."""
-    bits = hl.reinterpret(hl.UInt(32), v)
-    magnitude = bits & hl.u32(0x7FFFFFFF)
-    largest = hl.reinterpret(hl.UInt(32), f32(LARGEST))
-    magnitude = hl.select(magnitude > hl.u32(0x7F800000), hl.u32(0), hl.min(magnitude, largest))
-    return hl.reinterpret(hl.Float(32), magnitude | (bits & hl.u32(0x80000000)))
+BOUNDARY_LIGHTS = 128  # entries of the gamut's boundary along lightness
+HUES, LIGHTS = 2048, 1024  # entries of a look's tables: around the hues, and from black to white
+LIGHT_UNIT, ROOM_UNIT = 2.0**-13, 2.0**-15  # last bits of what the one by lightness holds
 
 
 def cube_root(v):
@@ -46,25 +51,6 @@ def encode_srgb(v):
     return hl.select(v <= f32(0.0031308), f32(12.92) * v, curved)
 
 
-def table_position(v, low, high, steps):
-    """Where a positive float lies in a table with `steps` entries per octave: (entry, fraction), from its bits."""
-    shift = 23 - (steps.bit_length() - 1)
-    first = (127 + low) << 23
-    last = ((127 + high) << 23) - 1
-    bits = hl.clamp(hl.reinterpret(hl.Int(32), hl.max(v, 0)), first, last) - first
-    return bits >> shift, f32(bits & ((1 << shift) - 1)) * (1.0 / (1 << shift))
-
-
-def lerp(a, b, t):
-    """Linear interpolation."""
-    return a + t * (b - a)
-
-
-def between(pair, t):
-    """Linear interpolation between two 16-bit numbers in one of 32 bits, the first in its lower half."""
-    return lerp(f32(hl.i32(pair & hl.u32(0xFFFF))), f32(hl.i32(pair >> 16)), t)
-
-
 def difference(a, b):
     """a - b; exactly 0 where they are equal, which the compiler can't spread over the sum that it goes into."""
     return hl.select(a == b, f32(0), a - b)
@@ -76,145 +62,125 @@ def about(matrix, row, v, pivot):
     return v[pivot] + matrix[0, row] * first + matrix[1, row] * second
 
 
-def bare(g):
-    """Scene-linear light after exposure: (x, y, channel) to a value."""
-    return lambda xx, yy, i: finite(g.pixels[xx, yy, i]) * g.gain
-
-
-def in_place(g):
-    """The same with what depends on the place in the picture: a lens's falloff, cos^4 of the angle, and glow."""
-
-    def light(xx, yy, i):
-        across, down = (f32(x) - g.centre_x) * g.falloff, (f32(yy) - g.centre_y) * g.falloff
-        near = 1 + across * across + down * down
-        return finite(g.pixels[xx, yy, i]) * (g.gain / (near * near)) + from_small(g, yy, i)
-
-    return light
-
-
-def from_small(g, yy, i):
-    """A value of the maps in small at this column, which lie between their columns: a vector is between two of them."""
-    left = (x + BEYOND) / COLUMNS
-    return lerp(g.small[left, yy, i], g.small[left + 1, yy, i], f32((x + BEYOND) % COLUMNS) * f32(1 / COLUMNS))
-
-
-def norm_of(rgb):
-    """Root of the luminance-weighted mean of squares. Smooth, 1 for white, larger than Y for pure colours."""
-    r, gr, b = (hl.max(v, 0) for v in rgb)
-    return hl.sqrt(f32(0.2627) * r * r + f32(0.6780) * gr * gr + f32(0.0593) * b * b)
-
-
-def mixed(g, rgb):
-    """The norm, or on the way to it a mix of channels for black and white."""
-    r, gr, b = (hl.max(v, 0) for v in rgb)
-    n = norm_of(rgb)
-    return n + g.mono * (hl.max(g.mix[0] * r + g.mix[1] * gr + g.mix[2] * b, 0) - n)
-
-
-def look_up(g, n, channel, table=None):
-    """A value of the curve's table over the norm, or of another such table."""
-    table = g.curve if table is None else table
-    i, t = table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
-    return lerp(table[channel, i], table[channel, i + 1], t)
-
-
 def hue_turn(a, b):
     """0..4 once around, a monotone stand-in for the hue angle, from -90 degrees."""
     turn = b / (hl.abs(a) + hl.abs(b) + f32(1e-20))
     return hl.select(a < 0, 2 - turn, turn) + 1
 
 
-def recoloured(g, light, a, b, n):
-    """A colour in the look: chroma and lightness by hue, the restraint of strong colour, the tint."""
-    hues, lights = g.hues.dim(1).extent(), g.hues.dim(2).extent() - 1
-    hp, lp = hue_turn(a, b) * f32(hues) * 0.25, hl.clamp(light, 0, 1) * f32(lights)
-    hi, li = hl.clamp(hl.i32(hp), 0, hues - 1), hl.clamp(hl.i32(lp), 0, lights - 1)
-    change = []
-    for i in range(3):
-        near, far = (between(g.hues[i, hi, li + k], hp - f32(hi)) for k in (0, 1))
-        change.append(lerp(near, far, lp - f32(li)) * g.hue_unit + g.hue_least)
-    cosine, sine, lift = change
-    light = light + hl.sqrt(a * a + b * b) * lift
-    a, b = cosine * a - sine * b, sine * a + cosine * b
-    held = 1 / hl.sqrt(1 + g.restraint * (a * a + b * b))
-    i, t = table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
-    tint = [between(g.tints[k, i], t) * f32(TINT_UNIT) - f32(2**15 * TINT_UNIT) for k in (0, 1)]
-    return light, held * a + tint[0], held * b + tint[1]
+def fields(table, position, entries, widths):
+    """The numbers that an entry of 32 bits holds, of the table's entry nearest to a position of 0..1."""
+    entry = table[hl.clamp(hl.i32(position * f32(entries - 1) + 0.5), 0, entries - 1)]
+    found, low = [], 0
+    for width in widths:
+        found.append(f32(hl.i32((entry >> low) & hl.u32((1 << width) - 1))))
+        low += width
+    return found
+
+
+def recoloured(g, light, a, b):
+    """A colour in the look: chroma and lightness by hue and by lightness, the restraint of strong colour."""
+    cosine, sine, lift = (
+        value * g.hue_scale[0, i] + g.hue_scale[1, i]
+        for i, value in enumerate(fields(g.hues, hue_turn(a, b) * f32(0.25), HUES, (11, 11, 10)))
+    )
+    factor, room = (value * f32(LIGHT_UNIT) for value in fields(g.lights, light, LIGHTS, (16, 16)))
+    light = light + hl.sqrt(a * a + b * b) * lift * (room * f32(ROOM_UNIT / LIGHT_UNIT))
+    a, b = factor * (cosine * a - sine * b), factor * (sine * a + cosine * b)
+    held = hl.sqrt(1 / (1 + g.restraint * (a * a + b * b)))
+    return light, held * a, held * b
 
 
 def binomial(f, dx, dy):
     """A blur by five values, so far apart."""
-    near, far = f[x - dx, y - dy] + f[x + dx, y + dy], f[x - 2 * dx, y - 2 * dy] + f[x + 2 * dx, y + 2 * dy]
-    return f32(0.375) * f[x, y] + f32(0.25) * near + f32(0.0625) * far
+    near, far = f(x - dx, y - dy) + f(x + dx, y + dy), f(x - 2 * dx, y - 2 * dy) + f(x + 2 * dx, y + 2 * dy)
+    return f32(0.375) * f(x, y) + f32(0.25) * near + f32(0.0625) * far
 
 
 def textured(g, here, base, threshold):
-    """What local contrast adds to lightness: detail over a fine base, unless it is noise or an edge, and the coarse."""
+    """What local contrast adds to lightness: detail over a fine base, unless it is noise or an edge."""
     detail = here - base
     square = detail * detail
     cored = detail * square / ((square + threshold * threshold + f32(1e-12)) * (1 + square * g.edge))
-    return g.fine * cored + from_small(g, y, 3) * here - from_small(g, y, 4)
+    return g.fine * cored
 
 
-def rendered(g, looked, hdr=False):
-    """The picture; in a look or, with nothing of what that takes, without; its HDR rendition, in linear light."""
+def rendered(g, looked, full=False, hdr=False):
+    """The picture: in a look, with all that it may have or without what most do without (fine texture, tints, black and
+    white); or without one. hdr : its HDR rendition, in linear light.
+    """
     width, height = g.pixels.dim(0).extent(), g.pixels.dim(1).extent()
-    light_at = in_place(g) if looked else bare(g)
     # Tables of a known shape: values at one entry, and at its neighbour, are then reached by one address.
     g.curve.dim(0).set_min(0)
     g.curve.dim(1).set_min(0).set_stride(4)
     g.boundary.dim(0).set_min(0)
     g.boundary.dim(1).set_min(0).set_stride(BOUNDARY_LIGHTS)
-    if looked:
+    place: Any = Place(g) if looked else None
+    if full:
         g.tints.dim(0).set_min(0)
         g.tints.dim(1).set_min(0).set_stride(2)
+    if looked:
         g.hues.dim(0).set_min(0)
-        g.hues.dim(1).set_min(0).set_stride(4)
-        g.hues.dim(2).set_min(0).set_stride(4 * TABLE_HUES)
+        g.lights.dim(0).set_min(0)
 
-    def norm(xx, yy):
-        rgb = [light_at(xx, yy, i) for i in range(3)]
-        return mixed(g, rgb) if looked else norm_of(rgb)
-
+    # Of every pixel: lightness after the curve, the norm before it, and what its light was multiplied by.
     lightness = hl.Func("lightness")
-    xl = hl.likely(x) if looked else x
-    lightness[x, y] = look_up(g, norm(hl.clamp(xl, 0, width - 1), hl.clamp(y, 0, height - 1)), 0)
+    inside = hl.clamp(hl.likely(x) if looked else x, 0, width - 1), hl.clamp(y, 0, height - 1)
+    if looked:
+        rgb = [positive(g.pixels[(*inside, i)]) for i in range(3)]
+        gain = place.gain(rgb)
+        rgb = place.light(rgb, gain)
+        n = mixed(g, rgb) if full else norm_of(rgb)
+        lightness[x, y] = (look_up(g, n, 0), n, gain)
+    else:
+        n = norm_of([positive(g.pixels[(*inside, i)]) * g.gain for i in range(3)])
+        lightness[x, y] = (look_up(g, n, 0), n)
+
+    def light(xx, yy):
+        return lightness[xx, yy][0]
 
     # Sharpening of lightness: unsharp mask, cored by the noise, held near the neighbourhood's range.
     def symmetric(f, dx, dy):
         return (
-            g.blur[0] * f[x, y]
-            + g.blur[1] * (f[x - dx, y - dy] + f[x + dx, y + dy])
-            + g.blur[2] * (f[x - 2 * dx, y - 2 * dy] + f[x + 2 * dx, y + 2 * dy])
+            g.blur[0] * f(x, y)
+            + g.blur[1] * (f(x - dx, y - dy) + f(x + dx, y + dy))
+            + g.blur[2] * (f(x - 2 * dx, y - 2 * dy) + f(x + 2 * dx, y + 2 * dy))
         )
 
     down, low_y, high_y = hl.Func("down"), hl.Func("low_y"), hl.Func("high_y")
-    down[x, y] = symmetric(lightness, 0, 1)
-    low_y[x, y] = hl.min(lightness[x, y - 1], lightness[x, y], lightness[x, y + 1])
-    high_y[x, y] = hl.max(lightness[x, y - 1], lightness[x, y], lightness[x, y + 1])
+    down[x, y] = symmetric(light, 0, 1)
+    low_y[x, y] = hl.min(light(x, y - 1), light(x, y), light(x, y + 1))
+    high_y[x, y] = hl.max(light(x, y - 1), light(x, y), light(x, y + 1))
     low = hl.min(low_y[x - 1, y], low_y[x, y], low_y[x + 1, y])
     high = hl.max(high_y[x - 1, y], high_y[x, y], high_y[x + 1, y])
     # A look's vectors begin at multiples of 16, and the last may reach beyond the picture.
     xh = hl.clamp(hl.likely(x), 0, width - 1) if looked else x
-    n = norm(xh, y)
-    here = lightness[x, y]
-    detail = here - symmetric(down, 1, 0)
+    known = lightness[x, y]
+    here, n = known[0], known[1]
+    detail = here - symmetric(lambda xx, yy: down[xx, yy], 1, 0)
     threshold = g.coring * g.curve[3, table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)[0]]
+    if looked:
+        # What lifts light lifts its noise: of light's own by the root of that, which is less than this, too.
+        more = known[2] * g.per_gain
+        threshold *= hl.max(more, f32(0.5) + f32(0.5) * more)
     cored = detail * detail * detail / (detail * detail + threshold * threshold + f32(1e-12))
     room = g.overshoot * (high - low)
     change = hl.clamp(here + g.sharpen * cored, low - room, high + room) - here
 
-    if looked:
+    if full:
         # The fine base: blurred twice, as an undecimated wavelet is.
         down_once, down_twice, across = (hl.Func(name) for name in ("down_once", "down_twice", "across"))
-        down_once[x, y] = binomial(lightness, 0, g.first)
-        down_twice[x, y] = binomial(down_once, 0, g.second)
-        across[x, y] = binomial(down_twice, g.first, 0)
-        change += textured(g, here, binomial(across, g.second, 0), threshold)
+        down_once[x, y] = binomial(light, 0, g.first)
+        down_twice[x, y] = binomial(lambda xx, yy: down_once[xx, yy], 0, g.second)
+        across[x, y] = binomial(lambda xx, yy: down_twice[xx, yy], g.first, 0)
+        change += textured(g, here, binomial(lambda xx, yy: across[xx, yy], g.second, 0), threshold)
+    if looked:
+        change += place.small(3) * here - place.small(4)
         change += g.grain_amount * hl.max(here * (1 - here), 0) * f32(g.grain[xh, y])
 
     # Tone: a straight line in Oklab from the colour, scaled, to the neutral of the same norm.
-    rgb = [light_at(xh, y, i) for i in range(3)]
+    rgb = [finite(g.pixels[xh, y, i]) for i in range(3)]
+    rgb = place.light(rgb, known[2]) if looked else [v * g.gain for v in rgb]
     lms = [cube_root(about(g.to_lms, row, rgb, 1)) for row in range(3)]
     dm, ds = difference(lms[1], lms[0]), difference(lms[2], lms[0])
     scale, keep = look_up(g, n, 1), look_up(g, n, 2)
@@ -223,7 +189,11 @@ def rendered(g, looked, hdr=False):
     bb = colour * (g.to_lab[0, 2] * dm + g.to_lab[1, 2] * ds)
     light = colour * (lms[0] + g.to_lab[0, 0] * dm + g.to_lab[1, 0] * ds) + (1 - keep) * here
     if looked:
-        light, a, bb = recoloured(g, light, a, bb, n)
+        light, a, bb = recoloured(g, light, a, bb)
+    if full:
+        i, t = table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
+        tint = [between(g.tints[k, i], t) * f32(TINT_UNIT) - f32(2**15 * TINT_UNIT) for k in (0, 1)]
+        a, bb = a + tint[0], bb + tint[1]
     light = light + change
     mapping = g.knee >= 0
     light = hl.max(light, 0)
@@ -243,10 +213,11 @@ def rendered(g, looked, hdr=False):
     li = hl.clamp(hl.i32(lp), 0, lights - 1)
     near, far = (between(g.boundary[li, hi + i], lp - f32(li)) for i in (0, 1))
     limit = f32(BOUNDARY_UNIT) * lerp(near, far, hp - f32(hi))
-    share = chroma / hl.max(limit, f32(1e-7))
-    beyond = hl.max(share - g.knee, 0) / (1 - g.knee)
-    compressed = hl.min(share, g.knee) + (1 - g.knee) * beyond / (1 + beyond)
-    factor = hl.select(mapping & (share > g.knee), compressed / hl.max(share, f32(1e-7)), 1)
+    # With share = chroma / limit: knee + (1 - knee) t / (1 + t) of the limit, t = (share - knee) / (1 - knee).
+    over = chroma - g.knee * limit
+    room = hl.max(limit - 2 * g.knee * limit + chroma, f32(1e-12))
+    compressed = limit * (g.knee * room + (1 - g.knee) * over)
+    factor = hl.select(mapping & (over > 0), compressed / hl.max(room * chroma, f32(1e-20)), 1)
     a, bb = a * factor, bb * factor
 
     cubes = []
@@ -287,17 +258,22 @@ def rendered(g, looked, hdr=False):
         f.compute_at(g.picture, xo).vectorize(x, vector).bound_storage(x, vector).store_in(hl.MemoryType.Stack)
     for f in (down, low_y, high_y):
         f.compute_at(g.picture, y).vectorize(x, vector)
-    if not looked:
-        lightness.store_at(g.picture, yo).compute_at(g.picture, y).vectorize(x, vector)
-    else:
-        # How many rows the blurs reach over is not known here: rows of a whole strip are made at once.
+    if looked:
         g.picture.output_buffer().dim(0).set_min(0)
         for f in (lightness, light_of, pixel):
             f.align_bounds(x, vector)
+        for f in (place.maps, place.grid):
+            f.store_at(g.picture, yo).compute_at(g.picture, yo if full else y)
+        place.maps.vectorize(x, 8, tail)
+        place.grid.vectorize(place.grid.args()[0], 8, tail)
+    if full:
+        # How many rows the blurs reach over is not known here: rows of a whole strip are made at once.
         for f in (lightness, down_once):
             f.compute_at(g.picture, yo).vectorize(x, vector)
         for f in (down_twice, across):
             f.compute_at(g.picture, y).vectorize(x, vector)
+    else:
+        lightness.store_at(g.picture, yo).compute_at(g.picture, y).vectorize(x, vector)
 
 
 class Rendered:
@@ -334,39 +310,26 @@ class Render(Rendered):
         rendered(self, False)
 
 
-class Looked(Rendered):
-    """What a look takes.
+class InLook(Placed, Rendered):
+    """A picture in a look.
 
-    tints[i, entry] : a and b that the look adds, over the norm; 16 bits here, 16 at the next entry.
-    hues[i, hue, lightness] : chroma's factor times cosine and sine of the turn, and lightness for each unit of chroma;
-        16 bits at this hue and at the next.
-    small[column, y, i] : red, green, blue of the glow, then factor and offset of coarse detail; a column for every 16
-        pixels, the first of them 64 before the picture. grain[x, y] : the grain.
-    first, second : distances of the values of the two blurs that make the base of fine detail, in px.
+    hues[hue] : chroma's factor times cosine and sine of the turn, and lightness for each unit of chroma, as numbers of
+        11, 11 and 10 bits; hue_scale[0, i] and [1, i] : value of their last bits, and of 0.
+    lights[lightness] : chroma's factor, and the share of the hue's lightness, 16 bits each. grain[x, y] : the grain.
     """
 
-    centre_x = hl.InputScalar(hl.Float(32))
-    centre_y = hl.InputScalar(hl.Float(32))
-    falloff = hl.InputScalar(hl.Float(32))  # tangent of the angle, for each pixel from the centre
-    small = hl.InputBuffer(hl.Float(32), 3)
-    mono = hl.InputScalar(hl.Float(32))
-    mix = hl.InputBuffer(hl.Float(32), 1)
-    first = hl.InputScalar(hl.Int(32))
-    second = hl.InputScalar(hl.Int(32))
-    fine = hl.InputScalar(hl.Float(32))
-    edge = hl.InputScalar(hl.Float(32))  # one over the squared detail from which on it counts as an edge
+    per_gain = hl.InputScalar(hl.Float(32))  # one over the gain of exposure
     grain = hl.InputBuffer(hl.Int(8), 2)
     grain_amount = hl.InputScalar(hl.Float(32))
-    tints = hl.InputBuffer(hl.UInt(32), 2)
-    hues = hl.InputBuffer(hl.UInt(32), 3)
-    hue_unit = hl.InputScalar(hl.Float(32))
-    hue_least = hl.InputScalar(hl.Float(32))
+    hues = hl.InputBuffer(hl.UInt(32), 1)
+    hue_scale = hl.InputBuffer(hl.Float(32), 2)
+    lights = hl.InputBuffer(hl.UInt(32), 1)
     restraint = hl.InputScalar(hl.Float(32))
 
 
 @hl.generator(name="render_look")
-class RenderLook(Looked):
-    """A picture in a look."""
+class RenderLook(InLook):
+    """A picture in a look that is not tinted, not black and white, and has no fine texture."""
 
     picture = hl.OutputBuffer(hl.UInt(16), 3)
 
@@ -374,9 +337,36 @@ class RenderLook(Looked):
         rendered(self, True)
 
 
+class InFullLook(InLook):
+    """A picture in any look.
+
+    tints[i, entry] : a and b that the look adds, over the norm; 16 bits here, 16 at the next entry. mono : how far it
+    is black and white. mix : of what channels. first, second : distances of the values of the two blurs that make the
+    base of fine detail, in px.
+    """
+
+    tints = hl.InputBuffer(hl.UInt(32), 2)
+    mono = hl.InputScalar(hl.Float(32))
+    mix = hl.InputBuffer(hl.Float(32), 1)
+    first = hl.InputScalar(hl.Int(32))
+    second = hl.InputScalar(hl.Int(32))
+    fine = hl.InputScalar(hl.Float(32))
+    edge = hl.InputScalar(hl.Float(32))  # one over the squared detail from which on it counts as an edge
+
+
+@hl.generator(name="render_full_look")
+class RenderFullLook(InFullLook):
+    """A picture in any look."""
+
+    picture = hl.OutputBuffer(hl.UInt(16), 3)
+
+    def generate(self):
+        rendered(self, True, full=True)
+
+
 @hl.generator(name="render_hdr")
-class RenderHdr(Looked):
-    """The HDR rendition of a picture in a look, in linear light, SDR white being 1.
+class RenderHdr(InFullLook):
+    """The HDR rendition of a picture in any look, in linear light, SDR white being 1.
 
     shine[i, entry] : over the norm, lightness's factor before the gamut mapping, and that of light after it.
     to_output : from the display's primaries to those of the output.
@@ -387,7 +377,7 @@ class RenderHdr(Looked):
     picture = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
-        rendered(self, True, hdr=True)
+        rendered(self, True, full=True, hdr=True)
 
 
 if __name__ == "__main__":

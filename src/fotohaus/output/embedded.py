@@ -6,6 +6,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
     from pydantic import ValidationError
 
     try:
-        return Recipe.from_toml(text)
+        return _beside(Recipe.from_toml(text), path.parent)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         # The name of an unknown field is the file's choice.
@@ -54,6 +55,14 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
         raise ReadError(path, f"is not a recipe: {reason}") from None
+
+
+def _beside(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe, with the path of its look's file if that lies beside it: it names the file alone."""
+    look = recipe.look
+    if look.lower().endswith((".toml", ".cube", ".png")) and Path(look).name == look and (folder / look).is_file():
+        return replace(recipe, look=str(folder / look))
+    return recipe
 
 
 def read_gain_map(path: str | os.PathLike[str]) -> GainMap | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from fotohaus import kernels
 from fotohaus.kernels.common_tables import CURVE_HIGH, CURVE_LOW, CURVE_STEPS
 from fotohaus.render import effects, look_color
-from fotohaus.render.look import Halation, Look
+from fotohaus.render.local_tone import LocalTone, no_local_tone
+from fotohaus.render.look import Look
 
 Float32 = NDArray[np.float32]
 
@@ -19,59 +21,88 @@ class Character:
     """What of a look is more than a curve, laid over a picture.
 
     look : the look. small : all of the scene in small, exposed. shape : the picture's. curve : its curve's table.
-    white : scene-linear level of display white. reach : pixels around one that have a say in it.
+    white : scene-linear level of display white. local : local tone, if there is some. reach : pixels
+    around one that have a say in it.
     """
 
-    def __init__(self, look: Look, small: Float32, shape: tuple[int, int], curve: Float32, white: float) -> None:
+    def __init__(
+        self,
+        look: Look,
+        small: Float32,
+        shape: tuple[int, int],
+        curve: Float32,
+        white: float,
+        local: LocalTone | None,
+    ) -> None:
         self.look, height = look, shape[0]
-        self.reach = 0
         self._height = height
         tangent = effects.vignette_tangent(look.vignette)
-        self._own: dict[str, Any] = {
+        self._place: dict[str, Any] = {
             "centre_x": shape[1] / 2 - 0.5,
             "falloff": tangent / effects.half_diagonal(shape),
-            "mono": look.mono.amount,
-            "mix": np.array([look.mono.red, look.mono.green, look.mono.blue], np.float32),
         }
-        maps = np.zeros((*small.shape[:2], 5))
-        if look.halation != Halation():
-            maps[..., :3] = effects.glow(small, look.halation, white)
+        glow = effects.glow(small, look.halation, white)
+        maps = np.zeros((5, *glow.shape[1:]))
+        maps[:3] = glow
         if look.texture.coarse:
+            # A guided filter's means may be taken of samples (He and Sun 2015).
+            part = [effects.sampled(size, count) for size, count in zip(small.shape[:2], glow.shape[1:], strict=True)]
             # The corners as they will be: a vignette is no local contrast.
-            light = small * effects.vignette(small.shape[:2], look.vignette)[..., None] + maps[..., :3]
+            falloff = effects.vignette(small.shape[:2], look.vignette)
+            light = (small * falloff[..., None])[part[0][:, None], part[1]] + glow.transpose(1, 2, 0)
             n = look_color.norm(light, look)
             level = np.log2(np.maximum(n, 2.0**CURVE_LOW))
             octaves = np.minimum(np.floor(level), CURVE_HIGH - 1)
             entry = (octaves - CURVE_LOW + np.minimum(n / 2**octaves - 1, 1)) * CURVE_STEPS
             lightness = np.interp(entry, np.arange(len(curve)), curve[:, 0])
-            maps[..., 3:] = effects.coarse_texture(lightness, look.texture.coarse)
-        self._small = effects.in_columns(maps, shape)
-        first, second = effects.fine_blurs(height)
-        if look.texture.fine:
-            self.reach = 2 * (first + second)
+            maps[3:] = effects.coarse_texture(lightness, look.texture.coarse)
         deviation = effects.GRAIN_SIZE * look.grain.size * height
         self._grain = effects.grain_tile(deviation) if look.grain.amount else None
-        self._own |= {
-            "tints": look_color.packed_tints(look, curve[:, 0]),
-            "hues": look_color.packed_table(look),
-            "hue_unit": look_color.TABLE_UNIT,
-            "hue_least": look_color.TABLE_LEAST,
+        self._place |= {
+            "small": effects.in_columns(maps, shape[1]),
+            "small_per_row": maps.shape[1] / height,
+            **(local.in_look() if local else no_local_tone()),
+        }
+        self._lightness = curve[:, 0]
+        self._full = bool(look.texture.fine or look.mono.amount or look_color.is_tinted(look))
+        self._blurs = effects.fine_blurs(height) if look.texture.fine else (0, 0)
+        self.reach = 2 * sum(self._blurs)
+
+    @functools.cached_property
+    def _own(self) -> dict[str, Any]:
+        """What the kernel of looks takes wherever the place is."""
+        look = self.look
+        return {
+            **look_color.packed_tables(look),
             "restraint": look.chroma.restraint**2,
-            "first": first,
-            "second": second,
-            "fine": look.texture.fine * effects.FINE_GAIN,
-            "edge": effects.FINE_EDGE**-2,
             "grain_amount": 4 * effects.GRAIN_GAIN * look.grain.amount / effects.GRAIN_UNIT,
         }
 
-    def place(self, top: int, rows: NDArray[np.int32], middle: float = 0) -> dict[str, Any]:
-        """What makes of rows' light the light that the look's curve takes, for kernels that are told of the place.
+    @functools.cached_property
+    def _own_fully(self) -> dict[str, Any]:
+        """What the kernels of any look take."""
+        look = self.look
+        return {
+            **self._own,
+            **self._mono,
+            "tints": look_color.packed_tints(look, self._lightness),
+            "first": self._blurs[0],
+            "second": self._blurs[1],
+            "fine": look.texture.fine * effects.FINE_GAIN,
+            "edge": effects.FINE_EDGE**-2,
+        }
 
-        rows : those that are wanted, counted from `top`. middle : how far below each.
-        """
-        own = {name: self._own[name] for name in ("centre_x", "falloff", "mono", "mix")}
-        small = kernels.planar(self._small.at(rows + (top + middle)))
-        return {**own, "centre_y": self._height / 2 - 0.5 - top, "small": small}
+    @property
+    def _mono(self) -> dict[str, Any]:
+        mono = self.look.mono
+        return {"mono": mono.amount, "mix": np.array([mono.red, mono.green, mono.blue], np.float32)}
+
+    def place(self, top: int) -> dict[str, Any]:
+        """What makes of rows' light, from `top` on, the light that the look's curve takes."""
+        return {**self._at(top), **self._mono}
+
+    def _at(self, top: int) -> dict[str, Any]:
+        return {**self._place, "top": top, "centre_y": self._height / 2 - 0.5 - top}
 
     def render(
         self,
@@ -79,39 +110,39 @@ class Character:
         arguments: dict[str, Any],
         top: int,
         out: NDArray[np.uint16] | Float32,
-        kernel: str = "render_look",
+        hdr: bool = False,
     ) -> None:
-        """Render rows of a scene, `top` being the first of them, into (H, W, 3)."""
+        """Render rows of a scene, `top` being the first of them, into (H, W, 3): the SDR or the HDR rendition."""
         rows, columns = pixels.shape[:2]
-        small = kernels.planar(self._small.rows(top, top + rows))
         if self._grain is None:
-            grain = np.zeros((rows, columns), np.int8)
+            grain = np.broadcast_to(np.zeros(columns, np.int8), (rows, columns))
         else:
             grain = effects.grain_rows(self._grain, top, top + rows, columns)
-        kernels.call(
-            kernel,
-            pixels=pixels,
-            **arguments,
-            **self._own,
-            small=small,
-            centre_y=self._height / 2 - 0.5 - top,
-            grain=grain,
-            picture=out,
-        )
+        self._call(hdr, pixels=pixels, **arguments, **self._at(top), grain=grain, picture=out)
 
     def render_color(
-        self, light: Float32, arguments: dict[str, Any], out: NDArray[np.uint16] | Float32, kernel: str = "render_look"
+        self, light: Float32, arguments: dict[str, Any], out: NDArray[np.uint16] | Float32, hdr: bool = False
     ) -> None:
         """The look's color alone, without what depends on the place, of light (H, W, 3) that has had that."""
         rows, columns = light.shape[:2]
-        still = {"falloff": 0.0, "fine": 0.0, "grain_amount": 0.0, "sharpen": 0.0, "gain": 1.0}
         across = (columns + 2 * effects.BEYOND) // effects.COLUMNS + 2
-        kernels.call(
-            kernel,
-            pixels=light,
-            **{**arguments, **self._own, **still},
-            small=kernels.planar(np.zeros((rows, across, 5), np.float32)),
-            centre_y=0.0,
-            grain=np.zeros((rows, columns), np.int8),
-            picture=out,
-        )
+        still: dict[str, Any] = {
+            **arguments,
+            **self._at(0),
+            **no_local_tone(),
+            "falloff": 0.0,
+            "small": kernels.planar(np.zeros((1, across, 5), np.float32)),
+            "sharpen": 0.0,
+            "gain": 1.0,
+            "grain": np.broadcast_to(np.zeros(columns, np.int8), (rows, columns)),
+        }
+        self._call(hdr, still=True, pixels=light, **still, picture=out)
+
+    def _call(self, hdr: bool, still: bool = False, **arguments: Any) -> None:
+        """The kernel that has what the look needs. still : without what changes from pixel to pixel."""
+        full = hdr or self._full
+        own = self._own_fully if full else self._own
+        if still:
+            own = {**own, "grain_amount": 0.0, **({"fine": 0.0} if full else {})}
+        name = "render_hdr" if hdr else "render_full_look" if full else "render_look"
+        kernels.call(name, **own, per_gain=1 / arguments["gain"], **arguments)

@@ -9,9 +9,8 @@ import functools
 from math import erf, exp, pi, sqrt
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from fotohaus.records import record
 from fotohaus.render.look import Halation
 
 Float32 = NDArray[np.float32]
@@ -21,6 +20,8 @@ CORNER = 2.0
 """EV that a vignette of 1 takes from the corners."""
 SMALL = 65536
 """Pixels of the scene in small, about."""
+MAPS, WIDE_SMALL = 16384, 3072
+"""Pixels, about, of the maps that are made of it, and of what is made to bloom."""
 BRIGHTEST = 4.0
 """Light that a lamp may spread, relative to the scene's white."""
 NEAR, WIDE = 0.012, 0.05
@@ -73,12 +74,20 @@ def in_small(pixels: Float32, about: int = SMALL) -> Float32:
     height, width = pixels.shape[:2]
     block = max(1, round(sqrt(height * width / about)))
     block = min(block, max(1, min(height, width) // 2))
-    if block > 1:
-        edges = [np.arange(0, n, block) for n in (height, width)]
-        counts = [np.diff(np.append(edge, n)) for edge, n in zip(edges, (height, width), strict=True)]
-        summed = np.add.reduceat(np.add.reduceat(_light(pixels), edges[0], axis=0), edges[1], axis=1)
-        return np.asarray(summed / (counts[0][:, None, None] * counts[1][:, None]), np.float32)
-    return _light(pixels)
+    light = _light(pixels)
+    for axis, size in enumerate((height, width)):
+        if block > 1:
+            summed = np.add.reduce(
+                [_padded(light.swapaxes(0, axis)[i::block], -(-size // block)) for i in range(block)]
+            )
+            counts = np.minimum(block, size - block * np.arange(-(-size // block)))
+            light = (summed / counts[:, None, None].astype(np.float32)).swapaxes(0, axis)
+    return light
+
+
+def _padded(rows: Float32, count: int) -> Float32:
+    """Rows, and rows of nothing up to a number of them."""
+    return rows if len(rows) == count else np.pad(rows, ((0, count - len(rows)), (0, 0), (0, 0)))
 
 
 def _light(pixels: Float32) -> Float32:
@@ -87,40 +96,62 @@ def _light(pixels: Float32) -> Float32:
 
 
 def _box(values: Float64, radius: int, axis: int) -> Float64:
-    """Mean over 2 radius + 1 values, the edge's repeated beyond it."""
+    """Mean over 2 radius + 1 values along the last axis or the one before it, the edge's repeated beyond it."""
+    size, count = values.shape[axis], 2 * radius + 1
     pad = [(0, 0)] * values.ndim
     pad[axis] = (radius + 1, radius)
     summed = np.cumsum(np.pad(values, pad, mode="edge"), axis=axis)
-    count = 2 * radius + 1
-    high, low = (np.take(summed, range(s, s + values.shape[axis]), axis=axis) for s in (count, 0))
-    return np.asarray((high - low) / count)
+    if axis == -2:
+        return np.asarray((summed[..., count:, :] - summed[..., :size, :]) * (1 / count))
+    return np.asarray((summed[..., count:] - summed[..., :size]) * (1 / count))
 
 
 def blurred(values: Float64, deviation: float) -> Float64:
-    """Three box means over rows and columns of (h, w, ...): nearly a Gaussian of this deviation in pixels."""
+    """Three box means over rows and columns of (..., h, w): nearly a Gaussian of this deviation in pixels."""
     radius = max(1, round((sqrt(4 * deviation**2 + 1) - 1) / 2))
-    for axis in (0, 1):
+    for axis in (-2, -1):
         for _ in range(3):
             values = _box(values, radius, axis)
     return values
 
 
 def glow(small: Float32, halation: Halation, white: float) -> Float64:
-    """Light (h, w, 3) that lamps spread around them; `small` is exposed, `white` its level of display white.
+    """Light (3, h, w), in smaller still, that lamps spread; `small` is exposed, `white` its level of display white.
 
     What spreads is light beyond white, smoothly: its share is n^4 / (n^4 + white^4) of the largest channel n; a lamp
     counts as 4 white at most.
     """
-    n = np.max(small, axis=2)
-    share = n**4 / (n**4 + white**4 + 1e-12)
-    source = small * (share * np.minimum(BRIGHTEST * white / np.maximum(n, 1e-9), 1))[..., None]
-    height = small.shape[0]
-    near, wide = (blurred(source.astype(np.float64), s * height) for s in (NEAR, WIDE))
-    return np.asarray(halation.glow * GLOW * near + halation.bloom * BLOOM * wide)
+    n = np.maximum(np.maximum(small[..., 0], small[..., 1]), small[..., 2])
+    fourth = np.square(np.square(n))
+    share = fourth / (fourth + np.float32(white**4 + 1e-12))
+    limited = np.minimum(BRIGHTEST * white / np.maximum(n, 1e-9), 1)
+    source: Float32 = np.asarray(small * (share * limited)[..., None], np.float32)
+    source = in_small(source, MAPS)
+    shape = source.shape[:2]
+    made: Float64 = np.zeros((3, *shape))
+    if halation.glow:
+        made += (halation.glow * GLOW[:, None, None]) * blurred(_planes(source), NEAR * shape[0])
+    if halation.bloom:
+        # What is blurred widely may be smaller still.
+        source = in_small(source, WIDE_SMALL)
+        wide: Float64 = (halation.bloom * BLOOM[:, None, None]) * blurred(_planes(source), WIDE * source.shape[0])
+        for axis, size in enumerate(shape, 1):
+            wide = _between(wide, (np.arange(size) + 0.5) * (wide.shape[axis] / size) - 0.5, axis)
+        made += wide
+    return made
+
+
+def _planes(pixels: Float32) -> Float64:
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float64)
+
+
+def sampled(size: int, count: int) -> NDArray[np.intp]:
+    """Which of `size` pixels stand for `count` of them, evenly."""
+    return np.asarray((np.arange(count) + 0.5) * (size / count), np.intp)
 
 
 def coarse_texture(lightness: Float64, strength: float) -> Float64:
-    """Factor and offset (h, w, 2): coarse contrast adds factor lightness - offset to a pixel's lightness.
+    """Factor and offset (2, h, w): coarse contrast adds factor lightness - offset to a pixel's lightness.
 
     A guided filter's base (He, Sun and Tang 2013, and its sampling in small: He and Sun 2015): where lightness varies
     little around a place, base is its mean; where an edge is, base is lightness itself, and nothing is added.
@@ -128,13 +159,13 @@ def coarse_texture(lightness: Float64, strength: float) -> Float64:
     radius = max(1, round(COARSE * lightness.shape[0]))
 
     def mean(values: Float64) -> Float64:
-        return _box(_box(values, radius, 0), radius, 1)
+        return _box(_box(values, radius, -2), radius, -1)
 
     middle = mean(lightness)
     variance = np.maximum(mean(lightness**2) - middle**2, 0)
     weight = COARSE_EDGE**2 / (variance + COARSE_EDGE**2) * variance / (variance + COARSE_NOISE**2)
     weight = weight * strength * COARSE_GAIN
-    return np.stack([mean(weight), mean(weight * middle)], axis=-1)
+    return np.stack([mean(weight), mean(weight * middle)])
 
 
 def fine_blurs(height: int) -> tuple[int, int]:
@@ -144,37 +175,21 @@ def fine_blurs(height: int) -> tuple[int, int]:
     return min(round(sqrt(max(wanted**2 - second**2, 0))), second // 2), second
 
 
-@record
-class Small:
-    """Maps over a whole picture of `height` rows, (h, columns, n): a column for every 16 px."""
-
-    maps: Float32
-    height: int
-
-    def rows(self, top: int, bottom: int) -> Float32:
-        """Rows of the picture, columns as in small: (bottom - top, w, n), linear between the maps' rows."""
-        return self.at(np.arange(top, bottom))
-
-    def at(self, rows: ArrayLike) -> Float32:
-        """The same for any rows (n,), or places between them."""
-        count = self.maps.shape[0]
-        position = np.clip((np.asarray(rows) + 0.5) * (count / self.height) - 0.5, 0, count - 1)
-        above = position.astype(int)
-        below = np.minimum(above + 1, count - 1)
-        share = (position - above).astype(np.float32)[:, None, None]
-        first = self.maps[above]
-        return np.asarray(first + share * (self.maps[below] - first))
+def _between(maps: Float64, position: Float64, axis: int) -> Float64:
+    """Maps at positions along an axis, in pixels of theirs, linear between them; the edge's beyond it."""
+    count = maps.shape[axis]
+    position = np.clip(position, 0, count - 1)
+    first = np.minimum(position.astype(int), max(count - 2, 0))
+    share = (position - first).reshape([-1 if i == axis else 1 for i in range(maps.ndim)])
+    near = maps.take(first, axis)
+    return np.asarray(near + share * (maps.take(np.minimum(first + 1, count - 1), axis) - near))
 
 
-def in_columns(maps: Float64, shape: tuple[int, int]) -> Small:
-    """Maps (h, w, n) that lie over a picture of this shape, as the kernel takes them: linear between their columns."""
-    count = maps.shape[1]
-    at = np.arange(-BEYOND, shape[1] + BEYOND + COLUMNS, COLUMNS)
-    position = np.clip((at + 0.5) * (count / shape[1]) - 0.5, 0, count - 1)
-    left = np.minimum(position.astype(int), max(count - 2, 0))
-    right = np.minimum(left + 1, count - 1)
-    share = (position - left)[:, None]
-    return Small(np.asarray(maps[:, left] + share * (maps[:, right] - maps[:, left]), np.float32), shape[0])
+def in_columns(maps: Float64, width: int) -> Float32:
+    """Maps (n, h, w) over a picture of this width, as the kernel takes them: (h, columns, n), planar, each 16 px."""
+    at = np.arange(-BEYOND, width + BEYOND + COLUMNS, COLUMNS)
+    made = _between(maps, (at + 0.5) * (maps.shape[2] / width) - 0.5, 2)
+    return np.ascontiguousarray(made, np.float32).transpose(1, 2, 0)
 
 
 @functools.lru_cache(maxsize=4)
@@ -204,12 +219,10 @@ def grain_rows(tile: NDArray[np.int8], top: int, bottom: int, width: int) -> NDA
             mixed = (x * 0x9E3779B1 + y * 0x85EBCA77) & 0xFFFFFFFF
             mixed = (mixed ^ mixed >> 15) * 0x2C1B3C6D & 0xFFFFFFFF
             down, across = mixed % size, (mixed >> 16) % size
-            moved = _moved(tile, down, across)
-            out[first - top : last - top, x * size : (x + 1) * size] = moved[
-                first - y * size : last - y * size, : min(size, width - x * size)
-            ]
+            # Rolled by (down, across), of which only the rows that are wanted are made.
+            wanted = (np.arange(first - y * size, last - y * size) - down) % size
+            right = min(size, width - x * size)
+            line = out[first - top : last - top, x * size : x * size + right]
+            line[:, : min(across, right)] = tile[wanted, size - across : size - across + min(across, right)]
+            line[:, across:] = tile[wanted, : max(right - across, 0)]
     return out
-
-
-def _moved(tile: NDArray[np.int8], down: int, across: int) -> NDArray[np.int8]:
-    return np.roll(tile, (down, across), axis=(0, 1))

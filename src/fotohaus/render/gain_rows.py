@@ -66,7 +66,7 @@ class GainRows:
         small = {
             "pixels": light,
             "gain": self._hdr.gain,
-            **self._hdr.character.place(first, starts, (self._block - 1) / 2),
+            **self._hdr.character.place(first),
             "rows": starts,
             "block": self._block,
             "drift": self._drift,

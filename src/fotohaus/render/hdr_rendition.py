@@ -66,7 +66,7 @@ class HdrRendition:
         self.colored = colored
         self.sdr_arguments = arguments
         if character is None:
-            character = Character(look, np.zeros((2, 2, 3), np.float32), shape, arguments["curve"], 1.0)
+            character = Character(look, np.zeros((2, 2, 3), np.float32), shape, arguments["curve"], 1.0, None)
         self.character = character
         level = levels()
         self.stops = curve.gain(level)
@@ -86,7 +86,7 @@ class HdrRendition:
     def rows(self, pixels: Float32, top: int) -> Float32:
         """Rows of the HDR rendition in the SDR one's curve and colour, from those of a scene: linear Rec. 2020."""
         out = np.empty(pixels.shape, np.float32)
-        self.character.render(pixels, self._arguments, top, out, kernel="render_hdr")
+        self.character.render(pixels, self._arguments, top, out, hdr=True)
         return out
 
     def in_color(self, light: Float32) -> tuple[Float32, Float32]:
@@ -97,7 +97,7 @@ class HdrRendition:
         encoded, hdr = np.empty(light.shape, np.uint16), np.empty(light.shape, np.float32)
         self.character.render_color(light, self.sdr_arguments, encoded)
         own = np.array([[0, 0], [1, 0], [0, 1]], np.float32)
-        self.character.render_color(light, {**self._arguments, "to_output": own}, hdr, kernel="render_hdr")
+        self.character.render_color(light, {**self._arguments, "to_output": own}, hdr, hdr=True)
         return color.decode_srgb(encoded / 65535).astype(np.float32), hdr
 
     def on_picture(self, light: Float32, sdr: NDArray[np.uint16], top: int, gamut: Gamut) -> Float32:
@@ -110,7 +110,7 @@ class HdrRendition:
             "hdr_of_picture",
             pixels=light,
             gain=self.gain,
-            **self.character.place(top, np.arange(len(sdr), dtype=np.int32)),
+            **self.character.place(top),
             sdr=np.ascontiguousarray(sdr),
             factor=np.ascontiguousarray(2.0 ** self.stops[:, None], np.float32),
             to_output=_to_rec2020(gamut),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import ceil
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -56,7 +57,7 @@ LEAST_WHITE = 2.7
 """EV over mid-grey down to which the tone curve's white follows the lights."""
 LEAST_LIT = 0.01
 """Share of the scene that must not be black."""
-SAMPLES = 65536
+SAMPLES = 24576
 """Pixels of the scene in small that are looked at, at most."""
 
 
@@ -101,11 +102,28 @@ class LocalTone:
         )
         return toned
 
+    def in_look(self) -> dict[str, Any]:
+        """The same as the kernel of looks takes it, which applies it on the way."""
+        rows, columns, _ = self.grid.shape
+        return {
+            "tone": np.exp2(self.grid).transpose(1, 2, 0),
+            "tone_per_column": (columns - 1) / self.shape[1],
+            "tone_per_row": (rows - 1) / self.shape[0],
+            "tone_floor": self.floor**2,
+            # Levels are octaves of the square.
+            "tone_scale": (self.exposure / (MID_GREY * 2.0**DARKEST)) ** 2,
+        }
+
     def white(self, white: float) -> float:
         """Where the tone curve's white, a linear value after exposure, goes as its light is pulled down."""
         ev = np.log2(white / MID_GREY)
         moved = ev + np.interp(ev, _levels(), self.shift)
         return float(MID_GREY * 2.0 ** min(ev, max(moved, LEAST_WHITE)))
+
+
+def no_local_tone() -> dict[str, Any]:
+    """What the kernel of looks takes where there is none."""
+    return LocalTone(np.zeros((2, 2, LEVELS), np.float32), (1, 1), 1.0, 0.0, np.zeros(LEVELS)).in_look()
 
 
 def _levels() -> Float64:
@@ -141,7 +159,7 @@ def compression(level: Float64, noise: tuple[float, float] | None, exposure: flo
     Lights and shadows are brought to what the display shows well; a scene that has none beyond is left alone. A
     scene that the meter left in the dark on purpose is lifted from lower down. The mid-tones' mean is mostly kept.
     """
-    ordered = np.sort(level)[:: max(1, level.size // 4096)]
+    ordered = np.sort(level[:: max(1, level.size // 8192)])
 
     def quantiles(points: tuple[float, ...]) -> list[float]:
         return [float(ordered[int(point * (ordered.size - 1))]) for point in points]

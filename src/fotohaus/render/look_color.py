@@ -19,9 +19,10 @@ from fotohaus.render.picture import Gamut
 
 Float64 = NDArray[np.float64]
 
-TABLE_HUES, TABLE_LIGHTS = 72, 24
-TABLE_LEAST, TABLE_UNIT = -4.0, 2.0**-13
-"""Value of 0 and of the last bit in the table that the kernel takes."""
+TABLE_HUES, TABLE_LIGHTS = 2048, 1024
+"""Entries of the kernel's tables: around the hues, and from black to white."""
+LIGHT_UNIT, ROOM_UNIT = 2.0**-13, 2.0**-15
+"""Last bits of what the table by lightness holds."""
 TINT_UNIT = 2.0**-17
 """Oklab's a or b of the last bit of a tint in the table that the kernel takes."""
 WARM = np.array([0.009, 0.034])
@@ -49,26 +50,24 @@ def sector_weights(angle: ArrayLike) -> Float64:
     return weights
 
 
-def hue_table(look: Look) -> Float64:
-    """(TABLE_LIGHTS + 1, TABLE_HUES + 1, 3): chroma's factor times cosine and sine of the turn, and lightness.
-
-    Rows by Oklab's lightness 0..1, columns by `gamut.hue_turn` / 4. Lightness is added for each unit of chroma.
-    """
-    a, b = gamut.turn_to_ab(np.linspace(0, 4, TABLE_HUES + 1))
-    weights = sector_weights(np.degrees(np.arctan2(b, a)))
+def by_hue(angle: ArrayLike, look: Look) -> Float64:
+    """(..., 3) at Oklab angles in degrees: chroma's factor times cosine and sine of the turn, lightness for chroma."""
+    weights = sector_weights(angle)
     sectors = [getattr(look.hues, name) for name in HUES]
     factor, shift, light = (
         weights @ np.array([getattr(sector, name) for sector in sectors]) for name in ("chroma", "hue", "lightness")
     )
-    level = np.linspace(0, 1, TABLE_LIGHTS + 1)
+    turn = np.radians(shift)
+    return np.stack([(1 + factor) * np.cos(turn), (1 + factor) * np.sin(turn), light], axis=-1)
+
+
+def by_lightness(lightness: ArrayLike, look: Look) -> tuple[Float64, Float64]:
+    """Chroma's factor at Oklab's lightness, whatever the hue, and the share of the hue's own change of lightness."""
     c = look.chroma
-    dark, bright = 1 - _step(level, 0.1, 0.6), _step(level, 0.5, 0.95)
-    over = (1 + c.amount) * (1 + c.shadows * dark) * (1 + c.highlights * bright)
-    whole = np.minimum(over[:, None] * (1 + factor), 3.9)
-    angle = np.radians(shift)
+    dark, bright = 1 - _step(lightness, 0.1, 0.6), _step(lightness, 0.5, 0.95)
+    factor = (1 + c.amount) * (1 + c.shadows * dark) * (1 + c.highlights * bright)
     # Near white and black, lightness has no room.
-    room = _step(level, 0, 0.3) * (1 - _step(level, 0.7, 1))
-    return np.stack([whole * np.cos(angle), whole * np.sin(angle), room[:, None] * light[None]], axis=-1)
+    return factor, _step(lightness, 0, 0.3) * (1 - _step(lightness, 0.7, 1))
 
 
 def tint(lightness: ArrayLike, look: Look) -> Float64:
@@ -95,17 +94,6 @@ def norm(pixels: ArrayLike, look: Look) -> Float64:
     return np.asarray(n)
 
 
-def sample(table: Float64, light: ArrayLike, a: ArrayLike, b: ArrayLike) -> Float64:
-    """The hue table (..., 3) at a lightness and the hue of (a, b), linear between its entries."""
-    h = gamut.hue_turn(a, b) * (TABLE_HUES / 4)
-    v = np.clip(light, 0, 1) * TABLE_LIGHTS
-    i, j = np.minimum(v.astype(int), TABLE_LIGHTS - 1), np.minimum(h.astype(int), TABLE_HUES - 1)
-    s, t = (v - i)[..., None], (h - j)[..., None]
-    near = table[i, j] + t * (table[i, j + 1] - table[i, j])
-    far = table[i + 1, j] + t * (table[i + 1, j + 1] - table[i + 1, j])
-    return np.asarray(near + s * (far - near))
-
-
 def look_lab(pixels: ArrayLike, look: Look, curve: LookCurve, keep: Float64 | None = None) -> Float64:
     """Oklab (..., 3) of scene-linear Rec. 2020 (..., 3) after exposure, in the look, before gamut mapping.
 
@@ -117,9 +105,11 @@ def look_lab(pixels: ArrayLike, look: Look, curve: LookCurve, keep: Float64 | No
     keep = curve.keep(n) if keep is None else keep
     lab = tone.toned_lab(pixels, n, y, keep * (1 - look.mono.amount))
     light, a, b = lab[..., 0], lab[..., 1], lab[..., 2]
-    change = sample(hue_table(look), light, a, b)
-    light = light + np.hypot(a, b) * change[..., 2]
-    a, b = change[..., 0] * a - change[..., 1] * b, change[..., 1] * a + change[..., 0] * b
+    change = by_hue(np.degrees(np.arctan2(b, a)), look)
+    factor, room = by_lightness(light, look)
+    light = light + np.hypot(a, b) * change[..., 2] * room
+    cosine, sine = factor * change[..., 0], factor * change[..., 1]
+    a, b = cosine * a - sine * b, sine * a + cosine * b
     held = 1 / np.sqrt(1 + look.chroma.restraint**2 * (a * a + b * b))
     added = tint(np.cbrt(y), look)
     return np.stack([light, held * a + added[..., 0], held * b + added[..., 1]], axis=-1)
@@ -136,12 +126,27 @@ def apply_look(pixels: ArrayLike, look: Look, white: float = 2.0, space: Gamut =
 
 
 @functools.lru_cache(maxsize=8)
-def packed_table(look: Look) -> NDArray[np.uint32]:
-    """The hue table as the kernel takes it, (hues, 4, lights + 1): 16 bits of an entry, and of the next in hue."""
-    table = np.rint((hue_table(look) - TABLE_LEAST) / TABLE_UNIT).astype(np.uint32)
-    pairs = np.zeros((TABLE_LIGHTS + 1, TABLE_HUES, 4), np.uint32)
-    pairs[..., :3] = table[:, :-1] | table[:, 1:] << np.uint32(16)
-    return pairs.transpose(1, 2, 0)
+def packed_tables(look: Look) -> dict[str, NDArray[np.generic]]:
+    """`by_hue` and `by_lightness` as the kernel takes them: arguments hues, hue_scale and lights of `render_look`."""
+    a, b = gamut.turn_to_ab(np.linspace(0, 4, TABLE_HUES))
+    table = by_hue(np.degrees(np.arctan2(b, a)), look)
+    bits = np.array([11, 11, 10])
+    least = table.min(axis=0)
+    # What is the same all around is exactly that.
+    unit = (table.max(axis=0) - least) / (2.0**bits - 1)
+    numbers = np.rint((table - least) / np.where(unit > 0, unit, 1)).astype(np.uint32)
+    factor, room = by_lightness(np.linspace(0, 1, TABLE_LIGHTS), look)
+    lights = [np.rint(np.minimum(v / u, 65535)).astype(np.uint32) for v, u in ((factor, LIGHT_UNIT), (room, ROOM_UNIT))]
+    return {
+        "hues": numbers[:, 0] | numbers[:, 1] << np.uint32(11) | numbers[:, 2] << np.uint32(22),
+        "hue_scale": np.stack([unit, least], axis=-1).astype(np.float32),
+        "lights": lights[0] | lights[1] << np.uint32(16),
+    }
+
+
+def is_tinted(look: Look) -> bool:
+    """Whether greys get a colour."""
+    return bool(look.warmth or look.split.shadows.chroma or look.split.highlights.chroma)
 
 
 def packed_tints(look: Look, lightness: ArrayLike) -> NDArray[np.uint32]:

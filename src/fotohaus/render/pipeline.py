@@ -139,7 +139,7 @@ class Rendering:
                     step = self.shape[0] / small.shape[0]
                     middle = step / 2 - 0.5
                     small = apply_profile_look(small, self._camera_look, top=middle, left=middle, step=step)
-                self._character = Character(look, small, self.shape, self._arguments["curve"], white)
+                self._character = Character(look, small, self.shape, self._arguments["curve"], white, self._local)
 
     def _read_lut(self) -> Gamut:
         """Read the look, if it is a look-up table, and say which gamut is rendered: the table's or the picture's."""
@@ -186,7 +186,8 @@ class Rendering:
             with self._report.stage("look"):
                 light = np.multiply(pixels, np.float32(self._exposure), out=kernels.empty(pixels.shape))
                 pixels = apply_profile_look(kernels.planar(light.copy()), self._camera_look, top=first)
-        if self._local is not None:
+        # A look applies it on its way.
+        if self._local is not None and self._character is None:
             with self._report.stage("local tone"):
                 # A development's rows were made for this strip; a scene's are the scene.
                 pixels = self._local.apply(pixels, first, out=None if isinstance(self._scene, Scene) else pixels)
