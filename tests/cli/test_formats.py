@@ -32,3 +32,18 @@ def test_what_can_not_be_is_wrong_usage(run: Run, frame: Path, option: str, valu
     assert done.returncode == 2
     assert why in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_sdr_leaves_hdr_out_and_says_so(run: Run, frame: Path, tmp_path: Path) -> None:
+    done = run("develop", frame, "-o", "both.avif", "--hdr", "--sdr")
+    assert done.returncode == 0, done.stderr
+    assert "--hdr left aside" in done.stderr
+    assert run("develop", frame, "-o", "sdr.avif", "--sdr").returncode == 0
+    both, sdr = (imagecodecs.avif_decode((tmp_path / name).read_bytes()) for name in ("both.avif", "sdr.avif"))
+    assert (both == sdr).all()
+
+
+def test_a_lossless_file_says_all_that_it_leaves_aside(run: Run, frame: Path) -> None:
+    done = run("develop", frame, "-o", "p.png", "--hdr", "--max-size", "1MB")
+    assert done.returncode == 0
+    assert "--hdr and --max-size left aside" in done.stderr

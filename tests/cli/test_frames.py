@@ -31,3 +31,20 @@ def test_wrong_usage(run: Run, frame: Path) -> None:
     done = run("frame", frame)
     assert done.returncode == 1
     assert "develop --frame" in done.stderr
+
+
+def test_numbers_that_can_not_be_are_named(run: Run) -> None:
+    done = run("sheet", ".", "-o", "s.jpg", "--columns", "99")
+    assert done.returncode == 2
+    assert "'99' is no whole number from 1 to 12" in done.stderr
+    done = run("sheet", ".", "-o", "s.jpg", "--threads", "many")
+    assert done.returncode == 2
+    assert "'many' is no whole number from 0 to 1024" in done.stderr
+
+
+def test_what_can_not_be_framed_is_named(run: Run, frame: Path, tmp_path: Path) -> None:
+    assert run("develop", frame, "-o", "a.avif", "--long-edge", "64").returncode == 0
+    (tmp_path / "text.jpg").write_text("no photo at all")
+    for name, why in (("a.avif", "is an AVIF image"), ("text.jpg", "is of no known kind")):
+        done = run("frame", name)
+        assert (done.returncode, done.stderr) == (1, f"fotohaus: {name}: {why}: JPEG, PNG and TIFF can be framed\n")

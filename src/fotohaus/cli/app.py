@@ -86,24 +86,39 @@ def _parser(name: str, about: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(prog=name, description=about, allow_abbrev=False, formatter_class=_Formatter)
 
 
-def _threads(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 1024:
-        raise ValueError
-    return value
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """What reads an option's whole number from `least` to `most`; anything else is wrong usage."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {most}")
+        return value
+
+    return read
 
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """Give a command the option --threads."""
     parser.add_argument(
-        "--threads", type=_threads, default=0, metavar="0..1024", help="processors to use; 0, the default, is all"
+        "--threads",
+        type=whole_number(0, 1024),
+        default=0,
+        metavar="0..1024",
+        help="processors to use; 0, the default, is all",
     )
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not value >= 0:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
     return value
 
 

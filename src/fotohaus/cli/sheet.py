@@ -5,14 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fotohaus.cli.app import add_threads
-
-
-def _columns(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 12:
-        raise ValueError
-    return value
+from fotohaus.cli.app import add_threads, whole_number
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +20,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHEET",
         help="the sheet, .jpg or .png; several are SHEET-1, ...",
     )
-    parser.add_argument("--columns", type=_columns, default=5, metavar="1..12", help="pictures beside each other [5]")
+    parser.add_argument(
+        "--columns", type=whole_number(1, 12), default=5, metavar="1..12", help="pictures beside each other [5]"
+    )
     parser.add_argument("--every", action="store_true", help="show every frame of a burst, not the first for all")
     add_threads(parser)
 

@@ -83,8 +83,7 @@ def frame_photo(
     if target.exists() and path.exists() and target.samefile(path):
         raise WriteError(target, "is the input, which is never overwritten")
     with reading(path), Source(path=path) as source, report.stage("read"):
-        if kind_of(source, path) != "rendered":
-            raise TiffError("is no finished photo: fotohaus develop --frame makes a framed one of a raw file")
+        _check_kind(source, path)
         data = bytes(source.read(0, source.size))
         held = _held(source, data)
         gain = _gain_map(path, report) if held.format == "JPEG" else None
@@ -106,6 +105,22 @@ def frame_photo(
             raise WriteError(target, str(error)) from None
         save(target, pieces)
     return target
+
+
+def _check_kind(source: Source, path: Path) -> None:
+    """TiffError for a file that is no finished photo of a kind that can be framed."""
+    try:
+        kind = kind_of(source, path)
+    except TiffError as error:
+        # It speaks of raw files, which nobody asked for here.
+        told = re.fullmatch(r"(is an? .*), not a raw file", str(error))
+        unknown = str(error) == "is not a raw file of a known kind"
+        if told or unknown:
+            what = told[1] if told else "is of no known kind"
+            raise TiffError(f"{what}: JPEG, PNG and TIFF can be framed") from None
+        raise
+    if kind != "rendered":
+        raise TiffError("is no finished photo: fotohaus develop --frame makes a framed one of a raw file")
 
 
 def _held(source: Source, data: bytes) -> _Held:

@@ -31,7 +31,9 @@ def encode_picture(
     label = Label(metadata, picture.capture)
     xmp = label.xmp(recipe)
     height, width = picture.shape
-    hdr = recipe.hdr and kind in (".avif", ".jxl")
+    hdr = recipe.hdr and not recipe.sdr and kind in (".avif", ".jxl")
+    if recipe.hdr and recipe.sdr:
+        report.warn("--hdr left aside: --sdr leaves the HDR rendition out")
     space = SRGB if picture.gamut == "srgb" and not hdr else UNCALIBRATED
     exif = label.exif(width=width, height=height, color_space=space)
     if jpeg or kind in (".avif", ".jxl"):
@@ -41,9 +43,9 @@ def encode_picture(
         from fotohaus.output.limited import held, smaller
 
         return smaller(held(picture, hdr, report), encode, recipe.quality, recipe.max_size, report)
-    if recipe.hdr or recipe.max_size is not None:
-        name = "--hdr" if recipe.hdr else "--max-size"
-        report.warn(f"{name} left aside: a {kind} file is lossless and SDR")
+    asked = [name for name, wish in (("--hdr", recipe.hdr and not recipe.sdr), ("--max-size", recipe.max_size)) if wish]
+    if asked:
+        report.warn(f"{' and '.join(asked)} left aside: a {kind} file is lossless and SDR")
     whole = picture if isinstance(picture, Picture) else picture_of(picture, report)
     if kind == ".png":
         from fotohaus.output.png import encode_png
