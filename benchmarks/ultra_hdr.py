@@ -119,6 +119,42 @@ def accuracy() -> str:
     return table(("scene, gain map", "read by", "median, stops", "99 %, stops", "peak"), rows)
 
 
+def photographs() -> str:
+    """Real photos as they are written, decoded by others, against their HDR renditions; light above 0.02 of white."""
+    import imagecodecs
+
+    from fotohaus.develop.pipeline import prepare
+    from fotohaus.output import write
+    from fotohaus.raw import read_raw
+    from fotohaus.recipe import Recipe
+    from fotohaus.render import color
+    from fotohaus.render.pipeline import Rendering
+    from fotohaus.report import Report
+
+    to_p3 = np.linalg.solve(color.rgb_to_xyz("p3"), color.rgb_to_xyz("rec2020")).astype(np.float32)
+    luminance = np.asarray(color.rgb_to_xyz("p3")[1], np.float32)
+    vips = _vips()
+    rows: list[list[object]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.jpg"
+        for name in ("canon_colorchecker", "gopro_hero6_mural", "gopro_fusion_front"):
+            development = prepare(read_raw(DATA / "raw" / f"{name}.dng"))
+            for quality, size in ((92, "auto"), (95, "auto"), (95, "half")):
+                rendering = Rendering(development, Recipe(quality=quality, gain_size=size), Report())
+                truth = rendering.hdr_rows(0, rendering.shape[0]) @ to_p3.T @ luminance
+                data = write(rendering, path).read_bytes()
+                readers: dict[str, Any] = {"libultrahdr": imagecodecs.ultrahdr_decode(data)[..., :3].astype(np.float32)}
+                if vips is not None:
+                    readers["libvips"] = vips.Image.uhdrload(str(path), revalidate=True).uhdr2scRGB().numpy()
+                seen = truth > 0.02
+                for reader, decoded in readers.items():
+                    light = decoded @ luminance
+                    off = np.abs(np.log2(np.maximum(light[seen], 1e-6) / truth[seen]))
+                    figures = float(np.median(off)), float(np.percentile(off, 99)), float(light.max() / truth.max())
+                    rows.append([f"{name}, quality {quality}, {size}", len(data) / 1e6, reader, *figures])
+    return table(("photo", "MB", "read by", "median, stops", "99 %, stops", "peak"), rows)
+
+
 def _vips() -> Any:
     try:
         import pyvips
@@ -167,4 +203,4 @@ def speed() -> str:
 
 
 if __name__ == "__main__":
-    print(speed(), accuracy(), sep="\n\n")
+    print(speed(), accuracy(), photographs(), sep="\n\n")

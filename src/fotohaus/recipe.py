@@ -259,7 +259,7 @@ class Recipe:
             1,
             100,
         ),
-    ] = 92
+    ] = 95
     effort: Annotated[int, About("Time to spend on AVIF and JPEG XL: 1 is fast, 9 makes small files.", 1, 9)] = 5
     max_size: Annotated[
         str | None,

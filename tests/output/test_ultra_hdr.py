@@ -213,3 +213,23 @@ def test_metadata_comes_back_both_ways(one, other, gamma, sdr, hdr, headroom) ->
         assert read.headroom == pytest.approx(headroom, abs=1e-6)
         for name in ("low", "high", "gamma", "offset_sdr", "offset_hdr"):
             assert getattr(read, name) == pytest.approx(getattr(gain, name), abs=1e-6)
+
+
+def test_a_photograph_as_it_is_written_decodes_to_its_hdr_rendition(shared: Path, tmp_path: Path) -> None:
+    from fotohaus.develop.pipeline import prepare
+    from fotohaus.raw import read_raw
+    from fotohaus.render.pipeline import Rendering
+    from fotohaus.report import Report
+
+    development = prepare(read_raw(shared / "raw" / "canon_colorchecker.dng"))
+    rendering = Rendering(development, Recipe(), Report())
+    to_p3 = np.linalg.solve(color.rgb_to_xyz("p3"), color.rgb_to_xyz("rec2020"))
+    luminance = color.rgb_to_xyz("p3")[1]
+    truth = rendering.hdr_rows(0, rendering.shape[0]) @ to_p3.T @ luminance
+    data = write(rendering, tmp_path / "a.jpg").read_bytes()
+    light = imagecodecs.ultrahdr_decode(data)[..., :3].astype(np.float64) @ luminance
+    seen = truth > 0.02
+    off = np.abs(np.log2(np.maximum(light[seen], 1e-6) / truth[seen]))
+    assert np.median(off) <= 0.03
+    assert np.percentile(off, 99) <= 0.25
+    assert light.max() == pytest.approx(truth.max(), rel=0.03)

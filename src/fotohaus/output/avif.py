@@ -41,7 +41,7 @@ class _Strip(NamedTuple):
 def encode_avif(
     picture: Rendition,
     *,
-    quality: int = 92,
+    quality: int = 95,
     effort: int = 5,
     hdr: bool = False,
     exif: bytes,

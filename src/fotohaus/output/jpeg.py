@@ -33,16 +33,18 @@ def quantize(pixels: NDArray[np.uint16], *, dither: bool = True, top: int = 0) -
 def encode_jpeg(
     picture: Rendition,
     *,
-    quality: int = 92,
+    quality: int = 95,
     dither: bool = True,
     hdr: bool = True,
+    full_chroma: bool | None = None,
     exif: bytes,
     xmp: bytes,
     report: Report | None = None,
 ) -> list[bytes]:
     """The JPEG file of a picture, in pieces; strips of it are made and coded at the same time.
 
-    quality : 1..100, libjpeg's scale. From 90 on, colour keeps its full resolution (4:4:4); below, half (4:2:0).
+    quality : 1..100, libjpeg's scale. full_chroma : whether colour keeps its full resolution (4:4:4) or half of it
+        (4:2:0); by default, it does from quality 90 on.
     hdr : take the gain map along, if the picture has one (`fotohaus.output.ultra_hdr`).
     exif, xmp : what `fotohaus.raw.exif.encode_exif` and `fotohaus.output.xmp.packet` make.
 
@@ -52,7 +54,7 @@ def encode_jpeg(
     height, width = picture.shape
     if max(height, width) > _MAX_SIDE:
         raise WriteError(None, f"a JPEG can't be larger than {_MAX_SIDE} pixels a side, this is {width} x {height}")
-    sampling = "444" if quality >= _FULL_CHROMA else "420"
+    sampling = "444" if (quality >= _FULL_CHROMA if full_chroma is None else full_chroma) else "420"
 
     def encode(strip: tuple[int, int]) -> bytes:
         from imagecodecs import jpeg8_encode

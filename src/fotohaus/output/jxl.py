@@ -34,7 +34,7 @@ def distance(quality: int) -> float:
 def encode_jxl(
     picture: Rendition,
     *,
-    quality: int = 92,
+    quality: int = 95,
     effort: int = 5,
     hdr: bool = False,
     exif: bytes,

@@ -77,8 +77,18 @@ def _coder(kind: str, recipe: Recipe, hdr: bool, exif: bytes, xmp: bytes) -> Cod
 
     def encode(picture: Rendition, quality: int, report: Report) -> list[bytes]:
         if kind in (".jpg", ".jpeg"):
-            dither, shine = recipe.enabled("dither"), not recipe.sdr
-            return encode_jpeg(picture, quality=quality, dither=dither, hdr=shine, exif=exif, xmp=xmp, report=report)
+            # Where bytes are short, coarse colour costs less than coarse lightness.
+            chroma = None if quality == recipe.quality else False
+            return encode_jpeg(
+                picture,
+                quality=quality,
+                dither=recipe.enabled("dither"),
+                hdr=not recipe.sdr,
+                full_chroma=chroma,
+                exif=exif,
+                xmp=xmp,
+                report=report,
+            )
         if kind == ".avif":
             from fotohaus.output.avif import encode_avif as encode_modern
         else:
