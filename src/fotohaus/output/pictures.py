@@ -16,6 +16,9 @@ from fotohaus.report import Report
 
 Coder = Callable[[Rendition, int, Report], list[bytes]]
 
+_SMALLEST = 16
+"""Long edge in px below which a framed picture is not made, however small the paper should be."""
+
 
 def encode_picture(
     noun: Picture | Rendering, kind: str, recipe: Recipe, metadata: Metadata, report: Report
@@ -57,18 +60,27 @@ def encode_picture(
 
 
 def _composed(noun: Picture | Rendering, recipe: Recipe, report: Report) -> Rendition:
-    """The picture as large as the recipe says, and in its frame."""
+    """The picture as large as the recipe says, and in its frame: the long edge is that of the whole."""
     picture: Rendition = noun
     if recipe.crop is not None or recipe.long_edge is not None:
         from fotohaus.output.resized import fitted
 
         picture = fitted(noun, recipe)
-        if picture is not noun:
-            report.note(f"{picture.shape[1]} x {picture.shape[0]}")
     if recipe.frame != "none":
         from fotohaus.framing.framed import framed
 
+        paper = framed(picture, recipe)
+        room = recipe.long_edge
+        while room is not None and recipe.long_edge is not None and max(paper.shape) > recipe.long_edge:
+            # Paper grows with the picture, but for rounding.
+            if room <= _SMALLEST:
+                break
+            room = max(_SMALLEST, min(room - 1, int(room * recipe.long_edge / max(paper.shape))))
+            picture = fitted(noun, replace(recipe, long_edge=room))
+            paper = framed(picture, recipe)
         picture = framed(picture, recipe, report)
+    if picture.shape != noun.shape:
+        report.note(f"{picture.shape[1]} x {picture.shape[0]}")
     return picture
 
 
