@@ -56,6 +56,13 @@ def test_another_camera_and_another_time_are_told() -> None:
     ]
 
 
+def test_a_phone_in_the_pocket_knows_place_and_zone_and_not_the_lens() -> None:
+    found, report = fill(RAW, replace(JPEG, make="Pocket", model="Phone 7", artist="Jane", iso=50))
+    assert (found.lens_model, found.focal_length, found.f_number, found.iso) == (None, None, None, None)
+    assert (found.position, found.utc_offset, found.artist) == ((1.0, 2.0), "+08:00", "Jane")
+    assert "taken by another camera" in report.warnings[0]
+
+
 def test_a_zone_comes_from_a_clock_that_agrees() -> None:
     for seconds, zone, digits in ((0, "+08:00", "5"), (2, "+08:00", None), (-3600, None, None)):
         other = replace(JPEG, taken=datetime.fromtimestamp(NOON.timestamp() + seconds))

@@ -17,10 +17,9 @@ ALIKE = 60.0
 
 _LENS = ("lens_make", "lens_model", "lens_specification", "lens_serial", "focal_length_35mm")
 _PLACE = ("altitude", "direction", "magnetic", "fix_time")
-_ALONE = (
-    *("make", "model", "exposure_time", "f_number", "iso", "exposure_bias", "focal_length", "flash", "metering"),
-    *("exposure_program", "artist", "copyright", "description", "serial", "owner"),
-)
+_SHOT = ("make", "model", "exposure_time", "f_number", "iso", "exposure_bias", "focal_length", "flash", "metering")
+_OWN = ("exposure_program", "serial", "owner")
+_NAMES = ("artist", "copyright", "description")
 
 
 def read_metadata(path: str | os.PathLike[str]) -> CaptureInfo:
@@ -53,14 +52,17 @@ def filled(capture: CaptureInfo, other: CaptureInfo, name: str, report: Report |
     """A capture with what it lacks taken from that of another file of the same photo, whose `name` is for messages.
 
     Its own facts stand. A lens is taken whole or not at all, and not from another focal length; a zone and fractions of
-    a second only from a clock that shows the same time. Another camera, time or focal length gets a warning.
+    a second only from a clock that shows the same time. Another camera, time or focal length gets a warning; of another
+    maker's camera neither lens nor settings are taken, but place, zone and names: a phone in the pocket knows those.
     """
     report = report or Report()
-    taken: dict[str, Any] = {f: getattr(other, f) for f in _ALONE if getattr(capture, f) is None}
+    makers = {name.split()[0].casefold() for name in (capture.make, other.make) if name and name.split()}
+    alone = _NAMES if len(makers) == 2 else (*_SHOT, *_OWN, *_NAMES)
+    taken: dict[str, Any] = {f: getattr(other, f) for f in alone if getattr(capture, f) is None}
     lengths = sorted(length for length in (capture.focal_length, other.focal_length) if length)
     same_length = len(lengths) < 2 or lengths[1] <= 1.02 * lengths[0]
     same_lens = not (capture.lens_model and other.lens_model) or capture.lens_model == other.lens_model
-    if same_length and same_lens:
+    if same_length and same_lens and len(makers) < 2:
         taken |= {f: getattr(other, f) for f in _LENS if getattr(capture, f) is None}
     if capture.position is None and other.position is not None:
         taken |= {f: getattr(other, f) for f in ("position", *_PLACE)}
