@@ -55,7 +55,8 @@ def read_config(path: str | os.PathLike[str] | None = None) -> Metadata:
 
 def _read(file: str, found: os.stat_result) -> Metadata:
     import stat
-    import tomllib
+
+    from fotohaus.toml import parse_toml
 
     if not stat.S_ISREG(found.st_mode):
         raise ReadError(file, "is no configuration: it is no file")
@@ -63,14 +64,13 @@ def _read(file: str, found: os.stat_result) -> Metadata:
         raise ReadError(file, f"is no configuration: it has more than {LARGEST} bytes")
     try:
         with open(file, "rb") as opened:
-            values = tomllib.loads(opened.read(LARGEST + 1).decode("utf-8-sig"))
+            values = parse_toml(opened.read(LARGEST + 1).decode("utf-8-sig"))
     except OSError as error:
         raise ReadError(file, (error.strerror or str(error)).lower()) from None
     except UnicodeDecodeError:
         raise ReadError(file, "is no configuration: it is not UTF-8 text") from None
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise ReadError(file, f"is no configuration: {reason}") from None
+    except ValueError as error:
+        raise ReadError(file, f"is no configuration: {error}") from None
     return _checked(file, values)
 
 

@@ -348,11 +348,11 @@ class Recipe:
     def from_toml(cls, text: str) -> Recipe:
         """Read a recipe from TOML.
 
-        Raises ValueError (tomllib.TOMLDecodeError or pydantic.ValidationError) for anything that is not one.
+        Raises ValueError (pydantic.ValidationError for what a recipe can't hold) for anything that is not one.
         """
-        import tomllib
+        from fotohaus.toml import parse_toml
 
-        return cls.model_validate(tomllib.loads(text))
+        return cls.model_validate(parse_toml(text))
 
 
 @functools.cache

@@ -56,6 +56,8 @@ def test_a_look_survives_being_written(name):
         (f"version = 1\ntitle = '{'x' * 501}'", "title must be one line"),
         ("version =", "no TOML"),
         ("version = 1\na = " + "[" * 50000, "no TOML"),
+        ("version = 1\n" + ".".join("a" * 40000) + " = 1", "no TOML: nested too deeply"),
+        ("version = 1\nvignette = " + "9" * 90000, "no TOML"),
     ],
 )
 def test_what_is_no_look_is_said_in_one_line(tmp_path, text, says):
@@ -100,6 +102,8 @@ def test_looks_are_found_by_name_and_path(own, tmp_path):
         load_look("nothing")
     with pytest.raises(ReadError):
         load_look(str(tmp_path))  # a folder
+    with pytest.raises(ReadError, match="no numbers of it"):
+        load_look("camera")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
@@ -109,6 +113,13 @@ def test_a_pipe_is_no_look(tmp_path):
         read_look(tmp_path / "pipe.toml")
     with pytest.raises(ReadError, match="no such file"):
         read_look(tmp_path / "missing.toml")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs symbolic links")
+def test_a_loop_of_links_is_no_look(tmp_path):
+    (tmp_path / "loop.toml").symlink_to("loop.toml")
+    with pytest.raises(ReadError, match="symbolic links"):
+        read_look(tmp_path / "loop.toml")
 
 
 def test_sliders_take_their_places():

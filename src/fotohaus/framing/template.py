@@ -7,7 +7,6 @@ Files of templates come from anywhere: what is in them is checked here.
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import field
 from math import isfinite
 from types import UnionType
@@ -15,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from fotohaus.framing.words import NAMES
 from fotohaus.records import record
+from fotohaus.toml import parse_toml
 
 VERSION = 1
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -109,9 +109,9 @@ def parse_template(text: str) -> Template:
     Raises ValueError, one line that names the field, for text that is none.
     """
     try:
-        values = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ValueError(f"no frame: {'nested too deep' if isinstance(error, RecursionError) else error}") from None
+        values = parse_toml(text)
+    except ValueError as error:
+        raise ValueError(f"no frame: {error}") from None
     if values.get("version") != VERSION:
         raise ValueError(f"no frame of version {VERSION}: version is {values.get('version')!r}"[:120])
     template: Template = _built(Template, values, "")

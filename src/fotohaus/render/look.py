@@ -235,14 +235,9 @@ def parse_look(text: str) -> Look:
 
     Raises ValueError, one line, for what is none.
     """
-    import tomllib
+    from fotohaus.toml import parse_toml
 
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"no TOML: {error}") from None
-    except RecursionError:
-        raise ValueError("no TOML: nested too deeply") from None
+    values = parse_toml(text)
     if "version" not in values:
         raise ValueError("no look: it says no version")
     look: Look = parse(values, Look)
