@@ -1,6 +1,8 @@
 """Look-up tables: read, written, applied, and made from looks."""
 
 import struct
+import time
+import tracemalloc
 import zlib
 
 import imagecodecs
@@ -246,6 +248,36 @@ def test_what_is_no_file(tmp_path, monkeypatch):
         file.truncate(10**10)
     with pytest.raises(ReadError, match="more than"):
         read_lut(path)
+
+
+@pytest.mark.parametrize(
+    ("start", "rest", "says"),
+    [
+        (b"LUT_3D_SIZE 2000\n", b"0.5 0.5 0.5\n", "from 2 to 129"),
+        (b"LUT_3D_SIZE 33\n", b"0", "has more"),
+        (b"LUT_3D_SIZE 129\n", b"0.1 ", "not three numbers"),
+        (b"LUT_3D_SIZE 2\n", b"\n", "no values"),
+        (b"LUT_3D_SIZE 2\n", b"\r", "no values"),
+        (b"", b"A", "no values"),
+        (b"LUT_3D_SIZE 2\n0 0 0\n", b"#\n", "has more"),
+    ],
+)
+def test_large_junk_is_refused_soon_and_not_copied(start, rest, says):
+    data = start + rest * (60_000_000 // len(rest))
+    tracemalloc.start()
+    begun = time.process_time()
+    with pytest.raises(ValueError, match=says):
+        parse_cube(data)
+    taken, (_, most) = time.process_time() - begun, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < 2
+    assert most < 10e6  # beyond the file's own
+
+
+def test_line_ends_of_any_kind():
+    for end in (b"\n", b"\r\n", b"\r"):
+        text = b"\xef\xbb\xbf" + b"LUT_3D_SIZE 2" + end + (b"0.25 0.5 1" + end) * 8
+        assert parse_cube(text).cube.reshape(-1, 3).tolist() == [[0.25, 0.5, 1]] * 8
 
 
 @settings(max_examples=150, deadline=None)

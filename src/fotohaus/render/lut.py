@@ -88,21 +88,26 @@ def parse_cube(data: bytes) -> Lut:
     """
     if b"\0" in data:
         raise ValueError("it is no text")
-    text = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    start = re.search(rb"^[ \t]*[-+.0-9]", text, re.MULTILINE)
-    if (start.start() if start else len(text)) > LONGEST_HEADER:
+    # What is claimed is checked before anything is made of it, or copied.
+    start = re.search(rb"(?:\A|[\r\n])[ \t]*(?=[-+.0-9])", data[: LONGEST_HEADER + 1])
+    if start is None and len(data) > LONGEST_HEADER:
         raise ValueError(f"there are no values in its first {LONGEST_HEADER} bytes")
-    head = _header(text[: start.start()] if start else text)
-    values = text[start.start() :] if start else b""
+    first_value = start.end() if start else len(data)
+    head = _header(_lines(data[:first_value].removeprefix(b"\xef\xbb\xbf")))
     first, edge = head.get("LUT_1D_SIZE", 0), head.get("LUT_3D_SIZE", 0)
     if not first and not edge:
         raise ValueError("it says neither LUT_1D_SIZE nor LUT_3D_SIZE")
     count = first + edge**3
-    if len(values) < 6 * count - 1:
+    size = len(data) - first_value
+    if size < 6 * count - 1:
         raise ValueError(f"it says {count} lines of values and has fewer")
-    if len(values) > LONGEST_LINE * count + LONGEST_HEADER or values.count(b"\n") > 4 * count + LONGEST_HEADER:
+    ends = max(data.count(b"\n", first_value), data.count(b"\r", first_value))
+    if size > LONGEST_LINE * count + LONGEST_HEADER or ends > 4 * count + LONGEST_HEADER:
         raise ValueError(f"it says {count} lines of values and has more")
-    if len(values[:1000].split(b"\n", 1)[0].split(b"#")[0].split()) != 3 or re.search(rb"[^\n]{1000}", values):
+    if re.compile(rb"[^\r\n]{1000}").search(data, first_value):
+        raise ValueError("a line of its values is not three numbers")
+    values = _lines(data[first_value:])
+    if len(values[:1000].split(b"\n", 1)[0].split(b"#")[0].split()) != 3:
         raise ValueError("a line of its values is not three numbers")
     table = _numbers(values, count)
     domain = _range(head.get("DOMAIN_MIN", UNIT[0]), head.get("DOMAIN_MAX", UNIT[1]))
@@ -119,6 +124,11 @@ def parse_cube(data: bytes) -> Lut:
         space=space,
         title=head.get("TITLE", ""),
     )
+
+
+def _lines(text: bytes) -> bytes:
+    """Text whose lines end as Unix has them."""
+    return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 _RANGES = ("LUT_1D_INPUT_RANGE", "LUT_3D_INPUT_RANGE")
