@@ -75,6 +75,11 @@ def test_a_look_as_a_table_and_back(run: Run, frame: Path, tmp_path: Path) -> No
         assert apart("table.png") < 0.3 * apart("neutral.png")
 
 
+def test_a_table_has_the_looks_name_unless_another_is_given(run: Run, tmp_path: Path) -> None:
+    assert run("looks", "export", "mono", "--cube", "5").returncode == 0
+    assert "LUT_3D_SIZE 5\n" in (tmp_path / "mono.cube").read_text()
+
+
 def test_a_look_is_learned(run: Run, frame: Path, tmp_path: Path) -> None:
     assert run("develop", frame, "-o", "shown.jpg", "--look", "vivid").returncode == 0
     done = run("looks", "fit", frame, "shown.jpg", "-o", "mine.toml", "--title", "Mine")
@@ -132,6 +137,14 @@ def test_pairs_that_are_none(run: Run, frame: Path, tmp_path: Path) -> None:
         (("looks", "save", "Mine"), 2, "a-z"),
         (("looks", "export", "mono", "-o", "x.3dl"), 1, ".cube and .png"),
         (("looks", "export", "mono", "-o", "x.cube", "--size", "200"), 2, "2 to 129"),
+        (("looks", "export", "mono", "--cube", "1"), 2, "2 to 129"),
+        (("looks", "export", "camera"), 1, "there are no numbers of it"),
+        (("looks", "show", "camera"), 1, "there are no numbers of it"),
+        (("looks", "export", "none/x.toml"), 1, "no such file"),
+        (("looks", "list", ".", "-o", "x.png"), 1, "is a folder"),
+        (("looks", "save", "mine", "--look", "broken.toml"), 1, "must be a number"),
+        (("looks", "save", "mine", "--look", "broken.cube"), 1, "a table, not a look"),
+        (("looks", "save", "mine", "--title", "a\nb"), 1, "one line"),
         (("looks", "export", "mono", "-o", "x.png", "--level", "20"), 2, "2 to 12"),
         (("looks", "export", "mono", "-o", "x.png", "--input", "p3"), 2, "takes srgb"),
         (("looks", "export", "mono", "-o", "x.cube", "--input", "vlog"), 2, "slog3"),

@@ -128,9 +128,17 @@ def _save_look(options: argparse.Namespace) -> int:
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("look", metavar="LOOK", help="a look's name, or the path of its file")
     parser.add_argument(
-        "-o", "--out", type=Path, metavar="LUT", required=True, help="the table: .cube, or .png for a Hald CLUT"
+        "-o", "--out", type=Path, metavar="LUT", help="the table: .cube, or .png for a Hald CLUT [the look's name.cube]"
     )
-    parser.add_argument("--size", type=int, default=33, metavar="N", help="entries along each side of a .cube [33]")
+    parser.add_argument(
+        "--cube",
+        "--size",
+        dest="size",
+        type=int,
+        default=33,
+        metavar="N",
+        help="entries along a .cube's side [33]",
+    )
     parser.add_argument(
         "--level", type=int, default=8, metavar="L", help="level of a Hald CLUT: L^2 entries along each side [8]"
     )
@@ -143,16 +151,17 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    suffix = options.out.suffix.lower()
+    out = options.out or Path(f"{Path(options.look).stem}.cube")
+    suffix = out.suffix.lower()
     if suffix not in (".cube", ".png"):
-        raise WriteError(options.out, f"unknown kind of file {suffix!r}: .cube and .png (Hald CLUT) can be written")
+        raise WriteError(out, f"unknown kind of file {suffix!r}: .cube and .png (Hald CLUT) can be written")
     hald = suffix == ".png"
     if options.input not in TAKES:
         options.error(f"argument --input: {', '.join(TAKES)} are known, not {options.input!r}")
     if hald and options.input != "srgb":
         options.error("argument --input: a Hald CLUT can't say what it takes, so it takes srgb")
     if not hald and not 2 <= options.size <= 129:
-        options.error(f"argument --size: must be from 2 to 129, is {options.size}")
+        options.error(f"argument --cube: must be from 2 to 129, is {options.size}")
     if hald and not 2 <= options.level <= 12:
         options.error(f"argument --level: must be from 2 to 12, is {options.level}")
     from fotohaus.output.atomic import check_target, save
@@ -161,9 +170,9 @@ def _export(options: argparse.Namespace) -> int:
     from fotohaus.render.lut_export import comments, look_cube
 
     look = load_look(options.look)
-    check_target(options.out)
+    check_target(out)
     cube = look_cube(look, options.level**2 if hald else options.size, options.input)
-    save(options.out, [to_hald(cube) if hald else to_cube(cube, look.title, comments(options.input), options.input)])
+    save(out, [to_hald(cube) if hald else to_cube(cube, look.title, comments(options.input), options.input)])
     return 0
 
 
@@ -236,7 +245,7 @@ COMMANDS = {
     "save": Command(
         "NAME [OPTION...]", "Keep a look with the sliders as they are, as your own.", _save_arguments, _save_look
     ),
-    "export": Command("LOOK -o LUT", "Write a look's colour as a LUT for other programs.", _export_arguments, _export),
+    "export": Command("LOOK [-o LUT]", "Write a look's colour as a LUT for others.", _export_arguments, _export),
     "fit": Command(
         "RAW JPEG [RAW JPEG...] -o LOOK.toml",
         "Learn a look from raw files and renderings of them, a camera's own JPEGs, say.",

@@ -55,6 +55,8 @@ def load_look(look: str) -> Look:
     """
     if look == "neutral":
         return Look()
+    if look in RESERVED:
+        raise ReadError(None, f"the {look}'s look is in each raw file: there are no numbers of it")
     if is_lut(look):
         raise ReadError(look, "a LUT is a table, not a look with numbers")
     if is_path(look):
