@@ -282,6 +282,8 @@ def blend(first: T, second: T, share: float) -> T:
 
 def _towards_neutral(look: Look, strength: float) -> Look:
     """The look at a strength of 0 to 1. What is no strength but a kind (a tint's hue, a mix) stays as it is."""
+    if strength == 0:
+        return Look()
     neutral = Look()
     start = replace(
         neutral,
