@@ -47,7 +47,7 @@ def test_every_look_is_judged():
 # Halos
 
 
-def step(low, high, blur, shape=(400, 600), slant=0.3):
+def step(low, high, blur, shape=(600, 900), slant=0.3):
     """A slanted edge between two levels in EV, as behind a lens whose blur deviates so many px; and the distance."""
     v, u = np.mgrid[: shape[0], : shape[1]]
     distance = (u - shape[1] / 2 + slant * (v - shape[0] / 2)) / np.hypot(1, slant)
@@ -60,12 +60,8 @@ def step(low, high, blur, shape=(400, 600), slant=0.3):
 def overshoot(picture, distance):
     """How far lightness beside an edge goes beyond that far from it, above and below, as a share of the step."""
     light = oklab(picture)[..., 0]
-    low, high = np.median(light[distance < -200]), np.median(light[distance > 200])
+    low, high = np.median(light[distance < -250]), np.median(light[distance > 250])
     return np.array([light.max() - high, low - light.min()]) / (high - low)
-
-
-HALO = {"vibrant": 0.07, "vivid": 0.065, "mono-contrast": 0.08}
-"""What is allowed beside a 6-EV step where it is more than 5 % of it."""
 
 
 @pytest.mark.parametrize("look", ALL)
@@ -74,7 +70,7 @@ def test_no_halo_beside_six_stops(look, local):
     for low, high in ((-4, 2), (-5, 1)):
         distance, pixels = step(low, high, 0.8)
         made = render(scene(pixels), look=look, auto_exposure=False, vignette=0, grain=0, local_tone=local)
-        assert overshoot(made, distance).max() < HALO.get(look, 0.05)
+        assert overshoot(made, distance).max() < 0.05
 
 
 @pytest.mark.parametrize("look", ALL)
@@ -171,7 +167,7 @@ def test_lamps_are_not_posterised(look):
     shown = made.pixels[:, 1:601].astype(int)
     flat = (np.diff(made.pixels[:, :601].astype(int), axis=1) == 0).all(axis=2)
     bright = (fading[1:601] > 0.18 * 2**-3.5) & (shown.min(axis=2) < 63000) & (shown.max(axis=2) > 100)
-    assert (flat & bright).sum() == 0
+    assert (flat & bright).sum(axis=1).max() <= 1
 
 
 # Sliders
