@@ -21,19 +21,26 @@ from fotohaus.kernels.light_in_place import (
 )
 
 TINT_UNIT = 2.0**-17
+KEEP_UNIT = 1 / 65535
 BOUNDARY_LIGHTS = 128  # entries of the gamut's boundary along lightness
 HUES, LIGHTS = 2048, 1024  # entries of a look's tables: around the hues, and from black to white
 LIGHT_UNIT, ROOM_UNIT = 2.0**-13, 2.0**-15  # last bits of what the one by lightness holds
 
 
-def cube_root(v):
-    """Signed cube root to 1e-7 relative: an inverse cube root guessed from the bits, then two third-order steps."""
-    a = hl.max(hl.abs(v), f32(1e-18))
+def inverse_cube_root(a):
+    """Of a positive number, to 1e-7 relative: guessed from the bits, then two third-order steps."""
     third = hl.i32(hl.f32(hl.reinterpret(hl.Int(32), a)) * f32(1 / 3))
     r = hl.reinterpret(hl.Float(32), hl.i32(0x54A2FA8C) - third)
     for _ in range(2):
         e = 1 - a * r * r * r
         r = r + r * e * (f32(1 / 3) + e * f32(2 / 9))
+    return r
+
+
+def cube_root(v):
+    """Signed cube root to 1e-7 relative."""
+    a = hl.max(hl.abs(v), f32(1e-18))
+    r = inverse_cube_root(a)
     root = a * r * r
     return hl.select(v < 0, -root, root)
 
@@ -112,7 +119,8 @@ def rendered(g, looked, full=False, hdr=False):
     width, height = g.pixels.dim(0).extent(), g.pixels.dim(1).extent()
     # Tables of a known shape: values at one entry, and at its neighbour, are then reached by one address.
     g.curve.dim(0).set_min(0)
-    g.curve.dim(1).set_min(0).set_stride(4)
+    g.curve.dim(1).set_min(0).set_stride(2)
+    g.keep.dim(0).set_min(0)
     g.boundary.dim(0).set_min(0)
     g.boundary.dim(1).set_min(0).set_stride(BOUNDARY_LIGHTS)
     place: Any = Place(g) if looked else None
@@ -158,7 +166,7 @@ def rendered(g, looked, full=False, hdr=False):
     known = lightness[x, y]
     here, n = known[0], known[1]
     detail = here - symmetric(lambda xx, yy: down[xx, yy], 1, 0)
-    threshold = g.coring * g.curve[3, table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)[0]]
+    threshold = g.coring * g.curve[1, table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)[0]]
     if looked:
         # What lifts light lifts its noise: of light's own by the root of that, which is less than this, too.
         more = known[2] * g.per_gain
@@ -183,8 +191,9 @@ def rendered(g, looked, full=False, hdr=False):
     rgb = place.light(rgb, known[2]) if looked else [v * g.gain for v in rgb]
     lms = [cube_root(about(g.to_lms, row, rgb, 1)) for row in range(3)]
     dm, ds = difference(lms[1], lms[0]), difference(lms[2], lms[0])
-    scale, keep = look_up(g, n, 1), look_up(g, n, 2)
-    colour = scale * keep
+    entry, t = table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
+    keep = between(g.keep[entry], t) * f32(KEEP_UNIT)
+    colour = keep * here * inverse_cube_root(hl.clamp(n, f32(2.0**CURVE_LOW), f32(2.0**CURVE_HIGH)))
     a = colour * (g.to_lab[0, 1] * dm + g.to_lab[1, 1] * ds)
     bb = colour * (g.to_lab[0, 2] * dm + g.to_lab[1, 2] * ds)
     light = colour * (lms[0] + g.to_lab[0, 0] * dm + g.to_lab[1, 0] * ds) + (1 - keep) * here
@@ -279,15 +288,16 @@ def rendered(g, looked, full=False, hdr=False):
 class Rendered:
     """Planar Scene in, interleaved uint16 out.
 
-    curve[channel, entry] : 0 lightness of the tone-mapped norm, 1 factor on cube roots, 2 share of colour that is kept,
-        3 lightness noise (deviation); boundary[lightness, hue] : largest Oklab chroma of the display's gamut
-        at this and at the next lightness, a number of 16 bits each.
+    curve[channel, entry] : over the norm, 0 lightness of the tone-mapped norm, 1 lightness noise (deviation).
+    keep[entry] : share of colour that is kept, at this and at the next entry, a number of 16 bits each.
+    boundary[lightness, hue] : largest Oklab chroma of the display's gamut at this and at the next lightness, likewise.
     Matrices [column, row] leave out the column that the others' differences are taken to.
     """
 
     pixels = hl.InputBuffer(hl.Float(32), 3)
     gain = hl.InputScalar(hl.Float(32))
     curve = hl.InputBuffer(hl.Float(32), 2)
+    keep = hl.InputBuffer(hl.UInt(32), 1)
     boundary = hl.InputBuffer(hl.UInt(32), 2)
     to_lms = hl.InputBuffer(hl.Float(32), 2)
     to_lab = hl.InputBuffer(hl.Float(32), 2)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
-from fotohaus.render import color, look_color
+from fotohaus.render import color, look_color, tone
 from fotohaus.render.character import Character
 from fotohaus.render.effects import in_small
 from fotohaus.render.hdr import HdrCurve
@@ -19,7 +19,6 @@ from fotohaus.render.local_tone import LocalTone
 from fotohaus.render.look import Look
 from fotohaus.render.look_curve import LookCurve
 from fotohaus.render.picture import Gamut
-from fotohaus.render.tone import levels
 
 Float32 = NDArray[np.float32]
 
@@ -68,11 +67,11 @@ class HdrRendition:
         if character is None:
             character = Character(look, np.zeros((2, 2, 3), np.float32), shape, arguments["curve"], 1.0, None)
         self.character = character
-        level = levels()
+        level = tone.levels()
         self.stops = curve.gain(level)
-        table = arguments["curve"].copy()
+        keep = arguments["keep"]
         if sdr_curve is not None:
-            table[:, 2] = curve.keep(level, sdr_curve.keep(level)) * (1 - look.mono.amount)
+            keep = tone.packed_keep(curve.keep(level, sdr_curve.keep(level)) * (1 - look.mono.amount))
             room = curve.room(level)
             factor = 2.0**self.stops / room**3
         else:
@@ -81,7 +80,7 @@ class HdrRendition:
             room = 2.0 ** (-(curve.headroom + exceeding) / 3)
             factor = np.full_like(room, 2.0**curve.headroom)
         shine = np.stack([room, factor], axis=-1).astype(np.float32)
-        self._arguments = {**arguments, "curve": table, "shine": shine, "to_output": _to_rec2020(gamut)}
+        self._arguments = {**arguments, "keep": keep, "shine": shine, "to_output": _to_rec2020(gamut)}
 
     def rows(self, pixels: Float32, top: int) -> Float32:
         """Rows of the HDR rendition in the SDR one's curve and colour, from those of a scene: linear Rec. 2020."""

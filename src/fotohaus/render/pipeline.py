@@ -16,7 +16,7 @@ from fotohaus.develop.scene import Scene
 from fotohaus.kernels.common_tables import BOUNDARY_UNIT
 from fotohaus.recipe import Recipe
 from fotohaus.records import record
-from fotohaus.render import color, gamut, sharpening
+from fotohaus.render import color, gamut, sharpening, tone
 from fotohaus.render.exposure import auto_exposure
 from fotohaus.render.gain_map import GainMap
 from fotohaus.render.local_tone import LocalTone, local_tone
@@ -24,7 +24,6 @@ from fotohaus.render.look import Look, chosen, is_curve_only
 from fotohaus.render.look_curve import LookCurve, look_curve
 from fotohaus.render.looks import is_lut, load_look
 from fotohaus.render.picture import Gamut, Picture, picture_of
-from fotohaus.render.tone import levels
 from fotohaus.report import Report
 
 if TYPE_CHECKING:
@@ -56,17 +55,19 @@ def _constants(space: Gamut) -> dict[str, Any]:
     }
 
 
-def _curve_table(curve: LookCurve | None, look: Look, noise: tuple[float, float] | None, gain: float) -> Float32:
-    """Table (entries, 4) over the norm: lightness, factor on cube roots, share of colour kept, lightness noise."""
-    level = levels()
+def _curve_tables(
+    curve: LookCurve | None, look: Look, noise: tuple[float, float] | None, gain: float
+) -> dict[str, NDArray[Any]]:
+    """Tables over the norm: (entries, 2) lightness and its noise; the share of colour kept, as the kernels take it."""
+    level = tone.levels()
     lightness = np.cbrt(curve(level) if curve else level)
     keep = curve.keep(level) if curve else np.ones_like(level)
     deviation = sharpening.lightness_noise(level, noise, gain, curve)
     if look.mono.amount and curve:
         # Where there is no colour to be scaled, black is what the table says it is.
         lightness[0] = np.cbrt(curve(0.0))
-    columns = [lightness, lightness / np.cbrt(level), keep * (1 - look.mono.amount), deviation]
-    return np.stack(columns, axis=-1).astype(np.float32)
+    table = np.stack([lightness, deviation], axis=-1).astype(np.float32)
+    return {"curve": table, "keep": tone.packed_keep(keep * (1 - look.mono.amount))}
 
 
 @record
@@ -117,7 +118,7 @@ class Rendering:
                 gain = 1.0
             self._arguments = {
                 "gain": gain,
-                "curve": _curve_table(curve, look, scene.noise, gain),
+                **_curve_tables(curve, look, scene.noise, gain),
                 **_constants(space),
                 "knee": gamut.KNEE if curve else -1.0,
                 "sharpen": look.sharpen * sharpening.GAIN,

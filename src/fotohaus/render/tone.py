@@ -73,6 +73,12 @@ def levels() -> Float64:
     return np.append(octaves.ravel(), 2.0**CURVE_HIGH)
 
 
+def packed_keep(keep: Float64) -> NDArray[np.uint32]:
+    """Shares of colour kept at `levels` as kernels take them: 16 bits of each, and of the next."""
+    table = np.rint(keep * 65535).astype(np.uint32)
+    return np.asarray(table | np.append(table[1:], table[-1:]) << np.uint32(16))
+
+
 def norm(pixels: ArrayLike) -> Float64:
     """Root of the luminance-weighted mean of squares of linear Rec. 2020 (..., 3): what the curve is applied to.
 
