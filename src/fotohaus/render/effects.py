@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from math import erf, exp, pi, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,17 +78,15 @@ def in_small(pixels: Float32, about: int = SMALL) -> Float32:
     light = _light(pixels)
     for axis, size in enumerate((height, width)):
         if block > 1:
-            summed = np.add.reduce(
-                [_padded(light.swapaxes(0, axis)[i::block], -(-size // block)) for i in range(block)]
-            )
-            counts = np.minimum(block, size - block * np.arange(-(-size // block)))
-            light = (summed / counts[:, None, None].astype(np.float32)).swapaxes(0, axis)
+            across = light.swapaxes(0, axis)
+            summed = across[::block].copy()
+            for i in range(1, block):
+                part = across[i::block]
+                summed[: len(part)] += part
+            counts = np.minimum(block, size - block * np.arange(len(summed)))
+            summed *= (1 / counts)[:, None, None].astype(np.float32)
+            light = summed.swapaxes(0, axis)
     return light
-
-
-def _padded(rows: Float32, count: int) -> Float32:
-    """Rows, and rows of nothing up to a number of them."""
-    return rows if len(rows) == count else np.pad(rows, ((0, count - len(rows)), (0, 0), (0, 0)))
 
 
 def _light(pixels: Float32) -> Float32:
@@ -175,12 +174,12 @@ def fine_blurs(height: int) -> tuple[int, int]:
     return min(round(sqrt(max(wanted**2 - second**2, 0))), second // 2), second
 
 
-def _between(maps: Float64, position: Float64, axis: int) -> Float64:
+def _between(maps: NDArray[Any], position: Float64, axis: int) -> NDArray[Any]:
     """Maps at positions along an axis, in pixels of theirs, linear between them; the edge's beyond it."""
     count = maps.shape[axis]
     position = np.clip(position, 0, count - 1)
     first = np.minimum(position.astype(int), max(count - 2, 0))
-    share = (position - first).reshape([-1 if i == axis else 1 for i in range(maps.ndim)])
+    share = (position - first).astype(maps.dtype).reshape([-1 if i == axis else 1 for i in range(maps.ndim)])
     near = maps.take(first, axis)
     return np.asarray(near + share * (maps.take(np.minimum(first + 1, count - 1), axis) - near))
 
@@ -188,7 +187,7 @@ def _between(maps: Float64, position: Float64, axis: int) -> Float64:
 def in_columns(maps: Float64, width: int) -> Float32:
     """Maps (n, h, w) over a picture of this width, as the kernel takes them: (h, columns, n), planar, each 16 px."""
     at = np.arange(-BEYOND, width + BEYOND + COLUMNS, COLUMNS)
-    made = _between(maps, (at + 0.5) * (maps.shape[2] / width) - 0.5, 2)
+    made = _between(maps.astype(np.float32), (at + 0.5) * (maps.shape[2] / width) - 0.5, 2)
     return np.ascontiguousarray(made, np.float32).transpose(1, 2, 0)
 
 

@@ -215,11 +215,12 @@ def _surroundings(level: Float64, rows: int, columns: int) -> Float64:
 
 def _monotone(gain: Float64) -> Float64:
     """Gains (..., LEVELS) changed where a level would end below or hardly above a darker one, and smoothed a little."""
-    ramp = (1 - LEAST_SLOPE) * _levels()
-    out = gain + ramp
-    gain = (np.maximum.accumulate(out, -1) + np.minimum.accumulate(out[..., ::-1], -1)[..., ::-1]) / 2 - ramp
-    wide = np.concatenate([gain[..., :1], gain, gain[..., -1:]], -1)
-    return np.asarray(0.25 * wide[..., :-2] + 0.5 * gain + 0.25 * wide[..., 2:])
+    ramp = ((1 - LEAST_SLOPE) * _levels()).reshape(-1, *[1] * (gain.ndim - 1))
+    # Level by level: along the last axis, NumPy goes value by value.
+    out = np.ascontiguousarray(np.moveaxis(gain, -1, 0)) + ramp
+    gain = (np.maximum.accumulate(out) + np.minimum.accumulate(out[::-1])[::-1]) / 2 - ramp
+    wide = np.concatenate([gain[:1], gain, gain[-1:]])
+    return np.moveaxis(0.25 * wide[:-2] + 0.5 * gain + 0.25 * wide[2:], 0, -1)
 
 
 def local_tone(
@@ -254,4 +255,4 @@ def local_tone(
     rows, columns = (min(max(1, round(CELLS * n / max(shape))), m) + 1 for n, m in zip(shape, level.shape, strict=True))
     gain = strength * _monotone(change(_surroundings(level, rows, columns)))
     report.note(f"gains from {gain.min():+.1f} to {gain.max():+.1f} EV")
-    return LocalTone(gain.astype(np.float32), shape, exposure, floor, strength * change(_levels()))
+    return LocalTone(np.ascontiguousarray(gain, np.float32), shape, exposure, floor, strength * change(_levels()))
