@@ -101,11 +101,11 @@ def agreement() -> str:
     rows: list[list[object]] = []
     for name in ("canon_colorchecker", "gopro_hero6_mural", "gopro_fusion_front"):
         development = prepare(read_raw(DATA / "raw" / f"{name}.dng"))
-        for choices in ({}, {"look": "authentic"}, {"look": "authentic", "gain_map": "rgb"}):
+        for choices in ({"look": "neutral"}, {"look": "authentic"}, {"look": "authentic", "gain_map": "rgb"}):
             rows.append([" ".join([name, *choices.values()]), *compare(development, **choices)])
     for name in names:
         scene = panorama(name)
-        for choices in ({}, {"gain_map": "rgb"}):
+        for choices in ({"look": "neutral"}, {"look": "neutral", "gain_map": "rgb"}):
             rows.append([" ".join([name, *choices.values()]), *compare(scene, **choices)])
     return table(HEADS, rows)
 
@@ -119,7 +119,7 @@ def speed() -> str:
     scene = Scene(kernels.planar(light), noise=(2e-4, 1e-6), overview=light[::12, ::12])
     kernels.set_threads(1)
     kinds: dict[str, dict[str, object]] = {
-        "neutral": {},
+        "neutral": {"look": "neutral"},
         "authentic": {"look": "authentic"},
         "authentic, half": {"look": "authentic", "gain_size": "half"},
         "authentic, rgb": {"look": "authentic", "gain_map": "rgb"},

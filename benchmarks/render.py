@@ -71,9 +71,9 @@ def speed() -> str:
     render(scene)
     rows: list[list[object]] = []
     for name, work, scale in (
-        ("render", lambda: render(scene), 1.0),
+        ("render", lambda: render(scene, look="neutral"), 1.0),
         ("of it, metering", lambda: auto_exposure(light), 1.0),
-        ("render, tone and sharpening off", lambda: render(scene, off=("tone", "sharpen")), 1.0),
+        ("render, tone and sharpening off", lambda: render(scene, look="neutral", off=("tone", "sharpen")), 1.0),
         ("OpenCV, per channel", lambda: opencv(interleaved, lut), 1.0),
         ("NumPy, our formulas, unsharpened", lambda: formulas(small), 12.0),
     ):
@@ -98,7 +98,12 @@ def hues() -> str:
     for name, srgb in COLOURS.items():
         rec2020 = np.linalg.solve(TO_SRGB, srgb)
         pixels = (0.18 * rec2020 * 2.0 ** ev[:, None]).astype(np.float32)[None]
-        mapped = render(Scene(kernels.planar(pixels)), gamut="srgb", auto_exposure=False, sharpen=0).pixels[0] / 65535
+        mapped = (
+            render(Scene(kernels.planar(pixels)), look="neutral", gamut="srgb", auto_exposure=False, sharpen=0).pixels[
+                0
+            ]
+            / 65535
+        )
         curve = filmic_curve(0.18 * 2.0**6)  # what render chooses for this scene too
         plain = color.encode_srgb(np.clip(curve(np.maximum(pixels[0] @ TO_SRGB.T, 0)), 0, 1))
         source = color.to_oklab(pixels[0])
@@ -118,7 +123,7 @@ def noise() -> str:
 
     def deviation(pixels: np.ndarray, told: tuple[float, float], strength: float) -> float:
         scene = Scene(kernels.planar(pixels.astype(np.float32)), noise=told)
-        encoded = render(scene, auto_exposure=False, sharpen=strength, gamut="srgb").pixels / 65535
+        encoded = render(scene, look="neutral", auto_exposure=False, sharpen=strength, gamut="srgb").pixels / 65535
         return float(color.to_oklab(color.decode_srgb(encoded), "srgb")[..., 0].std())
 
     rows: list[list[object]] = []

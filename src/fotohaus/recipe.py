@@ -46,6 +46,9 @@ Stage = Literal[
 STAGES: tuple[str, ...] = get_args(Stage)
 """Stages that can be switched off. "merge" is chosen by `merge = "off"`."""
 
+DEFAULT_LOOK, FINISHED_LOOK = "authentic", "neutral"
+"""Looks that photos get where none is chosen: from raw files, and those that were finished before."""
+
 _FILES = ("reference", "look")  # fields that may name one
 
 
@@ -189,14 +192,15 @@ class Recipe:
         float | None, About("Strength of denoising; by default, as the frame's noise asks for.", 0, 1)
     ] = None
     look: Annotated[
-        str,
+        str | None,
         About(
             "The look of the photo: a name (fotohaus looks list), a .toml file, or a LUT (.cube, or a .png of a Hald "
-            "CLUT); camera is the one that its maker put into the raw file.",
+            "CLUT); camera is the one that its maker put into the raw file. By default, authentic; neutral for a photo "
+            "that was finished before.",
             longest=4096,
             normal=_look,
         ),
-    ] = "neutral"
+    ] = None
     strength: Annotated[float, About("How much of the look: 0 is neutral.", 0, 1)] = 1.0
     tone: Annotated[float, About("Contrast on top of the look's: softer below 0, deeper above.", -1, 1)] = 0.0
     warmth: Annotated[float, About("Warmer than the look above 0, cooler below.", -1, 1)] = 0.0
@@ -301,8 +305,15 @@ class Recipe:
     def __post_init__(self) -> None:
         """Check what differs from the defaults."""
         chosen = {name: self.__dict__[name] for name, value in defaults().items() if self.__dict__[name] is not value}
+        # What a default becomes needs no check.
+        if isinstance(self.look, str) and self.look in (DEFAULT_LOOK, FINISHED_LOOK):
+            del chosen["look"]
         if chosen:
             self.__dict__.update(_checked(chosen))
+
+    def with_look(self, look: str) -> Recipe:
+        """The recipe with a look if none was chosen."""
+        return self if self.look is not None else replace(self, look=look)
 
     def enabled(self, stage: Stage) -> bool:
         """Whether a stage takes part."""

@@ -61,7 +61,7 @@ def test_a_look_is_kept_and_used(run: Run, frame: Path, tmp_path: Path) -> None:
 def test_a_look_as_a_table_and_back(run: Run, frame: Path, tmp_path: Path) -> None:
     plain = ("--local-tone", "0", "--sharpen", "0", "--vignette", "0", "--grain", "0", "--texture", "0")
     assert run("develop", frame, "-o", "look.png", "--look", "authentic", *plain).returncode == 0
-    assert run("develop", frame, "-o", "neutral.png", *plain).returncode == 0
+    assert run("develop", frame, "-o", "neutral.png", "--look", "neutral", *plain).returncode == 0
 
     def apart(name: str) -> float:
         with Image.open(tmp_path / "look.png") as look, Image.open(tmp_path / name) as other:

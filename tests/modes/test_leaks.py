@@ -106,7 +106,8 @@ def test_a_look_is_named_without_its_folder(folder: Path) -> None:
     from fotohaus.render.look import to_toml
     from fotohaus.render.looks import load_look
 
-    look = folder / "mine.toml"
+    look = folder / "looks" / "mine.toml"
+    look.parent.mkdir()
     look.write_text(to_toml(load_look("authentic")))
     given, out = private_dng(folder / "a.dng"), folder / "out.png"
     make_photo([given], out, Recipe(look=str(look)))

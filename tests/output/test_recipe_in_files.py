@@ -69,7 +69,7 @@ def test_another_program_may_have_rewritten_the_packet() -> None:
     as_attribute = """<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>
     <rdf:Description rdf:about='' xmlns:ns7='https://fotohaus.org/ns/1.0/' ns7:frames='2'
       ns7:recipe='ev = 1.0&#xA;look = &quot;neutral&quot;&#10;'/></rdf:RDF></x:xmpmeta>"""
-    assert Recipe.from_toml(recipe_text(as_attribute.encode())) == Recipe(ev=1.0)
+    assert Recipe.from_toml(recipe_text(as_attribute.encode())) == Recipe(ev=1.0, look="neutral")
 
 
 @pytest.mark.parametrize("name", ["p.jpg", "p.avif", "p.jxl", "p.tif", "p.png"])

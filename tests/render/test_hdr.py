@@ -152,7 +152,7 @@ def test_colours_keep_their_hue_all_the_way_up_and_more_of_themselves():
     turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     lab = np.stack([np.full(24, 0.7), 0.11 * np.cos(turn), 0.11 * np.sin(turn)], axis=-1)
     pixels = np.maximum(color.from_oklab(lab, "rec2020"), 0)[:, None] * 2.0 ** ev[:, None]
-    rendering = Rendering(scene(np.repeat(pixels, 2, axis=0)), Recipe(**BARE), Report())
+    rendering = Rendering(scene(np.repeat(pixels, 2, axis=0)), Recipe(look="neutral", **BARE), Report())
     sdr, hdr = (v[::2] for v in both(rendering))
     wanted, shown, plain = color.to_oklab(pixels), color.to_oklab(hdr, "p3"), color.to_oklab(sdr, "p3")
     chroma = [np.hypot(v[..., 1], v[..., 2]) / np.maximum(v[..., 0], 1e-6) for v in (plain, shown)]
@@ -312,11 +312,13 @@ def test_without_a_tone_curve_light_goes_on_as_it_is():
     """So that what was HDR before, and is brought through with its tone, stays what it was."""
     level = np.repeat(np.repeat(2.0 ** np.linspace(-4, 2, 25), 16)[None, :, None], 32, axis=0) * np.ones(3)
     level[:16] *= 0.9, 0.7, 0.5
-    rendering = Rendering(scene(level @ np.linalg.inv(TO_P3).T), Recipe(**{**PLAIN, "off": "tone"}), Report())
+    rendering = Rendering(
+        scene(level @ np.linalg.inv(TO_P3).T), Recipe(look="neutral", **{**PLAIN, "off": "tone"}), Report()
+    )
     _, hdr = both(rendering)
     assert rendering.headroom == pytest.approx(2, abs=0.02)
     assert stops_apart(hdr, level).max() < 0.02
-    bright = Rendering(scene(8 * level), Recipe(**{**PLAIN, "off": "tone"}), Report())
+    bright = Rendering(scene(8 * level), Recipe(look="neutral", **{**PLAIN, "off": "tone"}), Report())
     _, hdr = both(bright)
     assert bright.headroom == 2.3
     assert hdr.max() == pytest.approx(2**2.3, rel=0.01)

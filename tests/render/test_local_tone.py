@@ -82,15 +82,20 @@ def test_lights_come_down_and_shadows_up():
 def test_strength_zero_is_nothing():
     pixels = outdoors()
     assert local_tone(pixels, SHAPE, strength=0, exposure=1.0) is None
-    plain = render(Scene(pixels))
-    np.testing.assert_array_equal(render(Scene(pixels), local_tone=0).pixels, plain.pixels)
-    np.testing.assert_array_equal(render(Scene(pixels), local_tone=1, off="local-tone").pixels, plain.pixels)
-    assert (render(Scene(pixels), local_tone=1).pixels != plain.pixels).any()
+    plain = render(Scene(pixels), look="neutral")
+    np.testing.assert_array_equal(render(Scene(pixels), look="neutral", local_tone=0).pixels, plain.pixels)
+    np.testing.assert_array_equal(
+        render(Scene(pixels), look="neutral", local_tone=1, off="local-tone").pixels, plain.pixels
+    )
+    assert (render(Scene(pixels), look="neutral", local_tone=1).pixels != plain.pixels).any()
 
 
 def test_strength_is_continuous():
     pixels = outdoors()
-    encoded = [render(Scene(pixels), local_tone=s).pixels.astype(float) / 65535 for s in (0, 0.01, 0.49, 0.5, 0.99, 1)]
+    encoded = [
+        render(Scene(pixels), look="neutral", local_tone=s).pixels.astype(float) / 65535
+        for s in (0, 0.01, 0.49, 0.5, 0.99, 1)
+    ]
     for a, b in ((0, 1), (2, 3), (4, 5)):
         assert 0 < np.abs(encoded[a] - encoded[b]).max() < 0.02
 
@@ -173,7 +178,7 @@ def test_any_number_of_threads_makes_the_same():
         found = []
         for count in (1, 3):
             kernels.set_threads(count)
-            found.append(render(Scene(pixels), local_tone=0.8).pixels)
+            found.append(render(Scene(pixels), look="neutral", local_tone=0.8).pixels)
     finally:
         kernels.set_threads(0)
     np.testing.assert_array_equal(*found)
@@ -185,7 +190,7 @@ def test_one_gain_for_a_pixels_channels():
     np.testing.assert_allclose(ratio[..., 0], ratio[..., 1], rtol=1e-6)
     np.testing.assert_allclose(ratio[..., 2], ratio[..., 1], rtol=1e-6)
     made = grey(step(-5, 3))
-    picture = render(Scene(made), local_tone=1).pixels
+    picture = render(Scene(made), look="neutral", local_tone=1).pixels
     assert (picture == picture[..., :1]).all()
 
 
@@ -210,7 +215,7 @@ def test_tiny_pictures(shape):
     made = decide(pixels).apply(pixels)
     assert made.shape == pixels.shape
     assert np.isfinite(made).all()
-    assert render(Scene(pixels), local_tone=1).pixels.shape == pixels.shape
+    assert render(Scene(pixels), look="neutral", local_tone=1).pixels.shape == pixels.shape
 
 
 def test_black_scenes_have_nothing_to_do():

@@ -244,7 +244,9 @@ def test_kernel_agrees_with_the_formulas(look):
 def test_the_vignette_takes_what_it_says(strength):
     pixels = np.full((300, 400, 3), 0.1)
     plain, dark = (
-        color.decode_srgb(render(scene(pixels), vignette=v, off="tone", auto_exposure=False).pixels[..., 1] / 65535)
+        color.decode_srgb(
+            render(scene(pixels), look="neutral", vignette=v, off="tone", auto_exposure=False).pixels[..., 1] / 65535
+        )
         for v in (0, strength)
     )
     loss = np.log2(dark / plain)
@@ -272,9 +274,9 @@ def test_sliders_are_continuous_and_neutral_at_zero(slider):
         render(scene(pixels), **{"look": look, "auto_exposure": False, "sharpen": 0, slider: v}).pixels.astype(int)
         for v in (0, 0.001, 0.25, 0.255, 0.5, 1)
     ]
-    neutral = render(scene(pixels), auto_exposure=False, sharpen=0).pixels.astype(int)
+    neutral = render(scene(pixels), look="neutral", auto_exposure=False, sharpen=0).pixels.astype(int)
     if slider == "strength":
-        neutral = render(scene(pixels), auto_exposure=False, sharpen=0, strength=0).pixels.astype(int)
+        neutral = render(scene(pixels), look="authentic", auto_exposure=False, sharpen=0, strength=0).pixels.astype(int)
     assert np.array_equal(made[0], neutral)
     assert np.abs(made[1] - neutral).max() < 300  # the kernel of looks is not the plain one, but close
     assert np.abs(made[1] - neutral).mean() < 30
@@ -325,8 +327,8 @@ def test_tiny_and_broken_pictures(shape, look):
 def test_grain_is_reproducible_and_strongest_in_the_mid_tones():
     level = np.array([0, 0.01, 0.18, 0.5, 60.0])
     pixels = np.repeat(np.repeat(level[:, None, None], 3, axis=2), 400, axis=1).repeat(60, axis=0)
-    out = render(scene(pixels), grain=0.5, auto_exposure=False).pixels
-    assert np.array_equal(out, render(scene(pixels), grain=0.5, auto_exposure=False).pixels)
+    out = render(scene(pixels), look="neutral", grain=0.5, auto_exposure=False).pixels
+    assert np.array_equal(out, render(scene(pixels), look="neutral", grain=0.5, auto_exposure=False).pixels)
     deviation = [oklab_of_rows(out[60 * i : 60 * i + 60]) for i in range(5)]
     assert deviation[0] == 0
     assert deviation[2] > deviation[1] > 0
@@ -377,7 +379,7 @@ def test_texture_leaves_large_edges_without_halo():
     assert after > 1.2 * before
 
 
-KEEP = {"auto_exposure": False, "sharpen": 0}
+KEEP = {"look": "neutral", "auto_exposure": False, "sharpen": 0}
 
 
 def test_halation_is_red_near_lamps_and_nothing_elsewhere():

@@ -18,7 +18,7 @@ from fotohaus.report import Report
 
 GAMUTS = ("srgb", "p3")
 # 1.0 is metered as highlights at log2(1 / 0.18) EV, so an untouched exposure puts white there.
-CAMERA = {"auto_exposure": False, "sharpen": 0}
+CAMERA = {"look": "neutral", "auto_exposure": False, "sharpen": 0}
 
 
 def scene(pixels, **more):
@@ -68,7 +68,7 @@ def test_neutrals_stay_exactly_neutral_and_in_order(space, off):
     level = np.concatenate([[0], 2.0 ** np.linspace(-20, 10, 5000)])
     pixels = np.repeat(level[None, :, None], 3, axis=2)
     for strength in (0, 1):
-        out = render(scene(pixels), gamut=space, off=off, auto_exposure=False, sharpen=strength).pixels[0].astype(int)
+        out = render(scene(pixels), gamut=space, off=off, **{**CAMERA, "sharpen": strength}).pixels[0].astype(int)
         assert (out == out[:, :1]).all()
         assert out[0, 0] == 0
         assert out[-1, 0] == 65535
@@ -151,9 +151,9 @@ def test_any_input_gives_a_picture(pixels, space, off):
 
 def test_non_finite_pixels_are_black_or_white_and_leave_the_rest_alone():
     pixels = np.full((40, 40, 3), 0.18, np.float32)
-    clean = render(scene(pixels), sharpen=0).pixels
+    clean = render(scene(pixels), look="neutral", sharpen=0).pixels
     pixels[3, 3], pixels[5, 5], pixels[7, 7] = np.nan, np.inf, -np.inf
-    out = render(scene(pixels), sharpen=0).pixels
+    out = render(scene(pixels), look="neutral", sharpen=0).pixels
     assert (out[3, 3] == 0).all()
     assert (out[5, 5] == 65535).all()
     assert (out[7, 7] == 0).all()
@@ -163,8 +163,8 @@ def test_non_finite_pixels_are_black_or_white_and_leave_the_rest_alone():
 
 def test_exposures_are_equivalent():
     pixels = colours(2500).reshape(50, 50, 3)
-    bright = render(scene(4 * pixels), ev=-1, auto_exposure=False)
-    dark = render(scene(pixels), ev=1, auto_exposure=False)
+    bright = render(scene(4 * pixels), ev=-1, **CAMERA)
+    dark = render(scene(pixels), ev=1, **CAMERA)
     assert np.abs(bright.pixels.astype(int) - dark.pixels).max() <= 1
 
 
@@ -183,7 +183,7 @@ def test_bytes_do_not_depend_on_threads_or_memory_layout():
 
 def test_picture_carries_recipe_and_report_says_why():
     report = Report()
-    picture = render(scene(np.full((8, 8, 3), 0.05)), ev=0.5, gamut="srgb", report=report)
+    picture = render(scene(np.full((8, 8, 3), 0.05)), look="neutral", ev=0.5, gamut="srgb", report=report)
     assert picture.recipe.ev == 0.5
     assert picture.gamut == picture.recipe.gamut == "srgb"
     assert [s.name for s in report.stages] == ["exposure", "hdr", "picture"]

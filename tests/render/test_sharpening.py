@@ -8,7 +8,7 @@ from fotohaus.develop.scene import Scene
 from fotohaus.render import color, render, sharpening
 from fotohaus.render.sharpening import sharpen
 
-CAMERA = {"auto_exposure": False, "gamut": "srgb"}
+CAMERA = {"look": "neutral", "auto_exposure": False, "gamut": "srgb"}
 
 
 def scene(pixels, noise=(1e-5, 1e-7)):

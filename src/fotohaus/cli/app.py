@@ -172,7 +172,7 @@ def _develop(options: argparse.Namespace) -> int:
     from fotohaus.cli.terminal import TerminalReport
     from fotohaus.modes.photo import make_photo
 
-    if recipe.look not in ("neutral", "camera"):
+    if recipe.look not in (None, "neutral", "camera"):
         # A look that is not there should not be found out minutes later.
         from fotohaus.render.looks import is_lut, load_look
 

@@ -96,6 +96,7 @@ def _save_look(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from fotohaus.output.atomic import save
+    from fotohaus.recipe import DEFAULT_LOOK
     from fotohaus.render.look import chosen, parse_look, to_toml
     from fotohaus.render.looks import NAME, PACKAGED, RESERVED, load_look, own_folder
 
@@ -105,9 +106,10 @@ def _save_look(options: argparse.Namespace) -> int:
     if name in RESERVED or (PACKAGED / f"{name}.toml").exists():
         options.error(f"argument NAME: {name} is one of fotohaus's own looks")
     recipe = chosen_recipe(options)
-    if recipe.look == "camera":
+    start = recipe.look or DEFAULT_LOOK
+    if start == "camera":
         options.error("argument --look: the camera's look is in the raw file, there is nothing to start from")
-    look = chosen(load_look(recipe.look), recipe)
+    look = chosen(load_look(start), recipe)
     text = to_toml(replace(look, title=options.title or name, about=f"{look.title}, changed."))
     try:
         parse_look(text)

@@ -16,7 +16,7 @@ from fotohaus.metadata import Metadata
 from fotohaus.output import HOLDS, check_target, write
 from fotohaus.raw import apply_profile, expand_sources, read_dcp, stream
 from fotohaus.raw.image import CaptureInfo, RawImage
-from fotohaus.recipe import Recipe, defaults
+from fotohaus.recipe import DEFAULT_LOOK, FINISHED_LOOK, Recipe, defaults
 from fotohaus.render.pipeline import Rendering
 from fotohaus.report import Report
 
@@ -116,6 +116,7 @@ def make_photo(
         raw = apply_profile(raw, camera)
     if raw.rendered:
         recipe = for_rendered(recipe, headroom=raw.color.baseline_exposure)
+    recipe = recipe.with_look(DEFAULT_LOOK)
     raw = _completed(raw, report)
     kind = HOLDS[path.suffix.lower()]
     if kind is RawImage:
@@ -182,7 +183,7 @@ def _diagnosis(folder: PathLike | None, report: Report) -> Iterator[Diagnosis | 
 
 
 def for_rendered(recipe: Recipe, *, headroom: float = 0.0) -> Recipe:
-    """The recipe for a photo that was finished before: it has had its exposure, its tone, its cleaning and sharpening.
+    """The recipe for a photo that was finished before: it has had its exposure, its look, its cleaning and sharpening.
 
     What was chosen stands; with the automatic exposure comes the tone curve. An HDR photo, whose light goes `headroom`
     EV above SDR white, gets the softest one for its SDR rendition, which leaves it alone up to the middle and rolls its
@@ -202,7 +203,7 @@ def for_rendered(recipe: Recipe, *, headroom: float = 0.0) -> Recipe:
     for name in ("denoise", "sharpen"):
         if getattr(recipe, name) is None:
             changes[name] = 0.0
-    return replace(recipe, **changes)
+    return replace(recipe.with_look(FINISHED_LOOK), **changes)
 
 
 def check_output(out: PathLike, sources: Sequence[PathLike]) -> Path:

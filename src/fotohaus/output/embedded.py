@@ -60,6 +60,8 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
 def _beside(recipe: Recipe, folder: Path) -> Recipe:
     """The recipe, with the path of its look's file if that lies beside it: it names the file alone."""
     look = recipe.look
+    if look is None:
+        return recipe
     if look.lower().endswith((".toml", ".cube", ".png")) and Path(look).name == look and (folder / look).is_file():
         return replace(recipe, look=str(folder / look))
     return recipe

@@ -14,7 +14,7 @@ from fotohaus.develop.development import Development
 from fotohaus.develop.profile_look import apply_profile_look
 from fotohaus.develop.scene import Scene
 from fotohaus.kernels.common_tables import BOUNDARY_UNIT
-from fotohaus.recipe import Recipe
+from fotohaus.recipe import DEFAULT_LOOK, Recipe
 from fotohaus.records import record
 from fotohaus.render import color, gamut, sharpening, tone
 from fotohaus.render.exposure import auto_exposure
@@ -87,17 +87,19 @@ class Rendering:
     """
 
     def __init__(self, scene: Scene | Development, recipe: Recipe, report: Report) -> None:
+        name = recipe.look or DEFAULT_LOOK
+        recipe = recipe.with_look(name)
         self.shape = scene.shape
         self.gamut: Gamut = recipe.gamut
         self.recipe = recipe
         self.capture = scene.capture
         self._scene, self._report = scene, report
-        self._camera_look = scene.camera_look if recipe.look == "camera" else None
-        if recipe.look == "camera" and self._camera_look is None:
+        self._camera_look = scene.camera_look if name == "camera" else None
+        if name == "camera" and self._camera_look is None:
             report.warn("the file holds no look of its camera: the neutral one is taken")
-        space = self._read_lut()
-        plain = recipe.look == "camera" or is_lut(recipe.look)
-        look = self.look = chosen(load_look("neutral" if plain else recipe.look), recipe)
+        space = self._read_lut(name)
+        plain = name == "camera" or is_lut(name)
+        look = self.look = chosen(load_look("neutral" if plain else name), recipe)
         with report.stage("exposure"):
             metered = auto_exposure(_whole(scene), scene.capture)
             # The camera's look is made for the camera's exposure, and brings its own tone.
@@ -142,17 +144,17 @@ class Rendering:
                     small = apply_profile_look(small, self._camera_look, top=middle, left=middle, step=step)
                 self._character = Character(look, small, self.shape, self._arguments["curve"], white, self._local)
 
-    def _read_lut(self) -> Gamut:
+    def _read_lut(self, name: str) -> Gamut:
         """Read the look, if it is a look-up table, and say which gamut is rendered: the table's or the picture's."""
         self._lut: Applied | None = None
         recipe = self.recipe
         # A table is made for a picture that has its tone.
-        if not is_lut(recipe.look) or not recipe.strength or not recipe.enabled("tone"):
+        if not is_lut(name) or not recipe.strength or not recipe.enabled("tone"):
             return recipe.gamut
         from fotohaus.render.lut import Applied, read_lut
 
         with self._report.stage("look"):
-            lut = read_lut(recipe.look)
+            lut = read_lut(name)
             self._lut = Applied(lut, recipe.strength, recipe.gamut)
             self._report.note(f"a table for {lut.space}")
         return lut.space
