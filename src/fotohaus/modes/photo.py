@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +18,8 @@ from fotohaus.output import HOLDS, check_target, write
 from fotohaus.raw import apply_profile, expand_sources, read_dcp, stream
 from fotohaus.raw.image import CaptureInfo, RawImage
 from fotohaus.recipe import DEFAULT_LOOK, FINISHED_LOOK, Recipe, defaults
-from fotohaus.render.pipeline import Rendering
+from fotohaus.render.picture import Picture
+from fotohaus.render.pipeline import Rendering, make_ready
 from fotohaus.report import Report
 
 if TYPE_CHECKING:
@@ -121,6 +123,8 @@ def make_photo(
     kind = HOLDS[path.suffix.lower()]
     if kind is RawImage:
         return write(raw, path, recipe=recipe, report=report, metadata=metadata)
+    if kind is Picture:
+        threading.Thread(target=make_ready, args=(recipe,), daemon=True).start()
     development = prepare(
         raw,
         off=recipe.off,

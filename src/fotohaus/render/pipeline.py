@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from fotohaus import kernels
 from fotohaus.develop.development import Development
 from fotohaus.develop.profile_look import apply_profile_look
 from fotohaus.develop.scene import Scene
+from fotohaus.errors import FotohausError
 from fotohaus.kernels.common_tables import BOUNDARY_UNIT
 from fotohaus.recipe import DEFAULT_LOOK, Recipe
 from fotohaus.records import record
@@ -279,6 +281,18 @@ def _whole(scene: Scene | Development) -> Float32:
     if isinstance(scene, Scene):
         return scene.pixels if scene.overview is None else scene.overview
     return scene.overview
+
+
+def make_ready(recipe: Recipe) -> None:
+    """Import and make what pictures by a recipe take whatever they show: for a thread, while something else is done.
+
+    What is wrong with the recipe shows when a picture is made.
+    """
+    with contextlib.suppress(FotohausError):
+        _constants(recipe.gamut)
+        name = recipe.look or DEFAULT_LOOK
+        if name != "camera" and not is_lut(name) and not is_curve_only(load_look(name)):
+            import fotohaus.render.character  # noqa: F401
 
 
 def render(scene: Scene, recipe: Recipe | None = None, *, report: Report | None = None, **choices: Any) -> Picture:
