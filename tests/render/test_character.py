@@ -66,9 +66,11 @@ def overshoot(picture, distance):
 
 @pytest.mark.parametrize("look", ALL)
 @pytest.mark.parametrize("local", [None, 1.0])
-def test_no_halo_beside_six_stops(look, local):
+@pytest.mark.parametrize("blur", [0.8, 0.05])
+def test_no_halo_beside_six_stops(look, local, blur):
+    """Behind a lens, and from one pixel to the next."""
     for low, high in ((-4, 2), (-5, 1)):
-        distance, pixels = step(low, high, 0.8)
+        distance, pixels = step(low, high, blur)
         made = render(scene(pixels), look=look, auto_exposure=False, vignette=0, grain=0, local_tone=local)
         assert overshoot(made, distance).max() < 0.05
 

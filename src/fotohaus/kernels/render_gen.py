@@ -172,7 +172,8 @@ def rendered(g, looked, full=False, hdr=False):
         more = known[2] * g.per_gain
         threshold *= hl.max(more, f32(0.5) + f32(0.5) * more)
     cored = detail * detail * detail / (detail * detail + threshold * threshold + f32(1e-12))
-    room = g.overshoot * (high - low)
+    contrast = high - low
+    room = hl.min(g.overshoot * contrast, g.strong_overshoot / hl.max(contrast, f32(1e-6)))
     change = hl.clamp(here + g.sharpen * cored, low - room, high + room) - here
 
     if full:
@@ -305,7 +306,8 @@ class Rendered:
     to_display = hl.InputBuffer(hl.Float(32), 2)
     knee = hl.InputScalar(hl.Float(32))  # share of the boundary where compression begins; negative: clip instead
     sharpen = hl.InputScalar(hl.Float(32))
-    overshoot = hl.InputScalar(hl.Float(32))
+    overshoot = hl.InputScalar(hl.Float(32))  # share of the neighbours' range that lightness may pass it by
+    strong_overshoot = hl.InputScalar(hl.Float(32))  # and no more than this over the range
     coring = hl.InputScalar(hl.Float(32))
     blur = hl.InputBuffer(hl.Float(32), 1)  # weights at distance 0, 1, 2
 

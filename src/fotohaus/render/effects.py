@@ -32,7 +32,7 @@ BLOOM = np.array([0.05, 0.05, 0.05])
 """Share of a lamp's light that goes into them at strength 1, by channel."""
 COARSE = 0.02
 """Radius of coarse texture, as a share of the frame's height."""
-COARSE_EDGE, COARSE_NOISE = 0.10, 0.006
+COARSE_EDGE, COARSE_NOISE = 0.065, 0.006
 """Deviations of lightness around a place above which coarse contrast is an edge, and below which it is noise."""
 COARSE_GAIN, FINE_GAIN = 0.8, 1.0
 FINE_EDGE = 0.07
@@ -162,7 +162,7 @@ def coarse_texture(lightness: Float64, strength: float) -> Float64:
 
     middle = mean(lightness)
     variance = np.maximum(mean(lightness**2) - middle**2, 0)
-    weight = COARSE_EDGE**2 / (variance + COARSE_EDGE**2) * variance / (variance + COARSE_NOISE**2)
+    weight = 1 / (1 + (variance / COARSE_EDGE**2) ** 2) * variance / (variance + COARSE_NOISE**2)
     weight = weight * strength * COARSE_GAIN
     return np.stack([mean(weight), mean(weight * middle)])
 

@@ -127,6 +127,7 @@ class Rendering:
                 "knee": gamut.KNEE if curve else -1.0,
                 "sharpen": look.sharpen * sharpening.GAIN,
                 "overshoot": sharpening.OVERSHOOT,
+                "strong_overshoot": sharpening.STRONG_OVERSHOOT,
                 "coring": sharpening.CORING,
             }
         self._gains: GainRows | None = None

@@ -17,6 +17,8 @@ GAIN = 2.4
 """Gain on detail at strength 1."""
 OVERSHOOT = 0.12
 """How far an edge may overshoot, as a share of its neighbourhood's range."""
+STRONG_OVERSHOOT = 0.003
+"""And no more than this over that range: beside a step of six stops, a share of it would be a line."""
 CORING = 2.2
 """Detail at which half of it counts as noise, in deviations of the noise."""
 UNKNOWN_NOISE = 0.004
@@ -64,5 +66,6 @@ def sharpen(lightness: ArrayLike, strength: float = 0.5, noise: ArrayLike = UNKN
     near = np.stack([wide[1 + i : 1 + i + height, 1 + j : 1 + j + width] for i in range(3) for j in range(3)])
     low, high = near.min(axis=0), near.max(axis=0)
     cored = detail**3 / (detail**2 + (CORING * np.asarray(noise)) ** 2 + 1e-12)
-    room = OVERSHOOT * (high - low)
+    contrast = np.maximum(high - low, 1e-6)
+    room = np.minimum(OVERSHOOT * contrast, STRONG_OVERSHOOT / contrast)
     return np.asarray(np.clip(v + strength * GAIN * cored, low - room, high + room))
