@@ -99,7 +99,7 @@ def test_a_look_is_learned(run: Run, frame: Path, tmp_path: Path) -> None:
             return np.asarray(image.convert("RGB").reduce(8), np.float64)
 
     shown = pixels("shown.jpg")
-    # Coarse texture, which tone and colour can not learn, is a third of what differs here.
+    # What the look has of texture, vignette and sharpening is not learned: the rest of the way is not to be had.
     assert np.abs(pixels("mine.png") - shown).mean() < 0.66 * np.abs(pixels("neutral.png") - shown).mean()
 
 
