@@ -174,8 +174,30 @@ def shrink(g, source, mosaic):
     restored.compute_at(linear, a).vectorize(a)
 
 
+class Denoising:
+    """What both kernels take besides their samples."""
+
+    left = hl.InputScalar(hl.Int(32))
+    top = hl.InputScalar(hl.Int(32))
+    slope = hl.InputBuffer(hl.Float(32), 1)
+    intercept = hl.InputBuffer(hl.Float(32), 1)
+    basis = hl.InputBuffer(hl.Float(32), 2)
+    rise = hl.InputBuffer(hl.Float(32), 3)
+    start = hl.InputBuffer(hl.Float(32), 1)
+    keep = hl.InputBuffer(hl.Float(32), 1)
+    alike = hl.InputScalar(hl.Float(32))
+    correction = hl.InputBuffer(hl.Float(32), 2)
+    first = hl.InputBuffer(hl.Float(32), 1)
+    gains = hl.InputBuffer(hl.Float(32), 3)
+    origin_x = hl.InputScalar(hl.Float(32))
+    origin_y = hl.InputScalar(hl.Float(32))
+    step_x = hl.InputScalar(hl.Float(32))
+    step_y = hl.InputScalar(hl.Float(32))
+    above = hl.InputScalar(hl.Int(32))
+
+
 @hl.generator(name="denoise")
-class Denoise:
+class Denoise(Denoising):
     """Linear mosaic in, the same with less noise out.
 
     `left`, `top`: the output's first sample in the mosaic, which is mirrored outside; blocks begin there and at every
@@ -193,23 +215,6 @@ class Denoise:
     """
 
     mosaic = hl.InputBuffer(hl.Float(32), 2)
-    left = hl.InputScalar(hl.Int(32))
-    top = hl.InputScalar(hl.Int(32))
-    slope = hl.InputBuffer(hl.Float(32), 1)
-    intercept = hl.InputBuffer(hl.Float(32), 1)
-    basis = hl.InputBuffer(hl.Float(32), 2)
-    rise = hl.InputBuffer(hl.Float(32), 3)
-    start = hl.InputBuffer(hl.Float(32), 1)
-    keep = hl.InputBuffer(hl.Float(32), 1)
-    alike = hl.InputScalar(hl.Float(32))
-    correction = hl.InputBuffer(hl.Float(32), 2)
-    first = hl.InputBuffer(hl.Float(32), 1)
-    gains = hl.InputBuffer(hl.Float(32), 3)
-    origin_x = hl.InputScalar(hl.Float(32))
-    origin_y = hl.InputScalar(hl.Float(32))
-    step_x = hl.InputScalar(hl.Float(32))
-    step_y = hl.InputScalar(hl.Float(32))
-    above = hl.InputScalar(hl.Int(32))
     denoised = hl.OutputBuffer(hl.Float(32), 5)
 
     def generate(self):
@@ -217,7 +222,7 @@ class Denoise:
 
 
 @hl.generator(name="denoise_linear")
-class DenoiseLinear:
+class DenoiseLinear(Denoising):
     """The same for pixels that have all three colours, pixels[x, y, channel]: each is a quad of three samples.
 
     Blocks begin at every second pixel, and `denoised[column % 2, row % 2, channel, column / 2, row / 2]`. There is no
@@ -225,23 +230,6 @@ class DenoiseLinear:
     """
 
     pixels = hl.InputBuffer(hl.Float(32), 3)
-    left = hl.InputScalar(hl.Int(32))
-    top = hl.InputScalar(hl.Int(32))
-    slope = hl.InputBuffer(hl.Float(32), 1)
-    intercept = hl.InputBuffer(hl.Float(32), 1)
-    basis = hl.InputBuffer(hl.Float(32), 2)
-    rise = hl.InputBuffer(hl.Float(32), 3)
-    start = hl.InputBuffer(hl.Float(32), 1)
-    keep = hl.InputBuffer(hl.Float(32), 1)
-    alike = hl.InputScalar(hl.Float(32))
-    correction = hl.InputBuffer(hl.Float(32), 2)
-    first = hl.InputBuffer(hl.Float(32), 1)
-    gains = hl.InputBuffer(hl.Float(32), 3)
-    origin_x = hl.InputScalar(hl.Float(32))
-    origin_y = hl.InputScalar(hl.Float(32))
-    step_x = hl.InputScalar(hl.Float(32))
-    step_y = hl.InputScalar(hl.Float(32))
-    above = hl.InputScalar(hl.Int(32))
     denoised = hl.OutputBuffer(hl.Float(32), 5)
 
     def generate(self):
