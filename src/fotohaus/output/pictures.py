@@ -69,15 +69,11 @@ def _composed(noun: Picture | Rendering, recipe: Recipe, report: Report) -> Rend
     if recipe.frame != "none":
         from fotohaus.framing.framed import framed
 
-        paper = framed(picture, recipe)
-        room = recipe.long_edge
-        while room is not None and recipe.long_edge is not None and max(paper.shape) > recipe.long_edge:
+        longest = room = recipe.long_edge
+        while longest and room and room > _SMALLEST and (paper := max(framed(picture, recipe).shape)) > longest:
             # Paper grows with the picture, but for rounding.
-            if room <= _SMALLEST:
-                break
-            room = max(_SMALLEST, min(room - 1, int(room * recipe.long_edge / max(paper.shape))))
+            room = max(_SMALLEST, min(room - 1, int(room * longest / paper)))
             picture = fitted(noun, replace(recipe, long_edge=room))
-            paper = framed(picture, recipe)
         picture = framed(picture, recipe, report)
     if picture.shape != noun.shape:
         report.note(f"{picture.shape[1]} x {picture.shape[0]}")
