@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
@@ -11,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fotohaus.output.png import with_chunks
 from fotohaus.raw import tags
 from fotohaus.raw.exif import SRGB, UNCALIBRATED, add_capture
 from fotohaus.raw.image import CaptureInfo
 from fotohaus.raw.tiff_write import Directory, Type, encode
 from fotohaus.strips import in_threads
 
-_SIGNATURE_AND_IHDR = 8 + 25
 _STRIP = 1 << 20  # bytes of a TIFF strip before compression, about
 _MAX_CHUNKS = 100_000
 
@@ -39,11 +38,7 @@ def encode_png(samples: NDArray[Any], chunks: Sequence[tuple[bytes, bytes]]) -> 
     """A PNG of (H, W, 3 or 4) samples of 8 or 16 bits with these chunks before its data, in pieces."""
     import imagecodecs
 
-    encoded = bytes(imagecodecs.png_encode(np.ascontiguousarray(samples), level=4))
-    told = [
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
-    ]
-    return [encoded[:_SIGNATURE_AND_IHDR], *told, encoded[_SIGNATURE_AND_IHDR:]]
+    return with_chunks(bytes(imagecodecs.png_encode(np.ascontiguousarray(samples), level=4)), chunks)
 
 
 def encode_tiff(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -27,12 +28,18 @@ def encode_png(picture: Picture, *, exif: bytes, xmp: bytes) -> list[bytes]:
     # seventh of the time.
     encoded = imagecodecs.png_encode(np.ascontiguousarray(picture.pixels), level=_SPEED, strategy=_RLE, filter=_SUB)
     chunks = [
-        _chunk(b"cICP", _CICP[picture.gamut]),
-        _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc.profile(picture.gamut), 9)),
-        _chunk(b"eXIf", exif),
-        _chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp),
+        (b"cICP", _CICP[picture.gamut]),
+        (b"iCCP", b"ICC profile\0\0" + zlib.compress(icc.profile(picture.gamut), 9)),
+        (b"eXIf", exif),
+        (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp),
     ]
-    return [bytes(encoded[:_SIGNATURE_AND_IHDR]), *chunks, bytes(encoded[_SIGNATURE_AND_IHDR:])]
+    return with_chunks(bytes(encoded), chunks)
+
+
+def with_chunks(encoded: bytes, chunks: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+    """An encoded PNG with these chunks (kind, data) before its data, in pieces."""
+    told = [_chunk(kind, data) for kind, data in chunks]
+    return [encoded[:_SIGNATURE_AND_IHDR], *told, encoded[_SIGNATURE_AND_IHDR:]]
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
