@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from fotohaus.errors import ReadError
 from fotohaus.output.xmp import MAX_PACKET, NO_RECIPE, XmpError, recipe_text
 from fotohaus.raw import tags
+from fotohaus.raw.boxes import boxes
 from fotohaus.raw.gain_map_metadata import GainMapMetadata
 from fotohaus.raw.photo_gain_map import find_gain_map
 from fotohaus.raw.relight import read_pixels
@@ -190,24 +190,8 @@ def _exr(source: Source) -> bytes:
     raise XmpError(NO_RECIPE)
 
 
-def _boxes(source: Source, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, begin, end) of the contents of the boxes of an ISO file (ISO/IEC 14496-12, 4.2)."""
-    for _ in range(_MAX_PARTS):
-        if at + 8 > end:
-            return
-        size, kind = struct.unpack(">I4s", source.read(at, 8))
-        begin = at + 8
-        if size == 1:
-            size, begin = struct.unpack(">Q", source.read(at + 8, 8))[0], at + 16
-        last = at + size if size else end
-        if not begin <= last <= end:
-            raise XmpError("its boxes are damaged")
-        yield kind, begin, last
-        at = last
-
-
 def _jxl(source: Source) -> bytes:
-    for kind, begin, end in _boxes(source, 0, source.size):
+    for kind, begin, end in boxes(source, 0, source.size):
         if kind == b"xml ":
             return _packet(source, begin, end - begin)
     raise XmpError(NO_RECIPE)
@@ -215,9 +199,9 @@ def _jxl(source: Source) -> bytes:
 
 def _avif(source: Source) -> bytes:
     """The item that is XMP, by the lists of items' kinds and places (ISO/IEC 14496-12, 8.11.3 and 8.11.6)."""
-    for kind, begin, end in _boxes(source, 0, source.size):
+    for kind, begin, end in boxes(source, 0, source.size):
         if kind == b"meta":
-            inside = {name: (first, last) for name, first, last in _boxes(source, begin + 4, end)}
+            inside = {name: (first, last) for name, first, last in boxes(source, begin + 4, end)}
             if b"iinf" in inside and b"iloc" in inside:
                 number = _xmp_item(source, *inside[b"iinf"])
                 whence, offset, size = _place(source, *inside[b"iloc"], number)
@@ -230,7 +214,7 @@ def _avif(source: Source) -> bytes:
 
 def _xmp_item(source: Source, begin: int, end: int) -> int:
     version = bytes(source.read(begin, 1))[0]
-    for kind, first, last in _boxes(source, begin + (6 if version == 0 else 8), end):
+    for kind, first, last in boxes(source, begin + (6 if version == 0 else 8), end):
         if kind == b"infe" and last - first >= 12:
             entry = bytes(source.read(first, min(last - first, 64)))
             wide = entry[0] >= 3
