@@ -35,8 +35,8 @@ KNOWN = {
     ("xiaomi-13", "main", "megapixels"),
     ("xiaomi-13", "ultra-wide", "format"),
     ("xiaomi-13", "tele", "format"),
-    ("xiaomi-mi-11-ultra", "ultra-wide", "f_number"),
-    ("xiaomi-mi-11-ultra", "tele", "f_number"),
+    ("xiaomi-mi-11-ultra", "main", "focal_length_35mm"),
+    ("xiaomi-mi-11-ultra", "ultra-wide", "focal_length_35mm"),
 }
 """Contradictions that are told and not settled; a new one in the data should be looked at. Those of the field of view
 apart: makers state it before distortion is corrected."""
@@ -129,11 +129,44 @@ def test_the_12s_ultra() -> None:
     assert apertures == pytest.approx([5.0, 11.9, 22.2], abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("key", "camera", "published"),
+    [
+        ("xiaomi-12s-ultra", "main", 3.2),
+        ("xiaomi-12-pro", "main", 2.44),
+        ("xiaomi-14-ultra", "main", 3.2),
+        ("apple-iphone-14-pro", "main", 2.44),
+        ("samsung-galaxy-s21-ultra", "main", 2.4),
+        ("xiaomi-12t-pro", "main", 2.56),
+        ("xiaomi-13", "main", 2.0),
+    ],
+)
+def test_binned_pixels_are_as_published(key: str, camera: str, published: float) -> None:
+    [one] = [c for c in catalogue.load(key).cameras if c.name == camera]
+    assert derive(one).binned_pixel_pitch == pytest.approx(published)
+
+
 def test_unverified_facts_derive_nothing_verified() -> None:
-    main = catalogue.load("xiaomi-12s").cameras[0]
-    assert main.value("focal_length_35mm") == 24
+    entry = camera(pixel_pitch=1.22, megapixels=50, focal_length_35mm={"value": 24, "source": "x", "verified": False})
+    [main] = phone_of(entry).cameras
     assert derive(main).focal_length == pytest.approx(6.9, abs=0.1)
     assert derive(main, verified=True).focal_length is None
+
+
+def test_what_the_drivers_say_is_consistent() -> None:
+    """The 12S's drivers: focal length times the crop factor that they state is the equivalent, to 0.1 mm."""
+    stated = {"main": (6.92, 3.468, 24), "ultra-wide": (2.13, 7.04, 15), "macro": (4.1, 12.19, 50)}
+    for one in catalogue.load("xiaomi-12s").cameras:
+        focal, crop, equivalent = stated[one.name]
+        assert one.value("focal_length", True) == focal
+        assert one.value("focal_length_35mm", True) == equivalent == pytest.approx(focal * crop, abs=0.1)
+
+
+def test_a_cameras_own_focal_length_stands() -> None:
+    """The Mi 11 Ultra's equivalents are disputed, by its firmware; its focal lengths are not."""
+    main = build_index.phone_entries(catalogue.load("xiaomi-mi-11-ultra"))[0]
+    assert main.focal_length == index.Number(7.59)
+    assert main.focal_length_35mm == index.Number(24, sure=False)
 
 
 def test_the_index_is_that_of_the_files() -> None:

@@ -147,16 +147,47 @@ def test_crops(size: tuple[int, int], scale: float | None) -> None:
 
 
 def test_unverified_and_disputed_facts_are_not_filled() -> None:
-    # The 12S's lenses are not verified, the 12S Pro's ultra-wide aperture is disputed, as is the S22 Ultra's length.
-    assert complete(CaptureInfo(make="Xiaomi", model="2206123SC", f_number=1.9)).focal_length is None
+    # The OnePlus 12's lenses are not verified; the 12S Pro's ultra-wide aperture and the S22 Ultra's length are disputed.
+    assert complete(CaptureInfo(make="OnePlus", model="CPH2581", focal_length_35mm=23.0)).focal_length is None
     wide = complete(CaptureInfo(make="Xiaomi", model="2206122SC", focal_length_35mm=14.0))
     assert wide.lens_model == "Xiaomi 12S Pro ultra-wide camera"
     assert wide.f_number is None
-    assert wide.focal_length == pytest.approx(2.1)
+    assert wide.focal_length == 2.16
     main = complete(CaptureInfo(make="samsung", model="SM-S908B", f_number=1.8))
     assert main.lens_model == "Samsung Galaxy S22 Ultra main camera"
     assert main.focal_length is None
     assert main.focal_length_35mm is None
+
+
+def test_a_12s_is_completed() -> None:
+    phone = CaptureInfo(make="Xiaomi", model="2206123SC")
+    done = complete(replace(phone, f_number=1.9), (4096, 3072))
+    assert (done.focal_length, done.focal_length_35mm) == (6.92, 24)
+    assert named(replace(phone, f_number=2.4)) is None  # two have it
+    assert named(replace(phone, f_number=2.4), (4208, 3120)) == "ultra-wide"
+    assert named(replace(phone, f_number=2.4), (2592, 1944)) == "macro"
+
+
+@pytest.mark.parametrize(
+    ("make", "model", "phone"),
+    [
+        ("samsung", "SM-S908B", "Samsung Galaxy S22 Ultra"),
+        ("samsung", "SM-S918U1", "Samsung Galaxy S23 Ultra"),
+        ("samsung", "SCG26", "Samsung Galaxy S24 Ultra"),
+        ("samsung", "Galaxy S24 Ultra", "Samsung Galaxy S24 Ultra"),
+        ("Apple", "iPhone 13 Pro", "Apple iPhone 13 Pro and Pro Max"),
+        ("Apple", "iPhone14,2", "Apple iPhone 13 Pro and Pro Max"),
+        ("Google", "Pixel 7 Pro", "Google Pixel 7 Pro"),
+        ("Xiaomi", "2206122SC", "Xiaomi 12S Pro"),
+        ("Xiaomi", "M2102K1G", "Xiaomi Mi 11 Ultra"),
+        ("XIAOMI", "22200414R", "Xiaomi 12T Pro"),
+        ("OnePlus", "NE2213", "OnePlus 10 Pro"),
+    ],
+)
+def test_regional_models(make: str, model: str, phone: str) -> None:
+    found = match(CaptureInfo(make=make, model=model))
+    assert found is not None
+    assert found.phone == phone
 
 
 def test_other_makers() -> None:

@@ -6,9 +6,12 @@ import math
 from pathlib import Path
 
 from fotohaus.cameras import catalogue
-from fotohaus.cameras.derived import aspect_ratio, contradictions, derive
+from fotohaus.cameras.derived import Derived, aspect_ratio, contradictions, derive
 from fotohaus.cameras.facts import Camera, Phone
 from fotohaus.cameras.index import PATH, Entry, Number, model_name, write_line
+
+OWN = ("maker", "firmware", "file")
+"""Kinds of sources that are the camera's own word."""
 
 
 def build() -> str:
@@ -26,16 +29,14 @@ def phone_entries(phone: Phone) -> list[Entry]:
 def _entry(phone: Phone, camera: Camera, models: tuple[str, ...], against: set[str]) -> Entry:
     derived = derive(camera, verified=True)
     geometry = not against & {"format", "pixels", "pixel_pitch", "megapixels"}
-    focal, equivalent = camera.value("focal_length", True), camera.value("focal_length_35mm", True)
-    stated = "focal_length_35mm" not in against and "focal_length" not in against
-
-    def length(fact: float | None, follows: float | None) -> Number | None:
-        if fact is not None:
-            return Number(fact, stated)
-        if follows is None or derived.approximate:
-            return None
-        return Number(round(follows, 1), stated and geometry)
-
+    equivalent = camera.value("focal_length_35mm", True)
+    stated = "focal_length_35mm" not in against
+    if equivalent is not None:
+        length_35mm = Number(equivalent, stated)
+    elif derived.focal_length_35mm is not None and not derived.approximate:
+        length_35mm = Number(round(derived.focal_length_35mm, 1), stated and geometry)
+    else:
+        length_35mm = None
     apertures = camera.value("f_number", True)
     apertures = apertures if isinstance(apertures, list) else [] if apertures is None else [apertures]
     crop = None if derived.approximate or derived.crop_factor is None else round(derived.crop_factor, 3)
@@ -44,12 +45,25 @@ def _entry(phone: Phone, camera: Camera, models: tuple[str, ...], against: set[s
         camera=camera.name,
         key=phone.key,
         models=models,
-        focal_length=length(focal, derived.focal_length),
-        focal_length_35mm=length(equivalent, derived.focal_length_35mm),
+        focal_length=_focal_length(camera, derived, against, geometry),
+        focal_length_35mm=length_35mm,
         f_numbers=tuple(Number(value, "f_number" not in against) for value in apertures),
         crop_factor=None if crop is None else Number(crop, geometry),
         size=_size(camera, geometry),
     )
+
+
+def _focal_length(camera: Camera, derived: Derived, against: set[str], geometry: bool) -> Number | None:
+    """What is stated, or else what follows from the equivalent.
+
+    Where both are stated and disagree, what the camera itself says of its focal length stands.
+    """
+    fact, agrees = camera.facts.get("focal_length"), "focal_length_35mm" not in against
+    if fact is None or not fact.verified:
+        follows = derived.focal_length
+        return None if follows is None or derived.approximate else Number(round(follows, 1), agrees and geometry)
+    own = any(catalogue.sources()[key].kind in OWN for key in fact.sources)
+    return Number(fact.value, "focal_length" not in against and (own or agrees))
 
 
 def _size(camera: Camera, sure: bool) -> tuple[int, int] | None:

@@ -17,10 +17,12 @@ AGREES = 0.03
 class Derived:
     """Follows from a camera's facts; None where they do not suffice. Lengths in mm, angles in degrees.
 
+    binned_pixel_pitch : in micrometres, of as many pixels as the camera bins into one; None if it bins none.
     approximate : the sensor's size is only known by its optical format. focal_length, focal_length_35mm : the fact, or
     what follows from the other one. f_number : the widest aperture.
     """
 
+    binned_pixel_pitch: float | None = None
     diagonal: float | None = None
     size: tuple[float, float] | None = None
     approximate: bool = False
@@ -28,6 +30,7 @@ class Derived:
     focal_length: float | None = None
     focal_length_35mm: float | None = None
     equivalent_aperture: float | None = None
+    circle_of_confusion: float | None = None
     hyperfocal_distance: float | None = None
     field_of_view: tuple[float, float, float] | None = None  # horizontal, vertical, diagonal
 
@@ -41,11 +44,13 @@ def derive(camera: Camera, verified: bool = False) -> Derived:
     focal, equivalent, f_number = fact("focal_length"), fact("focal_length_35mm"), fact("f_number")
     f_number = f_number[0] if isinstance(f_number, list) else f_number
     aspect = aspect_ratio(camera)
+    pitch, binning = fact("pixel_pitch"), fact("binning")
+    binned = round(pitch * math.sqrt(binning), 4) if pitch and binning and binning > 1 else None
     diagonal, approximate = _diagonal(camera, verified)
     if diagonal is None and focal and equivalent and camera.projection == "rectilinear":
         diagonal, approximate = geometry.FULL_FRAME * focal / equivalent, True
     if diagonal is None:
-        return Derived(focal_length=focal, focal_length_35mm=equivalent)
+        return Derived(binned_pixel_pitch=binned, focal_length=focal, focal_length_35mm=equivalent)
     crop = geometry.crop_factor(diagonal)
     straight = camera.projection == "rectilinear"
     if straight and focal is None and equivalent is not None:
@@ -55,12 +60,14 @@ def derive(camera: Camera, verified: bool = False) -> Derived:
     height = diagonal / math.hypot(aspect, 1)
     size = (height * aspect, height)
     hyperfocal = None
+    circle = geometry.circle_of_confusion(diagonal)
     if focal and f_number:
-        hyperfocal = geometry.hyperfocal_distance(focal, f_number, geometry.circle_of_confusion(diagonal))
+        hyperfocal = geometry.hyperfocal_distance(focal, f_number, circle)
     view = None
     if straight and focal:
         view = tuple(geometry.field_of_view(side, focal) for side in (*size, diagonal))
     return Derived(
+        binned_pixel_pitch=binned,
         diagonal=diagonal,
         size=size,
         approximate=approximate,
@@ -68,6 +75,7 @@ def derive(camera: Camera, verified: bool = False) -> Derived:
         focal_length=focal,
         focal_length_35mm=equivalent,
         equivalent_aperture=f_number and f_number * crop,
+        circle_of_confusion=circle,
         hyperfocal_distance=hyperfocal,
         field_of_view=view,  # type: ignore[arg-type]
     )

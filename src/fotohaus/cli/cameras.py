@@ -47,13 +47,13 @@ def _print_market(code: str) -> None:
             said, market = answered[phone.name]
             if said != wanted or market is None:
                 continue
-            print(f"{said:9}  {phone.name:{width}}  {_unsure(market.text, market.verified)} ({_cited(market)})")
-            if said == "no":
+            print(f"{_unsure(said, market.verified):13}  {phone.name:{width}}  {market.text} ({_cited(market)})")
+            if said == "no" and market.exclusive:
                 for statement in phone.statements:
-                    print(f"{'':9}  {'':{width}}  {statement.text} ({_cited(statement)})")
+                    print(f"{'':13}  {'':{width}}  {statement.text} ({_cited(statement)})")
     unknown = [name for name, (said, _) in answered.items() if said == UNKNOWN]
     if unknown:
-        print(f"{UNKNOWN:9}  {', '.join(unknown)}")
+        print(f"{UNKNOWN:13}  {', '.join(unknown)}")
 
 
 def answer(phone: Phone, code: str) -> tuple[str, Market | None]:
@@ -133,14 +133,18 @@ def follows(camera: Camera) -> list[str]:
     if derived.size is not None and derived.diagonal is not None and derived.crop_factor is not None:
         size = f"{derived.size[0]:.1f} x {derived.size[1]:.1f} mm, diagonal {derived.diagonal:.1f} mm"
         tell("diagonal", f"sensor: {about}{size}; crop factor {derived.crop_factor:.2f}")
+    if derived.binned_pixel_pitch is not None:
+        tell("binned_pixel_pitch", f"binned pixels: {derived.binned_pixel_pitch:g} µm")
     if derived.focal_length is not None and camera.value("focal_length") is None:
         tell("focal_length", f"focal length: {about}{derived.focal_length:.1f} mm")
     if derived.focal_length_35mm is not None and camera.value("focal_length_35mm") is None:
         tell("focal_length_35mm", f"35 mm equivalent: {about}{derived.focal_length_35mm:.0f} mm")
     if derived.equivalent_aperture is not None:
         tell("equivalent_aperture", f"equivalent aperture: {about}f/{derived.equivalent_aperture:.1f}")
-    if derived.hyperfocal_distance is not None:
-        tell("hyperfocal_distance", f"hyperfocal distance: {about}{derived.hyperfocal_distance / 1000:.1f} m")
+    if derived.hyperfocal_distance is not None and derived.circle_of_confusion is not None:
+        distance = f"{about}{derived.hyperfocal_distance / 1000:.1f} m"
+        circle = f"circle of confusion {derived.circle_of_confusion * 1000:.1f} µm"
+        tell("hyperfocal_distance", f"hyperfocal distance: {distance} ({circle})")
     if derived.field_of_view is not None:
         wide, high, across = derived.field_of_view
         text = f"field of view: {about}{wide:.0f} x {high:.0f} degrees, {across:.0f} across the diagonal"
