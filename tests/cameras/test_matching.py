@@ -147,7 +147,7 @@ def test_crops(size: tuple[int, int], scale: float | None) -> None:
 
 
 def test_unverified_and_disputed_facts_are_not_filled() -> None:
-    # The OnePlus 12's lenses are not verified; the 12S Pro's ultra-wide aperture and the S22 Ultra's length are disputed.
+    # The OnePlus 12's lenses are unverified, the 12S Pro's wide aperture and the S22 Ultra's length disputed.
     assert complete(CaptureInfo(make="OnePlus", model="CPH2581", focal_length_35mm=23.0)).focal_length is None
     wide = complete(CaptureInfo(make="Xiaomi", model="2206122SC", focal_length_35mm=14.0))
     assert wide.lens_model == "Xiaomi 12S Pro ultra-wide camera"
