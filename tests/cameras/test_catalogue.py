@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fotohaus.cameras import build_index, catalogue, index
-from fotohaus.cameras.countries import countries, country_code
+from fotohaus.cameras.countries import ALSO, countries, country_code
 from fotohaus.cameras.derived import Contradiction, contradictions, derive
 from fotohaus.cameras.facts import Fact, parse_phone, parse_sources
 from fotohaus.errors import ReadError
@@ -35,6 +35,7 @@ KNOWN = {
     ("xiaomi-13", "main", "megapixels"),
     ("xiaomi-13", "ultra-wide", "format"),
     ("xiaomi-13", "tele", "format"),
+    ("xiaomi-15-ultra", "short tele", "focal_length_35mm"),
     ("xiaomi-mi-11-ultra", "main", "focal_length_35mm"),
     ("xiaomi-mi-11-ultra", "ultra-wide", "focal_length_35mm"),
 }
@@ -186,7 +187,9 @@ def test_countries() -> None:
     assert len(countries()) == 249
     assert all(len(code) == 2 and code.isalpha() and code.isupper() for code in countries())
     assert country_code("it") == country_code("Italy") == country_code(" italy ".strip()) == "IT"
-    assert country_code("cote d'ivoire") == "CI"
+    assert country_code("cote d'ivoire") == country_code("Ivory Coast") == "CI"
+    assert [country_code(name) for name in ("usa", "UK", "Turkey", "mainland China")] == ["US", "GB", "TR", "CN"]
+    assert set(ALSO.values()) <= set(countries())
     with pytest.raises(ReadError, match="Italy"):
         country_code("Itly")
     with pytest.raises(ReadError, match="no country"):

@@ -8,6 +8,13 @@ from pathlib import Path
 
 from fotohaus.errors import ReadError
 
+ALSO = {
+    **{"usa": "US", "america": "US", "united states of america": "US", "uk": "GB", "britain": "GB"},
+    **{"great britain": "GB", "korea": "KR", "mainland china": "CN", "macau": "MO", "turkey": "TR"},
+    **{"czech republic": "CZ", "holland": "NL", "uae": "AE", "ivory coast": "CI"},
+}
+"""Other names that people write, plain."""
+
 
 @functools.cache
 def countries() -> dict[str, str]:
@@ -25,8 +32,9 @@ def country_code(text: str) -> str:
         return text.upper()
     names = {_plain(name): code for code, name in countries().items()}
     wanted = _plain(text)
-    if wanted in names:
-        return names[wanted]
+    found = names.get(wanted) or ALSO.get(wanted)
+    if found is not None:
+        return found
     from difflib import get_close_matches
 
     near = [f"{names[name]} ({countries()[names[name]]})" for name in get_close_matches(wanted, names, 3, 0.5)]
