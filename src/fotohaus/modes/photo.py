@@ -6,18 +6,18 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fotohaus.develop.pipeline import prepare
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import ReadError, WriteError
 from fotohaus.metadata import Metadata
+from fotohaus.modes.capture_facts import completed, with_metadata
 from fotohaus.output import HOLDS, check_target, write
 from fotohaus.raw import apply_profile, expand_sources, read_dcp, stream
-from fotohaus.raw.image import CaptureInfo, RawImage
-from fotohaus.recipe import DEFAULT_LOOK, FINISHED_LOOK, Recipe, defaults
+from fotohaus.raw.image import RawImage
+from fotohaus.recipe import DEFAULT_LOOK, Recipe
 from fotohaus.render.picture import Picture
 from fotohaus.render.pipeline import Rendering, make_ready
 from fotohaus.report import Report
@@ -26,13 +26,6 @@ if TYPE_CHECKING:
     from fotohaus.burst.diagnosis import Diagnosis
 
 PathLike = str | os.PathLike[str]
-
-HDR = 0.2
-"""EV above SDR white from which a finished photo has lights that the display's range does not hold."""
-HDR_TONE = -1.0
-"""The tone of such a photo, as `Recipe.tone`: the curve's slope is then one up to the middle, about."""
-_BESIDE = (".jpg", ".JPG", ".jpeg", ".heic", ".HEIC")
-"""Endings of what phones and cameras write beside a raw file."""
 
 
 def merge_files(
@@ -113,13 +106,15 @@ def make_photo(
         sibling = read_metadata(metadata_from)
     with _diagnosis(debug, report) as diagnosis:
         raw = merge_files(files, recipe, report, gap=gap, strict=strict, diagnosis=diagnosis)
-    raw = _with_metadata(raw, sibling, metadata_from, files[0], report)
+    raw = with_metadata(raw, sibling, metadata_from, files[0], report)
     if camera is not None:
         raw = apply_profile(raw, camera)
     if raw.rendered:
+        from fotohaus.modes.finished import for_rendered
+
         recipe = for_rendered(recipe, headroom=raw.color.baseline_exposure)
     recipe = recipe.with_look(DEFAULT_LOOK)
-    raw = _completed(raw, report)
+    raw = completed(raw, report)
     kind = HOLDS[path.suffix.lower()]
     if kind is RawImage:
         return write(raw, path, recipe=recipe, report=report, metadata=metadata)
@@ -141,33 +136,6 @@ def make_photo(
     return write(Rendering(development, recipe, report), path, recipe=recipe, report=report, metadata=metadata)
 
 
-def _with_metadata(
-    raw: RawImage, known: CaptureInfo | None, name: PathLike | None, file: Path, report: Report
-) -> RawImage:
-    """The raw image with what another file knows of its capture, or a hint that there is such a file."""
-    if known is not None and name is not None:
-        from fotohaus.raw.sibling import filled
-
-        with report.stage("metadata"):
-            return replace(raw, capture=filled(raw.capture, known, os.fspath(name), report))
-    if not raw.rendered and None in (raw.capture.focal_length, raw.capture.lens_model, raw.capture.utc_offset):
-        beside = next((b for ending in _BESIDE if (b := file.with_suffix(ending)).is_file()), None)
-        if beside is not None:
-            with report.stage("metadata"):
-                report.note(f"{beside.name} lies beside and may know more: --metadata-from FILE asks it")
-    return raw
-
-
-def _completed(raw: RawImage, report: Report) -> RawImage:
-    """The image with what its file does not say of its lens, where the camera catalogue knows it."""
-    capture = raw.capture
-    if capture.lens_model and capture.focal_length and capture.focal_length_35mm and capture.f_number:
-        return raw
-    from fotohaus.cameras import complete
-
-    return replace(raw, capture=complete(capture, (raw.crop.width, raw.crop.height), report))
-
-
 @contextmanager
 def _diagnosis(folder: PathLike | None, report: Report) -> Iterator[Diagnosis | None]:
     """A diagnosis that is written down, also when nothing comes of the merge; None for no folder."""
@@ -184,30 +152,6 @@ def _diagnosis(folder: PathLike | None, report: Report) -> Iterator[Diagnosis | 
     finally:
         if diagnosis.frames:
             write_diagnosis(diagnosis, folder, report)
-
-
-def for_rendered(recipe: Recipe, *, headroom: float = 0.0) -> Recipe:
-    """The recipe for a photo that was finished before: it has had its exposure, its look, its cleaning and sharpening.
-
-    What was chosen stands; with the automatic exposure comes the tone curve. An HDR photo, whose light goes `headroom`
-    EV above SDR white, gets the softest one for its SDR rendition, which leaves it alone up to the middle and rolls its
-    lights off: cut to the display's range, they would be lost. Its HDR rendition goes as far as it went.
-    """
-    changes: dict[str, Any] = {"off": set(recipe.off)}
-    if not recipe.auto_exposure:
-        changes["auto_exposure"] = False
-        if headroom < HDR:
-            changes["off"].add("tone")
-        elif recipe.tone == 0:
-            changes["tone"] = HDR_TONE
-        if headroom >= HDR and recipe.headroom == defaults()["headroom"]:
-            changes["headroom"] = min(headroom, 4.0)
-    if recipe.defringe == "auto":
-        changes["off"].add("defringe")
-    for name in ("denoise", "sharpen"):
-        if getattr(recipe, name) is None:
-            changes[name] = 0.0
-    return replace(recipe.with_look(FINISHED_LOOK), **changes)
 
 
 def check_output(out: PathLike, sources: Sequence[PathLike]) -> Path:
