@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.develop import uncalibrated
-from fotohaus.develop.color import REC2020_TO_XYZ, camera_to_rec2020
+from fotohaus.develop.color import REC2020_TO_XYZ, CameraColor, camera_to_rec2020
 from fotohaus.develop.defringe import Defringe, prepare_defringe
 from fotohaus.develop.demosaic_noise import TOE, light_lost, noise_left
 from fotohaus.develop.denoise import decide_strength, remaining_noise
 from fotohaus.develop.development import Development
 from fotohaus.develop.edges import look_at_edges
-from fotohaus.develop.geometry import upright
-from fotohaus.develop.lens import corrects_itself, prepare_lens
+from fotohaus.develop.geometry import Upright, upright
+from fotohaus.develop.lens import LensMap, corrects_itself, prepare_lens
 from fotohaus.develop.lens_profile import NoProfile, find_lens_profile
 from fotohaus.develop.linear_rows import LinearRows, linear_rows
 from fotohaus.develop.list_2 import apply_list_2
@@ -31,7 +31,7 @@ from fotohaus.raw.image import NoiseProfile, OtherOpcode, RawImage
 from fotohaus.raw.noise import estimate_noise_from_frame
 from fotohaus.raw.opcode_types import Opcode
 from fotohaus.report import Report
-from fotohaus.white_choice import parse_white
+from fotohaus.white_choice import White, parse_white
 
 Float64 = NDArray[np.float64]
 
@@ -73,17 +73,7 @@ def prepare(
     if raw.cfa is not None and min(raw.mosaic.shape[:2]) < 2:
         raise ReadError(raw.path, "is too small for a Bayer mosaic")
     with report.stage("color"):
-        calibration = raw.color
-        if uncalibrated.says_nothing(calibration):
-            calibration = uncalibrated.guess(raw)
-            report.note("the file holds no calibration: colours taken for sRGB's, the picture's medians for grey")
-        try:
-            white_xy = find_white(raw, calibration, choice, opcodes=opcodes, report=report)
-            color = camera_to_rec2020(calibration, report, white_xy=white_xy)
-        except (ValueError, np.linalg.LinAlgError) as error:
-            raise ReadError(raw.path, str(error)) from error
-        gains = ", ".join(f"{m:.3f}" for m in color.multipliers)
-        report.note(f"white at {color.temperature:.0f} K, tint {round(color.tint):+d}, gains {gains}")
+        color = _color(raw, choice, opcodes=opcodes, report=report)
         exposure = _baseline(raw, report)
         table = None if "profile" in off else hue_sat_map_at(raw.profile, color.white_xy)
         if table is not None:
@@ -97,14 +87,7 @@ def prepare(
     view, correction = upright(raw, MARGIN), None
     if "lens" not in off:
         with report.stage("lens"):
-            own = lens == "file" or (opcodes and corrects_itself(raw))
-            looked_up = () if own else _looked_up(raw, lens, report)
-            if looked_up or (opcodes and raw.opcodes_3):
-                # A correction may read anywhere.
-                view = upright(raw, max(raw.mosaic.shape))
-                correction = prepare_lens(
-                    raw, view, opcodes=opcodes, profile=looked_up, multipliers=color.multipliers, report=report
-                )
+            view, correction = _corrected(raw, view, lens, color.multipliers, opcodes=opcodes, report=report)
     shade, highlights = opcodes, "highlights" not in off and not raw.rendered
     strength = 0.0
     if "denoise" not in off:
@@ -169,6 +152,35 @@ def prepare(
         camera_look=profile_look(raw),
         headroom=max(raw.color.baseline_exposure, 0.0) if raw.rendered else 0.0,
     )
+
+
+def _color(raw: RawImage, choice: White, *, opcodes: bool, report: Report) -> CameraColor:
+    """The camera's colour at the white that was chosen."""
+    calibration = raw.color
+    if uncalibrated.says_nothing(calibration):
+        calibration = uncalibrated.guess(raw)
+        report.note("the file holds no calibration: colours taken for sRGB's, the picture's medians for grey")
+    try:
+        white_xy = find_white(raw, calibration, choice, opcodes=opcodes, report=report)
+        color = camera_to_rec2020(calibration, report, white_xy=white_xy)
+    except (ValueError, np.linalg.LinAlgError) as error:
+        raise ReadError(raw.path, str(error)) from error
+    gains = ", ".join(f"{m:.3f}" for m in color.multipliers)
+    report.note(f"white at {color.temperature:.0f} K, tint {round(color.tint):+d}, gains {gains}")
+    return color
+
+
+def _corrected(
+    raw: RawImage, view: Upright, lens: str, multipliers: Float64, *, opcodes: bool, report: Report
+) -> tuple[Upright, LensMap | None]:
+    """The view that a lens correction needs, and the correction: the file's own, or one that is looked up."""
+    own = lens == "file" or (opcodes and corrects_itself(raw))
+    profile = () if own else _looked_up(raw, lens, report)
+    if not profile and not (opcodes and raw.opcodes_3):
+        return view, None
+    # A correction may read anywhere.
+    view = upright(raw, max(raw.mosaic.shape))
+    return view, prepare_lens(raw, view, opcodes=opcodes, profile=profile, multipliers=multipliers, report=report)
 
 
 def _looked_up(raw: RawImage, lens: str, report: Report) -> tuple[Opcode, ...]:
