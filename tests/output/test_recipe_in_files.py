@@ -181,10 +181,10 @@ def test_entities_are_refused_and_bombs_do_not_go_off(tmp_path: Path) -> None:
     chunk = struct.pack(">I", len(body)) + b"iTXt" + body + struct.pack(">I", zlib.crc32(b"iTXt" + body))
     path = tmp_path / "bomb.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ReadError, match="large"):
         read_recipe(path)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_entities_are_refused_and_bombs_do_not_go_off(tmp_path: Path) -> None:
 def test_endless_parts_end(tmp_path: Path, head: bytes) -> None:
     path = tmp_path / "x"
     path.write_bytes(head if head[0] == 0xFF else head[:8] + (head[8:] + bytes(4)) * 500_000)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ReadError, match="no fotohaus recipe"):
         read_recipe(path)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
