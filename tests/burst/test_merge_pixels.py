@@ -12,8 +12,8 @@ from fotohaus.burst import merge
 from fotohaus.burst.frame import as_pixels, as_quads
 from fotohaus.raw.image import ColorCalibration, NoiseProfile, RawImage, Rectangle
 from fotohaus.raw.rendered import _linear
-from fotohaus.raw.rendered_profile import srgb_light
 from fotohaus.report import Report
+from fotohaus.srgb import decode_srgb
 
 SIZE = (300, 420)
 NOISE = NoiseProfile((1e-3,) * 3, (1e-5,) * 3)
@@ -121,7 +121,7 @@ def test_eight_jpegs_are_worth_five_decibels(scene):
     merged = merge(frames, reference=1, report=report)
     assert report.warnings == []
     assert merged.capture.frames == 8
-    truth = srgb_light(np.arange(2.0))[1] * seen(scene, 0, 0)
+    truth = decode_srgb(np.arange(2.0))[1] * seen(scene, 0, 0)
     assert coded_psnr(merged, truth) > coded_psnr(frames[0], truth) + 5
 
 

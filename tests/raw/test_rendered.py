@@ -15,8 +15,9 @@ from fotohaus.output.icc import profile
 from fotohaus.raw import expand_sources, read_raw
 from fotohaus.raw.exif import encode_exif
 from fotohaus.raw.image import CaptureInfo, RawImage
-from fotohaus.raw.rendered_profile import read_rgb_profile, srgb_light
+from fotohaus.raw.rendered_profile import read_rgb_profile
 from fotohaus.report import Report
+from fotohaus.srgb import decode_srgb
 
 
 def colors(depth: int = 8) -> np.ndarray:
@@ -43,7 +44,7 @@ def test_samples_become_light(tmp_path: Path, name: str, depth: int) -> None:
     picture = colors(depth)
     raw = read_raw(save(tmp_path / name, picture))
     assert (raw.mosaic.dtype, raw.mosaic.shape, raw.cfa, raw.rendered) == (np.uint16, (48, 64, 3), None, True)
-    light = srgb_light(picture / (2**depth - 1))
+    light = decode_srgb(picture / (2**depth - 1))
     tolerance = 0.03 if name == "a.jpg" else 1.0 / 65535
     assert np.abs(raw.mosaic / 65535 - light).max() <= tolerance
 
@@ -67,7 +68,7 @@ def test_curves_of_all_kinds(shared: Path) -> None:
     own = read_rgb_profile(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     assert own is not None
     code = np.linspace(0, 1, 100)
-    assert own.curves[0](code) == pytest.approx(srgb_light(code), abs=1e-3)
+    assert own.curves[0](code) == pytest.approx(decode_srgb(code), abs=1e-3)
     found = [read_rgb_profile(path.read_bytes()) for path in sorted((shared / "icc").rglob("*.ic[cm]"))]
     assert any(found)
     for space in filter(None, found):

@@ -23,9 +23,10 @@ from fotohaus.raw.image import CaptureInfo, ColorCalibration, RawImage, Rectangl
 from fotohaus.raw.layout import MAX_SAMPLES, read_layout
 from fotohaus.raw.photo_gain_map import PhotoGainMap, find_gain_map
 from fotohaus.raw.profile_read import D65
-from fotohaus.raw.rendered_profile import RgbProfile, read_rgb_profile, srgb_light
+from fotohaus.raw.rendered_profile import RgbProfile, read_rgb_profile
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 from fotohaus.report import Report
+from fotohaus.srgb import decode_srgb
 
 _PIXELS_PER_BYTE = 2000  # more than any encoder gets out of a flat picture
 _LZW = 5  # TIFF 6.0 section 13
@@ -110,7 +111,7 @@ def _profile(icc: bytes) -> RgbProfile | None:
 
 def _light(codes: int, profile: RgbProfile | None) -> NDArray[np.float64]:
     """Table (codes, 3) of the light that the codes of each plane stand for, 0 to 1."""
-    curves = (srgb_light,) * 3 if profile is None else profile.curves
+    curves = (decode_srgb,) * 3 if profile is None else profile.curves
     return np.stack([curve(np.arange(codes) / (codes - 1)).clip(0, 1) for curve in curves], axis=-1)
 
 

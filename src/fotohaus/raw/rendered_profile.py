@@ -31,11 +31,6 @@ class RgbProfile:
     to_xyz: Float64
 
 
-def srgb_light(code: Float64) -> Float64:
-    """Linear light of sRGB's encoded values, 0 ... 1 (IEC 61966-2-1)."""
-    return np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
-
-
 def read_rgb_profile(data: bytes) -> RgbProfile | None:
     """The space of a profile's bytes; None if they are no sound RGB matrix profile."""
     if len(data) < 132 or data[16:20] != b"RGB " or data[20:24] != b"XYZ " or data[36:40] != b"acsp":

@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fotohaus.srgb import decode_srgb as decode_srgb
+from fotohaus.srgb import encode_srgb as encode_srgb
+
 Float64 = NDArray[np.float64]
 
 D65 = (0.3127, 0.3290)
@@ -72,20 +75,6 @@ def from_oklab(lab: ArrayLike, space: str = "rec2020") -> Float64:
     """Linear RGB (..., 3) of Oklab (..., 3); outside the gamut it is below 0 or above 1."""
     lms = (np.asarray(lab, np.float64) @ np.linalg.inv(lms_to_lab()).T) ** 3
     return np.asarray(lms @ np.linalg.inv(to_lms(space)).T)
-
-
-def encode_srgb(linear: ArrayLike) -> Float64:
-    """sRGB transfer function, display-linear to encoded; sign-symmetric."""
-    v = np.asarray(linear, np.float64)
-    a = np.abs(v)
-    return np.asarray(np.where(a <= 0.0031308, 12.92 * v, np.sign(v) * (1.055 * a ** (1 / 2.4) - 0.055)))
-
-
-def decode_srgb(encoded: ArrayLike) -> Float64:
-    """Inverse of encode_srgb."""
-    v = np.asarray(encoded, np.float64)
-    a = np.abs(v)
-    return np.asarray(np.where(a <= 0.04045, v / 12.92, np.sign(v) * ((a + 0.055) / 1.055) ** 2.4))
 
 
 def differences(matrix: NDArray[np.floating[Any]], pivot: int) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
+from fotohaus.srgb import decode_srgb
 
 Float32 = NDArray[np.float32]
 Photo = str | os.PathLike[str] | NDArray[np.floating]
@@ -32,8 +33,7 @@ def linear_photo(photo: Photo, size: tuple[int, int], least: tuple[int, int], wh
 
         with Image.open(photo) as image:
             pixels = np.asarray(image.convert("RGB"))
-        v = np.arange(256, dtype=np.float64) / 255
-        table = np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4).astype(np.float32)
+        table = decode_srgb(np.arange(256) / 255).astype(np.float32)
 
     height, width = pixels.shape[:2]
     scale = 1.0
