@@ -8,12 +8,14 @@ scene to its picture, for 12 MP and for a preview of 1 MP, deciding included.
 from __future__ import annotations
 
 import time
+from math import ceil
 
 import numpy as np
 from PIL import Image
 
 from common import DATA, table
 from fotohaus import kernels
+from fotohaus.develop.development import OVERVIEW
 from fotohaus.develop.scene import Scene
 from fotohaus.recipe import Recipe
 from fotohaus.render import color
@@ -84,8 +86,9 @@ def made_up(height: int, width: int) -> Scene:
     light = 2.0 ** rng.uniform(-8, 2, (-(-height // 80), -(-width // 80), 3)).astype(np.float32)
     light = light.repeat(80, 0).repeat(80, 1)[:height, :width]
     light *= 1 + 0.05 * rng.standard_normal((height, width, 1), np.float32)
-    step = max(1, round((height * width / 200_000) ** 0.5))
-    return Scene(kernels.planar(light), noise=(2e-4, 1e-6), overview=light[::step, ::step])
+    # As large as a raw file's, at most.
+    step = ceil((height * width / OVERVIEW) ** 0.5)
+    return Scene(kernels.planar(light), noise=(2e-4, 1e-6), overview=kernels.planar(light[::step, ::step]))
 
 
 def speed() -> str:

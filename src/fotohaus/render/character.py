@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
-from fotohaus.kernels.common_tables import CURVE_HIGH, CURVE_LOW, CURVE_STEPS
-from fotohaus.render import effects, look_color
+from fotohaus.render import effects, look_color, tone
 from fotohaus.render.local_tone import LocalTone, no_local_tone
 from fotohaus.render.look import Look
 
@@ -42,20 +41,16 @@ class Character:
             "falloff": tangent / effects.half_diagonal(shape),
         }
         glow = effects.glow(small, look.halation, white)
-        maps = np.zeros((5, *glow.shape[1:]))
+        maps = np.zeros((5, *glow.shape[1:]), np.float32)
         maps[:3] = glow
         if look.texture.coarse:
             # A guided filter's means may be taken of samples (He and Sun 2015).
             part = [effects.sampled(size, count) for size, count in zip(small.shape[:2], glow.shape[1:], strict=True)]
             # The corners as they will be: a vignette is no local contrast.
-            falloff = effects.vignette(small.shape[:2], look.vignette)
-            light = (small * falloff[..., None])[part[0][:, None], part[1]] + glow.transpose(1, 2, 0)
-            n = look_color.norm(light, look)
-            level = np.log2(np.maximum(n, 2.0**CURVE_LOW))
-            octaves = np.minimum(np.floor(level), CURVE_HIGH - 1)
-            entry = (octaves - CURVE_LOW + np.minimum(n / 2**octaves - 1, 1)) * CURVE_STEPS
-            lightness = np.interp(entry, np.arange(len(curve)), curve[:, 0])
-            maps[3:] = effects.coarse_texture(lightness, look.texture.coarse)
+            falloff = effects.vignette(small.shape[:2], look.vignette)[part[0][:, None], part[1]]
+            light = small[part[0][:, None], part[1]] * falloff[..., None] + glow.transpose(1, 2, 0)
+            n = np.asarray(look_color.norm(light, look), np.float32)
+            maps[3:] = effects.coarse_texture(tone.at_levels(curve[:, 0], n).astype(np.float64), look.texture.coarse)
         deviation = effects.GRAIN_SIZE * look.grain.size * height
         self._grain = effects.grain_tile(deviation) if look.grain.amount else None
         self._place |= {

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from fotohaus.kernels import planar
 from fotohaus.render import color
+from fotohaus.render.blur import blurred
 from fotohaus.render.difference import cie_lab
 from fotohaus.render.exposure import Exposure
 from fotohaus.render.fit import ColorPairs
 from fotohaus.render.local_tone import LocalTone
-from fotohaus.render.match import FINE, Placement, blurred, fitted, match, placed, reduced
+from fotohaus.render.match import FINE, Placement, fitted, match, placed, reduced
 from fotohaus.render.picture import Gamut
 
 Float64 = NDArray[np.float64]
@@ -68,7 +69,7 @@ def color_pairs(
     keep = ~near
     keep[:edge] = keep[shape[0] - edge :] = False
     keep[:, :edge] = keep[:, shape[1] - edge :] = False
-    whole, shown = blurred(whole, 0.8), blurred(shown, 0.8)
+    whole, shown = blurred(whole, 0.8, (0, 1)), blurred(shown, 0.8, (0, 1))
     exposed = whole * 2.0**metered.ev
     lab = cie_lab(shown, space)
     # The scene's own changes too, on a scale like the display's: a rendering may hide them in white.
@@ -85,7 +86,7 @@ def color_pairs(
     if tone is not None:
         toned = np.asarray(tone.apply(planar(light.astype(np.float32))), np.float64)
         local = np.log2((toned @ color.LUMINANCE + DARK) / (light @ color.LUMINANCE + DARK))
-        local = blurred(reduced(local, *shape), 0.8)
+        local = blurred(reduced(local, *shape), 0.8, (0, 1))
     values = np.concatenate([exposed, lab, corner[..., None], local[..., None]], axis=-1)
     table = _gathered(values[keep], weight[keep], most)
     pairs = ColorPairs(table[:, :3], table[:, 3:6], table[:, 6], table[:, 8], metered, space)

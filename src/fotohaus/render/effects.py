@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fotohaus.render.blur import blurred
 from fotohaus.render.look import Halation
 
 Float32 = NDArray[np.float32]
@@ -21,11 +22,13 @@ CORNER = 2.0
 """EV that a vignette of 1 takes from the corners."""
 SMALL = 65536
 """Pixels of the scene in small, about."""
+BAND = 64
+"""Rows that are averaged at a time, about."""
 MAPS, WIDE_SMALL = 16384, 3072
 """Pixels, about, of the maps that are made of it, and of what is made to bloom."""
 BRIGHTEST = 4.0
 """Light that a lamp may spread, relative to the scene's white."""
-NEAR, WIDE = 0.012, 0.05
+NEAR, WIDE = 0.0132, 0.053
 """Deviations of glow and bloom, as shares of the frame's height."""
 GLOW = np.array([0.06, 0.02, 0.007])
 BLOOM = np.array([0.05, 0.05, 0.05])
@@ -71,77 +74,87 @@ def half_diagonal(shape: tuple[int, int]) -> float:
 
 
 def in_small(pixels: Float32, about: int = SMALL) -> Float32:
-    """Pixels (H, W, 3) averaged over square blocks to about so many; finite and not negative."""
+    """Pixels (H, W, 3) averaged over square blocks to about so many; finite and not negative, planar in memory."""
     height, width = pixels.shape[:2]
-    block = max(1, round(sqrt(height * width / about)))
-    block = min(block, max(1, min(height, width) // 2))
-    light = _light(pixels)
-    for axis, size in enumerate((height, width)):
+    block = _block(height, width, about)
+    sizes = -(-height // block), -(-width // block)
+    small = np.empty((3, *sizes), np.float32)
+    # A few rows at a time, which stay in the processor's cache.
+    several = max(1, BAND // block)
+    for first in range(0, sizes[0], several):
+        rows = pixels[first * block : (first + several) * block].transpose(2, 0, 1)
+        # fmax and fmin take the number where there is one.
+        light = np.fmin(np.fmax(rows, np.float32(0)), np.float32(2.0**20))
         if block > 1:
-            across = light.swapaxes(0, axis)
-            summed = across[::block].copy()
-            for i in range(1, block):
-                part = across[i::block]
-                summed[: len(part)] += part
-            counts = np.minimum(block, size - block * np.arange(len(summed)))
-            summed *= (1 / counts)[:, None, None].astype(np.float32)
-            light = summed.swapaxes(0, axis)
-    return light
+            light = _summed(_summed(light, block).swapaxes(1, 2), block).swapaxes(1, 2)
+        small[:, first : first + several] = light
+    if block > 1:
+        down, across = (
+            (1 / np.minimum(block, size - block * np.arange(count))).astype(np.float32)
+            for size, count in zip((height, width), sizes, strict=True)
+        )
+        small *= down[:, None]
+        small *= across
+    return small.transpose(1, 2, 0)
 
 
-def _light(pixels: Float32) -> Float32:
-    finite = np.nan_to_num(pixels, nan=0, posinf=2.0**20, neginf=0)
-    return np.asarray(np.clip(finite, 0, 2.0**20), np.float32)
+def _block(height: int, width: int, about: int) -> int:
+    return min(max(1, round(sqrt(height * width / about))), max(1, min(height, width) // 2))
+
+
+def _summed(planes: Float32, block: int) -> Float32:
+    """Every so many rows of (n, h, w) in one; the last may be fewer."""
+    summed = planes[:, ::block].copy()
+    for i in range(1, block):
+        part = planes[:, i::block]
+        summed[:, : part.shape[1]] += part
+    return summed
 
 
 def _box(values: Float64, radius: int, axis: int) -> Float64:
     """Mean over 2 radius + 1 values along the last axis or the one before it, the edge's repeated beyond it."""
     size, count = values.shape[axis], 2 * radius + 1
-    pad = [(0, 0)] * values.ndim
-    pad[axis] = (radius + 1, radius)
-    summed = np.cumsum(np.pad(values, pad, mode="edge"), axis=axis)
+    wide = values.take(np.clip(np.arange(-radius - 1, size + radius), 0, size - 1), axis)
+    summed = np.cumsum(wide, axis=axis)
     if axis == -2:
         return np.asarray((summed[..., count:, :] - summed[..., :size, :]) * (1 / count))
     return np.asarray((summed[..., count:] - summed[..., :size]) * (1 / count))
 
 
-def blurred(values: Float64, deviation: float) -> Float64:
-    """Three box means over rows and columns of (..., h, w): nearly a Gaussian of this deviation in pixels."""
-    radius = max(1, round((sqrt(4 * deviation**2 + 1) - 1) / 2))
-    for axis in (-2, -1):
-        for _ in range(3):
-            values = _box(values, radius, axis)
-    return values
-
-
-def glow(small: Float32, halation: Halation, white: float) -> Float64:
+def glow(small: Float32, halation: Halation, white: float) -> Float32:
     """Light (3, h, w), in smaller still, that lamps spread; `small` is exposed, `white` its level of display white.
 
     What spreads is light beyond white, smoothly: its share is n^4 / (n^4 + white^4) of the largest channel n; a lamp
     counts as 4 white at most.
     """
-    n = np.maximum(np.maximum(small[..., 0], small[..., 1]), small[..., 2])
+    if not (halation.glow or halation.bloom):
+        height, width = small.shape[:2]
+        block = _block(height, width, MAPS)
+        return np.zeros((3, -(-height // block), -(-width // block)), np.float32)
+    planes = small.transpose(2, 0, 1)
+    n = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
     fourth = np.square(np.square(n))
     share = fourth / (fourth + np.float32(white**4 + 1e-12))
-    limited = np.minimum(BRIGHTEST * white / np.maximum(n, 1e-9), 1)
-    source: Float32 = np.asarray(small * (share * limited)[..., None], np.float32)
-    source = in_small(source, MAPS)
+    share *= np.minimum(np.float32(BRIGHTEST * white) / np.maximum(n, np.float32(1e-9)), 1)
+    source = in_small((planes * share).transpose(1, 2, 0), MAPS)
     shape = source.shape[:2]
-    made: Float64 = np.zeros((3, *shape))
+    made = np.zeros((3, *shape), np.float32)
     if halation.glow:
-        made += (halation.glow * GLOW[:, None, None]) * blurred(_planes(source), NEAR * shape[0])
+        strength = (halation.glow * GLOW).astype(np.float32)[:, None, None]
+        made += strength * blurred(_planes(source), NEAR * shape[0], (1, 2))
     if halation.bloom:
         # What is blurred widely may be smaller still.
         source = in_small(source, WIDE_SMALL)
-        wide: Float64 = (halation.bloom * BLOOM[:, None, None]) * blurred(_planes(source), WIDE * source.shape[0])
+        strength = (halation.bloom * BLOOM).astype(np.float32)[:, None, None]
+        wide = strength * blurred(_planes(source), WIDE * source.shape[0], (1, 2))
         for axis, size in enumerate(shape, 1):
             wide = _between(wide, (np.arange(size) + 0.5) * (wide.shape[axis] / size) - 0.5, axis)
         made += wide
     return made
 
 
-def _planes(pixels: Float32) -> Float64:
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float64)
+def _planes(pixels: Float32) -> Float32:
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
 def sampled(size: int, count: int) -> NDArray[np.intp]:
@@ -184,10 +197,10 @@ def _between(maps: NDArray[Any], position: Float64, axis: int) -> NDArray[Any]:
     return np.asarray(near + share * (maps.take(np.minimum(first + 1, count - 1), axis) - near))
 
 
-def in_columns(maps: Float64, width: int) -> Float32:
+def in_columns(maps: Float32, width: int) -> Float32:
     """Maps (n, h, w) over a picture of this width, as the kernel takes them: (h, columns, n), planar, each 16 px."""
     at = np.arange(-BEYOND, width + BEYOND + COLUMNS, COLUMNS)
-    made = _between(maps.astype(np.float32), (at + 0.5) * (maps.shape[2] / width) - 0.5, 2)
+    made = _between(maps, (at + 0.5) * (maps.shape[2] / width) - 0.5, 2)
     return np.ascontiguousarray(made, np.float32).transpose(1, 2, 0)
 
 

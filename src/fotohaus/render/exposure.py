@@ -12,7 +12,7 @@ from fotohaus.records import record
 from fotohaus.render.color import LUMINANCE
 from fotohaus.render.tone import MID_GREY
 
-Float64 = NDArray[np.float64]
+Float32 = NDArray[np.float32]
 
 SAMPLES = 65536
 BLACK = 2.0**-12  # linear luminance below which a pixel holds no information about exposure
@@ -42,7 +42,7 @@ class Exposure:
         return float(MID_GREY * 2.0 ** min(max(self.highlights + ev, low), high))
 
 
-def sample_luminance(pixels: NDArray[np.float32], count: int = SAMPLES) -> tuple[Float64, Float64]:
+def sample_luminance(pixels: NDArray[np.float32], count: int = SAMPLES) -> tuple[Float32, Float32]:
     """Luminance (finite, >= 0) of about `count` small blocks on a regular grid, and their centre weights.
 
     pixels : (H, W, 3) linear Rec. 2020. A block averages up to 2x2 pixels, which halves the noise in the dark.
@@ -51,15 +51,25 @@ def sample_luminance(pixels: NDArray[np.float32], count: int = SAMPLES) -> tuple
     step = max(1, int((height * width / count) ** 0.5))
     block = min(step, 2)
     rows, columns = (max(1, (n - block + 1 + step - 1) // step) for n in (height, width))
-    total = np.zeros((rows, columns))
+    total = np.zeros((rows, columns), np.float32)
     for dy in range(block):
         for dx in range(block):
-            part = pixels[dy::step, dx::step][:rows, :columns]
-            with np.errstate(invalid="ignore", over="ignore"):
-                total += np.clip(np.nan_to_num(part, nan=0, posinf=2.0**30, neginf=0) @ LUMINANCE, 0, 2.0**30)
-    v, u = (np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in (rows, columns))
-    weight = 0.4 + 0.6 * np.exp(-((u[None] / 0.7) ** 2) - (v[:, None] / 0.7) ** 2)
-    return (total / block**2).ravel(), weight.ravel()
+            total += _luminance(pixels[dy::step, dx::step][:rows, :columns])
+    down, across = (
+        np.exp(-(((np.linspace(-1, 1, n) if n > 1 else np.zeros(1)) / 0.7) ** 2)).astype(np.float32)
+        for n in (rows, columns)
+    )
+    weight = np.float32(0.4) + (np.float32(0.6) * down)[:, None] * across
+    return np.asarray(total / np.float32(block**2), np.float32).ravel(), np.asarray(weight, np.float32).ravel()
+
+
+def _luminance(pixels: NDArray[np.float32]) -> Float32:
+    red, green, blue = (np.float32(weight) for weight in LUMINANCE)
+    with np.errstate(invalid="ignore", over="ignore"):
+        made = red * pixels[..., 0] + green * pixels[..., 1] + blue * pixels[..., 2]
+        if not np.isfinite(made.sum()):
+            made = np.nan_to_num(pixels, nan=0, posinf=2.0**30, neginf=0) @ LUMINANCE.astype(np.float32)
+    return np.asarray(np.clip(made, 0, 2.0**30), np.float32)
 
 
 def light_value(capture: CaptureInfo) -> float | None:
@@ -76,11 +86,12 @@ def light_value(capture: CaptureInfo) -> float | None:
     return 2 * log2(aperture) - log2(seconds) - log2(iso / 100)
 
 
-def _quantiles(values: Float64, weight: Float64, points: tuple[float, ...]) -> list[float]:
-    # In steps of a thousandth of an EV: sixteen bits are sorted in a sixth of the time.
-    order = np.argsort(np.clip((values + 32) * 1024, 0, 65535).astype(np.uint16), kind="stable")
-    total = np.cumsum(weight[order])
-    return [float(values[order[min(np.searchsorted(total, p * total[-1]), len(order) - 1)]]) for p in points]
+def _quantiles(values: Float32, weight: Float32, points: tuple[float, ...]) -> list[float]:
+    """To half a thousandth of an EV: counted, not sorted."""
+    counts = np.bincount(np.clip((values + 32) * 1024, 0, 65535).astype(np.intp), weight, 65536)
+    total = np.cumsum(counts)
+    found = np.minimum(np.searchsorted(total, np.multiply(points, total[-1])), 65535)
+    return [float(place) for place in (found + 0.5) / 1024 - 32]
 
 
 def auto_exposure(pixels: NDArray[np.float32], capture: CaptureInfo | None = None) -> Exposure:
@@ -96,11 +107,11 @@ def auto_exposure(pixels: NDArray[np.float32], capture: CaptureInfo | None = Non
     lit = luminance > BLACK
     if not lit.any() or weight[lit].sum() < 0.01 * weight.sum():
         return Exposure(0.0, 0.0, "exposure as captured: the scene is black")
-    level, weight = np.log2(luminance[lit] / MID_GREY), weight[lit]
+    level, weight = np.log2(luminance[lit] * np.float32(1 / MID_GREY)), weight[lit]
     p10, p50, p90, p97, brightest = _quantiles(level, weight, (0.1, 0.5, 0.9, 0.97, 0.998))
     # What lies beyond the raw white was guessed from its surroundings: it counts as white.
     bright = min(p90, max(RAW_WHITE, p50))
-    middle = float(np.average(np.clip(level, p10, bright), weights=weight))
+    middle = float(np.average(np.clip(level, p10, bright), weights=weight.astype(np.float64)))
 
     target = -0.5 * min((bright - p10) / 2, 1)
     lights = min(max((brightest - p50 - 3.5) / 3, 0), 1) * min(max(-1.7 - middle, 0), 1)

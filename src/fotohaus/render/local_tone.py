@@ -6,7 +6,6 @@ picture: a grid of gains over place and level, decided on the scene in small and
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -26,6 +25,8 @@ CELLS = 48
 """Cells of the grid along the picture's longer side."""
 STEP, DARKEST, LEVELS = 0.5, -12.0, 48
 """The grid's levels: EV between them, the first in EV over mid-grey, and their number."""
+FINER = 16
+"""Entries for each level in the table of what surroundings do."""
 AREA, RANGE = 3.6, 1.4
 """Deviations of what counts as a pixel's surroundings: in cells, and in EV."""
 PRIOR = 1e-3
@@ -130,10 +131,14 @@ def _levels() -> Float64:
     return np.asarray(DARKEST + STEP * np.arange(LEVELS), np.float64)
 
 
-def log_level(pixels: ArrayLike, exposure: float, floor: float) -> Float64:
+def log_level(pixels: ArrayLike, exposure: float, floor: float) -> Float32:
     """EV over mid-grey after exposure of (..., 3) linear Rec. 2020, by the tone curve's norm, at least `floor`."""
-    light = np.clip(np.nan_to_num(np.asarray(pixels, np.float64), nan=0, posinf=2.0**30), 0, 2.0**30)
-    return np.asarray(0.5 * np.log2(light**2 @ LUMINANCE + floor**2) + np.log2(exposure / MID_GREY))
+    # fmax and fmin take the number where there is one.
+    light = np.fmin(np.fmax(np.asarray(pixels, np.float32), 0), np.float32(2.0**30))
+    light *= light
+    red, green, blue = (np.float32(weight) for weight in LUMINANCE)
+    square = red * light[..., 0] + green * light[..., 1] + blue * light[..., 2] + np.float32(floor**2)
+    return np.asarray(np.float32(0.5) * np.log2(square) + np.float32(np.log2(exposure / MID_GREY)))
 
 
 def _softplus(v: ArrayLike) -> Float64:
@@ -152,8 +157,8 @@ def _noise_limit(level: Float64, noise: tuple[float, float] | None, exposure: fl
     return np.asarray((3 * np.log2(root) - np.log2(MID_GREY)) / MID_SLOPE - level)
 
 
-def compression(level: Float64, noise: tuple[float, float] | None, exposure: float) -> Callable[[Float64], Float64]:
-    """Gain in EV, at strength 1, as a function of the level of a pixel's surroundings.
+def compression(level: Float32, noise: tuple[float, float] | None, exposure: float) -> Float64:
+    """Gain in EV, at strength 1, for levels of a pixel's surroundings that are STEP / FINER apart, from DARKEST on.
 
     level : the scene's, in EV over mid-grey after exposure. noise : (scale, offset) of linear light before exposure.
     Lights and shadows are brought to what the display shows well; a scene that has none beyond is left alone. A
@@ -173,7 +178,7 @@ def compression(level: Float64, noise: tuple[float, float] | None, exposure: flo
     pulled = min(over / float(_softplus(lights - LIGHTS_FROM)), MOST_COMPRESSED)
     lifted = min(under / float(_softplus(start - shadows)), MOST_COMPRESSED)
 
-    base = np.arange(DARKEST, DARKEST + STEP * LEVELS, STEP / 16)
+    base = _base()
     # What is darker still keeps its distance to the shadows: black stays black.
     most = min(DEEPER * lifted * float(_softplus(start - shadows)), MOST) + 1e-9
     lift = most * np.tanh(lifted * _softplus(start - base) / most)
@@ -181,46 +186,66 @@ def compression(level: Float64, noise: tuple[float, float] | None, exposure: flo
     allowed = np.clip(_noise_limit(base, noise, exposure), 0, 2 * MOST)
     lift = lift * allowed / np.cbrt(lift**3 + allowed**3 + 1e-9)
     change = lift - MOST * np.tanh(pulled * _softplus(base - LIGHTS_FROM) / MOST)
-    change -= KEPT * np.interp(middle, base, change).mean()
-    return lambda at: np.asarray(np.interp(at, base, change))
+    return np.asarray(change - KEPT * between(change, middle).mean())
 
 
-def _gaussian(count: int, deviation: float) -> Float64:
+def _base() -> Float64:
+    return np.asarray(DARKEST + STEP / FINER * np.arange(FINER * LEVELS), np.float64)
+
+
+def between(change: ArrayLike, level: ArrayLike) -> Float32:
+    """What `compression` gives, at any levels: linear between, the outermost beyond."""
+    change = np.asarray(change, np.float32)
+    place = np.clip(
+        (np.asarray(level, np.float32) - np.float32(DARKEST)) * np.float32(FINER / STEP), 0, change.size - 1
+    )
+    entry = np.minimum(place.astype(np.intp), change.size - 2)
+    near = change[entry]
+    return np.asarray(near + (place - entry.astype(np.float32)) * (change[entry + 1] - near))
+
+
+def _gaussian(count: int, deviation: float) -> Float32:
     """(count, count), blurs by multiplication; what lies outside counts as nothing."""
-    apart = np.arange(count) - np.arange(count)[:, None]
-    weights = np.exp(-0.5 * (apart / deviation) ** 2)
-    return np.asarray(weights / weights[count // 2].sum())
+    weights = np.exp(-0.5 * (np.arange(count) / deviation) ** 2)
+    # Products of three must not underflow.
+    weights = np.where(weights > 1e-12, weights, 0)
+    apart = np.abs(np.arange(count) - np.arange(count)[:, None])
+    return np.asarray(weights[apart] / weights[apart[count // 2]].sum(), np.float32)
 
 
-def _surroundings(level: Float64, rows: int, columns: int) -> Float64:
-    """Level of what surrounds a pixel, by its place and its own level: (rows, columns, LEVELS), EV.
+def _surroundings(level: Float32, rows: int, columns: int) -> Float32:
+    """Level of what surrounds a pixel, by its own level and its place: (LEVELS, rows, columns), EV.
 
     The normalised bilateral filter on a grid (Paris and Durand 2006; Chen et al. 2007).
     """
     height, width = level.shape
     i, j = (np.rint((np.arange(n) + 0.5) * (m - 1) / n).astype(int) for n, m in ((height, rows), (width, columns)))
     k = np.clip(np.rint((level - DARKEST) / STEP), 0, LEVELS - 1).astype(int)
-    index = ((i[:, None] * columns + j) * LEVELS + k).ravel()
-    own = _levels()
-    blur = _gaussian(rows, AREA), _gaussian(columns, AREA), _gaussian(LEVELS, RANGE / STEP)
+    index = ((i[:, None] * LEVELS + k) * columns + j).ravel()
+    own = _levels().astype(np.float32)[:, None, None]
+    blur = _gaussian(rows, AREA), _gaussian(LEVELS, RANGE / STEP), _gaussian(columns, AREA)
     sums = []
     for weights in (None, level.ravel()):
-        grid = np.bincount(index, weights, rows * columns * LEVELS).reshape(rows, columns, LEVELS)
+        counted = np.bincount(index, weights, rows * LEVELS * columns) * (rows * columns / level.size)
+        grid = counted.astype(np.float32).reshape(rows, LEVELS, columns)
         # Product by product: for a large one NumPy wakes threads, which takes longer than the product itself.
-        grid = np.matmul(blur[0], grid.swapaxes(0, 1) * (rows * columns / level.size)).swapaxes(0, 1)
-        sums.append(np.matmul(np.matmul(blur[1], grid), blur[2]))
+        grid = np.matmul(np.matmul(blur[1], grid), blur[2])
+        sums.append(np.matmul(blur[0], grid.swapaxes(0, 1)))
     count, total = sums
-    return np.asarray((total + PRIOR * own) / (count + PRIOR))
+    return np.asarray((total + np.float32(PRIOR) * own) / (count + np.float32(PRIOR)))
 
 
-def _monotone(gain: Float64) -> Float64:
-    """Gains (..., LEVELS) changed where a level would end below or hardly above a darker one, and smoothed a little."""
-    ramp = ((1 - LEAST_SLOPE) * _levels()).reshape(-1, *[1] * (gain.ndim - 1))
-    # Level by level: along the last axis, NumPy goes value by value.
-    out = np.ascontiguousarray(np.moveaxis(gain, -1, 0)) + ramp
-    gain = (np.maximum.accumulate(out) + np.minimum.accumulate(out[::-1])[::-1]) / 2 - ramp
+def _monotone(gain: Float32) -> Float32:
+    """Gains (LEVELS, ...) changed where a level would end below or hardly above a darker one, and smoothed a little."""
+    ramp = ((1 - LEAST_SLOPE) * _levels()).astype(gain.dtype).reshape(-1, *[1] * (gain.ndim - 1))
+    up = gain + ramp
+    down = up.copy()
+    for k in range(1, len(up)):
+        np.maximum(up[k], up[k - 1], out=up[k])
+        np.minimum(down[-1 - k], down[-k], out=down[-1 - k])
+    gain = (up + down) * gain.dtype.type(0.5) - ramp
     wide = np.concatenate([gain[:1], gain, gain[-1:]])
-    return np.moveaxis(0.25 * wide[:-2] + 0.5 * gain + 0.25 * wide[2:], 0, -1)
+    return np.asarray(gain.dtype.type(0.25) * (wide[:-2] + wide[2:]) + gain.dtype.type(0.5) * gain)
 
 
 def local_tone(
@@ -253,6 +278,7 @@ def local_tone(
         return None
     change = compression(lit, noise, exposure)
     rows, columns = (min(max(1, round(CELLS * n / max(shape))), m) + 1 for n, m in zip(shape, level.shape, strict=True))
-    gain = strength * _monotone(change(_surroundings(level, rows, columns)))
+    gain = np.float32(strength) * _monotone(between(change, _surroundings(level, rows, columns)))
     report.note(f"gains from {gain.min():+.1f} to {gain.max():+.1f} EV")
-    return LocalTone(np.ascontiguousarray(gain, np.float32), shape, exposure, floor, strength * change(_levels()))
+    grid = np.ascontiguousarray(gain.transpose(1, 2, 0))
+    return LocalTone(grid, shape, exposure, floor, strength * between(change, _levels()).astype(np.float64))

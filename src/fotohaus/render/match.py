@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.records import record
+from fotohaus.render.blur import blurred
 
 Float64 = NDArray[np.float64]
 
@@ -61,31 +62,14 @@ def fitted(shape: tuple[int, ...], longer: float) -> tuple[int, int]:
     return max(4, round(shape[0] * factor)), max(4, round(shape[1] * factor))
 
 
-def blurred(image: Float64, sigma: float) -> Float64:
-    """A picture (H, W[, C]) through a Gaussian, edges repeated."""
-    reach = ceil(3 * sigma)
-    weights = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
-    weights /= weights.sum()
-    for axis in (0, 1):
-        padding = [(0, 0)] * image.ndim
-        padding[axis] = (reach, reach)
-        padded = np.pad(image, padding, mode="edge")
-        length = image.shape[axis]
-        out = np.zeros_like(image)
-        for k, weight in enumerate(weights):
-            out += weight * (padded[k : k + length] if axis == 0 else padded[:, k : k + length])
-        image = out
-    return image
-
-
 def structure(luminance: Float64) -> Float64:
     """What of a picture (H, W) stays when its tone is changed: ranks of its values less their surroundings, mean 0."""
     flat = np.log2(np.maximum(luminance, 1e-4)).ravel()
     ranks = np.searchsorted(np.sort(flat), flat, side="left") + np.searchsorted(np.sort(flat), flat, side="right")
     equal = (ranks / (2 * flat.size)).reshape(luminance.shape)
     wide = max(luminance.shape) / 16
-    detail = equal - blurred(equal, wide)
-    detail /= np.sqrt(blurred(detail**2, wide) + 0.02**2)
+    detail = equal - blurred(equal, wide, (0, 1))
+    detail /= np.sqrt(blurred(detail**2, wide, (0, 1)) + 0.02**2)
     return np.asarray(detail - detail.mean())
 
 
@@ -108,7 +92,9 @@ def match(scene: Float64, rendered: Float64) -> Placement:
     other = reduced(whole, *fitted(whole.shape, FINE * scale))
     likeness = 0.0
     for sigma, rounds in ((2.0, 12), (1.0, 8)):
-        p, likeness = _refined(structure(blurred(fine, sigma)), structure(blurred(other, sigma)), p, rounds)
+        p, likeness = _refined(
+            structure(blurred(fine, sigma, (0, 1))), structure(blurred(other, sigma, (0, 1))), p, rounds
+        )
     if likeness < ALIKE:
         raise ValueError("shows something else than the raw file")
     return Placement((float(p[0]), float(p[1])), (float(p[2]), float(p[3])), float(p[4]), likeness)

@@ -73,6 +73,17 @@ def levels() -> Float64:
     return np.append(octaves.ravel(), 2.0**CURVE_HIGH)
 
 
+def at_levels(table: NDArray[np.float32], light: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A table over `levels` at any light, as kernels look it up: linear between entries, the outermost beyond."""
+    shift = 24 - CURVE_STEPS.bit_length()
+    first, last = (127 + CURVE_LOW) << 23, ((127 + CURVE_HIGH) << 23) - 1
+    bits = np.clip(np.maximum(light, np.float32(0)).view(np.int32), first, last) - np.int32(first)
+    entry = bits >> shift
+    share = (bits & ((1 << shift) - 1)).astype(np.float32) * np.float32(2.0**-shift)
+    near = table[entry]
+    return np.asarray(near + share * (table[entry + 1] - near))
+
+
 def packed_keep(keep: Float64) -> NDArray[np.uint32]:
     """Shares of colour kept at `levels` as kernels take them: 16 bits of each, and of the next."""
     table = np.rint(keep * 65535).astype(np.uint32)
