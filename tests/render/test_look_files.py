@@ -49,6 +49,7 @@ def test_a_look_survives_being_written(name):
         ("version = 1\n[tone]\nslope = 5", "tone.slope must be from -0.6 to 1"),
         ("version = 1\nvignette = -0.1", "vignette must be from 0 to 1"),
         ("version = 1\ntone = 3", "tone must be a table"),
+        ("version = 1\n[mono]\namount = 1\nred = -1", "mono.red, green and blue must add up to 0.1 at least"),
         ("version = 1\nhues = [1]", "hues must be a table"),
         ("version = 1\n[hues.green]\nchroma = [1]", "hues.green.chroma must be a number"),
         ("version = 1\n[hues.teal]\nchroma = 0.1", "'hues.teal' is unknown"),
@@ -107,6 +108,14 @@ def test_looks_are_found_by_name_and_path(own, tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_file_that_looks_like_a_name_is_told_how_to_be_called(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "evening").write_text("version = 1\nvignette = 0.5")
+    with pytest.raises(ReadError, match=r"call it \./evening"):
+        load_look("evening")
+    assert load_look("./evening").vignette == 0.5
+
+
 def test_a_pipe_is_no_look(tmp_path):
     os.mkfifo(tmp_path / "pipe.toml")
     with pytest.raises(ReadError, match="no file"):

@@ -56,13 +56,15 @@ def _list(options: argparse.Namespace) -> int:
 def _contact_sheet(photo: Path) -> Image.Image:
     from fotohaus.develop.pipeline import prepare
     from fotohaus.output.look_charts import contact_sheet
+    from fotohaus.output.preview import LEFT_OUT
     from fotohaus.raw import read_raw
     from fotohaus.recipe import Recipe
     from fotohaus.render.looks import looks
     from fotohaus.render.pipeline import render
 
-    scene = prepare(read_raw(photo)).small(SHEET)
-    return contact_sheet([(name, render(scene, Recipe(look=name, gamut="srgb"))) for name in looks()], photo.name)
+    scene = prepare(read_raw(photo), off=LEFT_OUT).small(SHEET)
+    seen = [(name, render(scene, Recipe(look=name, gamut="srgb", sdr=True))) for name in looks()]
+    return contact_sheet(seen, photo.name)
 
 
 def _show_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ LONGEST = 1536
 """Pixels of a preview's longer side at most."""
 
 _CELLS = 4_000_000  # CFA tiles that are looked at: all of a mosaic of 16 MP
-_LEFT_OUT: tuple[Stage, ...] = ("denoise", "ca", "defringe", "lens", "capture-sharpen", "dither")
+LEFT_OUT: tuple[Stage, ...] = ("denoise", "ca", "defringe", "lens", "capture-sharpen", "dither")
 """What nobody would see in small, and where lenses bend: that takes the picture in full."""
 
 
@@ -34,7 +34,7 @@ def preview(raw: RawImage, recipe: Recipe, report: Report | None = None) -> NDAr
     from fotohaus.render.pipeline import Rendering
 
     report = report or Report()
-    small = replace(recipe, gamut="srgb", off=tuple({*recipe.off, *_LEFT_OUT}))
+    small = replace(recipe, gamut="srgb", off=tuple({*recipe.off, *LEFT_OUT}))
     with report.stage("preview"):
         try:
             # What it says has been said, or concerns a picture in full.

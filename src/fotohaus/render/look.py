@@ -31,6 +31,9 @@ HUES = {
 }
 """Sectors of hue and the Oklab angle, in degrees, where each has its full say. Skin is orange."""
 
+LEAST_WHITE = 0.1
+"""What the channels of a black and white mix add up to at least: with nothing, every picture is black."""
+
 T = TypeVar("T")
 
 
@@ -146,7 +149,10 @@ class Halation:
 
 @record
 class Mono:
-    """Black and white: how far (1: entirely), and the scene-linear mix of red, green and blue (Rec. 2020) it is of."""
+    """Black and white: how far (1: entirely), and the scene-linear mix of red, green and blue (Rec. 2020) it is of.
+
+    A colour whose mix is negative is black.
+    """
 
     amount: Share = 0.0
     red: Annotated[float, Limits(-1, 2)] = 0.2627
@@ -241,6 +247,9 @@ def parse_look(text: str) -> Look:
     if "version" not in values:
         raise ValueError("no look: it says no version")
     look: Look = parse(values, Look)
+    mono = look.mono
+    if mono.amount and (white := mono.red + mono.green + mono.blue) < LEAST_WHITE:
+        raise ValueError(f"mono.red, green and blue must add up to {LEAST_WHITE:g} at least, not {white:.3g}")
     return look
 
 

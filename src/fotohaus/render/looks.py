@@ -65,6 +65,8 @@ def load_look(look: str) -> Look:
     if not (NAME.fullmatch(look) and path.is_file()):
         found = looks()
         if look not in found:
+            if os.path.isfile(look):
+                raise ReadError(look, f"is no look's name; as a file, call it {os.path.join(os.curdir, look)}")
             raise ReadError(None, f"there is no look {look!r}: {', '.join((*found, *RESERVED))} are there")
         path = found[look]
     return read_look(path)
