@@ -45,10 +45,11 @@ class Character:
         maps[:3] = glow
         if look.texture.coarse:
             # A guided filter's means may be taken of samples (He and Sun 2015).
-            part = [effects.sampled(size, count) for size, count in zip(small.shape[:2], glow.shape[1:], strict=True)]
+            size: tuple[int, int] = (small.shape[0], small.shape[1])
+            rows, columns = (effects.sampled(n, count) for n, count in zip(size, glow.shape[1:], strict=True))
             # The corners as they will be: a vignette is no local contrast.
-            falloff = effects.vignette(small.shape[:2], look.vignette)[part[0][:, None], part[1]]
-            light = small[part[0][:, None], part[1]] * falloff[..., None] + glow.transpose(1, 2, 0)
+            falloff = effects.vignette(size, look.vignette, (rows, columns)).astype(np.float32)
+            light = small[rows[:, None], columns] * falloff[..., None] + glow.transpose(1, 2, 0)
             n = np.asarray(look_color.norm(light, look), np.float32)
             maps[3:] = effects.coarse_texture(tone.at_levels(curve[:, 0], n).astype(np.float64), look.texture.coarse)
         deviation = effects.GRAIN_SIZE * look.grain.size * height

@@ -60,12 +60,17 @@ def vignette_tangent(strength: float) -> float:
     return sqrt(2 ** (CORNER * strength / 2) - 1)
 
 
-def vignette(shape: tuple[int, int], strength: float) -> Float64:
-    """Share (H, W) of light that a vignette leaves: cos^4 of the angle to the axis, as behind a simple lens."""
-    height, width = shape
-    v, u = ((np.arange(n) + 0.5 - n / 2) for n in (height, width))
+def vignette(
+    shape: tuple[int, int], strength: float, at: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
+) -> Float64:
+    """Share (H, W) of light that a vignette leaves: cos^4 of the angle to the axis, as behind a simple lens.
+
+    at : rows and columns that are wanted; by default all of them.
+    """
+    rows, columns = at or (np.arange(shape[0]), np.arange(shape[1]))
+    v, u = rows + 0.5 - shape[0] / 2, columns + 0.5 - shape[1] / 2
     falloff = vignette_tangent(strength) / half_diagonal(shape)
-    return np.asarray((1 + (v[:, None] ** 2 + u**2) * falloff**2) ** -2)
+    return np.asarray(1 / np.square(1 + (v[:, None] ** 2 + u**2) * falloff**2))
 
 
 def half_diagonal(shape: tuple[int, int]) -> float:
