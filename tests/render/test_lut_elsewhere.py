@@ -103,7 +103,7 @@ def filtered(pixels, *arguments):
 def test_ffmpeg_makes_the_look_of_it(shared, tmp_path, look):
     cube, hald = tmp_path / "look.cube", tmp_path / "look.png"
     cube.write_bytes(to_cube(look_cube(load_look(look), 33), look))
-    hald.write_bytes(to_hald(look_cube(load_look(look), 64)))
+    hald.write_bytes(to_hald(look_cube(load_look(look), 36)))
     for name in PHOTOS:
         scene = taken(shared / "truth" / "photos", name)
         neutral, wanted = shown(scene, "neutral"), shown(scene, look) / 65535
