@@ -44,6 +44,19 @@ def test_every_look_is_judged():
     assert set(looks()) >= set(ALL)
 
 
+# Shadows
+
+
+@pytest.mark.parametrize("look", ["authentic", "vibrant", "natural", "vivid"])
+@pytest.mark.parametrize("ev", [-5, -4])
+def test_colour_noise_of_shadows_is_not_livelier_than_it_was(look, ev):
+    level = 0.18 * 2.0**ev
+    noise = np.random.default_rng(0).normal(0, 0.15 * level, (60, 80, 3))
+    pixels = scene(level + noise)
+    plain, seen = (chroma(oklab(render(pixels, look=name, **GLOBAL))).mean() for name in ("neutral", look))
+    assert seen < 1.15 * plain
+
+
 # Halos
 
 

@@ -34,6 +34,11 @@ def taken(folder, name):
     return Scene(kernels.planar(np.ascontiguousarray(light @ matrix.T, np.float32)))
 
 
+@functools.cache
+def table_of(look, edge, gamut="srgb"):
+    return look_cube(load_look(look), edge, gamut)
+
+
 def shown(scene, look, gamut="srgb"):
     return render(scene, look=look, gamut=gamut, **GLOBAL).pixels
 
@@ -62,7 +67,7 @@ def test_colour_science_makes_the_look_of_it(shared, tmp_path, look, edge, gamut
         warnings.simplefilter("ignore")
         colour = pytest.importorskip("colour")
     path = tmp_path / "look.cube"
-    path.write_bytes(to_cube(look_cube(load_look(look), edge, gamut), look, space=gamut))
+    path.write_bytes(to_cube(table_of(look, edge, gamut), look, space=gamut))
     table = colour.io.read_LUT(str(path))
     for name in PHOTOS:
         scene = taken(shared / "truth" / "photos", name)
@@ -102,8 +107,8 @@ def filtered(pixels, *arguments):
 @pytest.mark.parametrize("look", PACKAGED)
 def test_ffmpeg_makes_the_look_of_it(shared, tmp_path, look):
     cube, hald = tmp_path / "look.cube", tmp_path / "look.png"
-    cube.write_bytes(to_cube(look_cube(load_look(look), 33), look))
-    hald.write_bytes(to_hald(look_cube(load_look(look), 36)))
+    cube.write_bytes(to_cube(table_of(look, 33), look))
+    hald.write_bytes(to_hald(table_of(look, 36)))
     for name in PHOTOS:
         scene = taken(shared / "truth" / "photos", name)
         neutral, wanted = shown(scene, "neutral"), shown(scene, look) / 65535
