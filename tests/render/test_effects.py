@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from fotohaus import kernels
+from fotohaus.develop.scene import Scene
+from fotohaus.render import color, render
 from fotohaus.render.blur import blurred
-from fotohaus.render.effects import BAND, in_small
+from fotohaus.render.effects import BAND, in_small, spacing
 from fotohaus.render.exposure import _quantiles, auto_exposure
 from fotohaus.render.local_tone import DARKEST, FINER, LEVELS, STEP, between
 from fotohaus.render.tone import at_levels, levels
@@ -76,3 +78,30 @@ def test_one_broken_channel_does_not_turn_the_meter():
         some[::30, ::40, 1] = broken
         assert auto_exposure(some).ev == pytest.approx(whole.ev, abs=0.01)
     assert auto_exposure(kernels.planar(light)) == whole
+
+
+@pytest.mark.parametrize("reduced", [False, True])
+@pytest.mark.parametrize(("y", "x"), [(425, 565), (760, 1040)])
+def test_a_lamp_is_in_the_middle_of_its_glow(y, x, reduced):
+    """Wherever it is, though cells of the maps do not divide the picture evenly."""
+    light = np.full((850, 1130, 3), 0.02, np.float32)
+    light[y - 8 : y + 8, x - 8 : x + 8] = 60
+    overview = in_small(light) if reduced else None
+    scene = Scene(kernels.planar(light), overview=overview)
+    off = ("vignette", "texture", "local-tone")
+    shown, plain = (
+        color.decode_srgb(render(scene, look="authentic", auto_exposure=False, off=left_out).pixels[..., 0] / 65535)
+        for left_out in (off, (*off, "halation"))
+    )
+    glow = (shown - plain)[y - 60 : y + 60, x - 60 : x + 60]
+    glow[50:70, 50:70] = 0
+    assert glow.max() > 0.001
+    at = np.arange(120) - 59.5
+    assert abs((glow.sum(axis=1) * at).sum() / glow.sum()) < 2
+    assert abs((glow.sum(axis=0) * at).sum() / glow.sum()) < 2
+
+
+@pytest.mark.parametrize(("size", "step"), [(3000, 14), (4000, 14), (850, 4), (7, 7), (5, 1)])
+def test_samples_of_a_grid_are_as_far_apart_as_they_were_taken(size, step):
+    assert spacing(-(-size // step), size) == step
+    assert spacing(2 * size, size) == 0.5

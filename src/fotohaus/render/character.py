@@ -41,12 +41,14 @@ class Character:
             "falloff": tangent / effects.half_diagonal(shape),
         }
         glow = effects.glow(small, look.halation, white)
+        size: tuple[int, int] = (small.shape[0], small.shape[1])
+        block = effects.map_block(size)
+        down, across = (block * effects.spacing(n, whole) for n, whole in zip(size, shape, strict=True))
         maps = np.zeros((5, *glow.shape[1:]), np.float32)
         maps[:3] = glow
         if look.texture.coarse:
             # A guided filter's means may be taken of samples (He and Sun 2015).
-            size: tuple[int, int] = (small.shape[0], small.shape[1])
-            rows, columns = (effects.sampled(n, count) for n, count in zip(size, glow.shape[1:], strict=True))
+            rows, columns = (effects.sampled(n, block) for n in size)
             # The corners as they will be: a vignette is no local contrast.
             falloff = effects.vignette(size, look.vignette, (rows, columns)).astype(np.float32)
             light = small[rows[:, None], columns] * falloff[..., None] + glow.transpose(1, 2, 0)
@@ -55,8 +57,8 @@ class Character:
         deviation = effects.GRAIN_SIZE * look.grain.size * height
         self._grain = effects.grain_tile(deviation) if look.grain.amount else None
         self._place |= {
-            "small": effects.in_columns(maps, shape[1]),
-            "small_per_row": maps.shape[1] / height,
+            "small": effects.in_columns(maps, shape[1], across),
+            "small_per_row": 1 / down,
             **(local.in_look() if local else no_local_tone()),
         }
         self._lightness = curve[:, 0]

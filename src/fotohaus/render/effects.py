@@ -142,7 +142,7 @@ def glow(small: Float32, halation: Halation, white: float) -> Float32:
     share = fourth / (fourth + np.float32(white**4 + 1e-12))
     share *= np.minimum(np.float32(BRIGHTEST * white) / np.maximum(n, np.float32(1e-9)), 1)
     source = in_small((planes * share).transpose(1, 2, 0), MAPS)
-    shape = source.shape[:2]
+    shape: tuple[int, int] = (source.shape[0], source.shape[1])
     made = np.zeros((3, *shape), np.float32)
     if halation.glow:
         strength = (halation.glow * GLOW).astype(np.float32)[:, None, None]
@@ -152,8 +152,9 @@ def glow(small: Float32, halation: Halation, white: float) -> Float32:
         source = in_small(source, WIDE_SMALL)
         strength = (halation.bloom * BLOOM).astype(np.float32)[:, None, None]
         wide = strength * blurred(_planes(source), WIDE * source.shape[0], (1, 2))
+        block = _block(*shape, WIDE_SMALL)
         for axis, size in enumerate(shape, 1):
-            wide = _between(wide, (np.arange(size) + 0.5) * (wide.shape[axis] / size) - 0.5, axis)
+            wide = _between(wide, (np.arange(size) + 0.5) / block - 0.5, axis)
         made += wide
     return made
 
@@ -162,9 +163,23 @@ def _planes(pixels: Float32) -> Float32:
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def sampled(size: int, count: int) -> NDArray[np.intp]:
-    """Which of `size` pixels stand for `count` of them, evenly."""
-    return np.asarray((np.arange(count) + 0.5) * (size / count), np.intp)
+def map_block(shape: tuple[int, int]) -> int:
+    """Pixels of the scene in small along the sides of a cell of the maps that are made of it."""
+    return _block(*shape, MAPS)
+
+
+def spacing(count: int, size: int) -> float:
+    """Pixels from one of `count` samples of a side of `size` pixels to the next.
+
+    It is a whole number where samples lie on the picture's own grid: the last one then stands for less than the others.
+    """
+    whole = -(-size // count)
+    return whole if (count - 1) * whole < size else size / count
+
+
+def sampled(size: int, block: int) -> NDArray[np.intp]:
+    """Which of `size` pixels stand for blocks of them."""
+    return np.minimum(np.arange(-(-size // block)) * block + block // 2, size - 1)
 
 
 def coarse_texture(lightness: Float64, strength: float) -> Float64:
@@ -202,10 +217,13 @@ def _between(maps: NDArray[Any], position: Float64, axis: int) -> NDArray[Any]:
     return np.asarray(near + share * (maps.take(np.minimum(first + 1, count - 1), axis) - near))
 
 
-def in_columns(maps: Float32, width: int) -> Float32:
-    """Maps (n, h, w) over a picture of this width, as the kernel takes them: (h, columns, n), planar, each 16 px."""
+def in_columns(maps: Float32, width: int, apart: float) -> Float32:
+    """Maps (n, h, w) of columns so many pixels apart, as the kernel takes them: (h, columns, n), planar, each 16 px.
+
+    width : the picture's.
+    """
     at = np.arange(-BEYOND, width + BEYOND + COLUMNS, COLUMNS)
-    made = _between(maps, (at + 0.5) * (maps.shape[2] / width) - 0.5, 2)
+    made = _between(maps, np.asarray((at + 0.5) / apart - 0.5, np.float64), 2)
     return np.ascontiguousarray(made, np.float32).transpose(1, 2, 0)
 
 
