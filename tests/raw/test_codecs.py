@@ -15,7 +15,8 @@ import pytest
 import tifffile
 
 from fotohaus.raw import codecs, decode, layout
-from fotohaus.raw.dng_read import raw_ifd
+from fotohaus.raw.dng_read import raw_ifd, read_dng
+from fotohaus.raw.image import RawImage
 from fotohaus.raw.jpeg_frame import jxl_frame
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 
@@ -180,6 +181,24 @@ def test_a_depth_other_than_the_files_is_scaled(dng: Maker, samples: Maker) -> N
     np.testing.assert_array_equal(out, np.rint(image * (65535 / 4095)))
 
 
+def test_levels_beyond_the_files_depth_are_for_16_bits(dng: Maker, samples: Maker) -> None:
+    """As Apple writes ProRAW, and Adobe's SDK reads it."""
+    image = samples((24, 32, 3), 10)
+    scaled = np.rint(image * (65535 / 1023))
+
+    def read(**raw: Any) -> RawImage:
+        fields = {int(tag[1:]): value for tag, value in raw.items()}
+        return read_dng(Source(dng(image, bits=10, compression=JPEG_XL, raw=fields)))
+
+    table = np.arange(65536) // 2
+    by_white, by_table = read(t50717=(4, [65535] * 3)), read(t50712=(3, table.tolist()), t50717=(4, [32767] * 3))
+    np.testing.assert_array_equal(by_white.mosaic, scaled)
+    np.testing.assert_array_equal(by_white.white, [[65535] * 3])
+    np.testing.assert_array_equal(by_table.mosaic, scaled // 2)
+    np.testing.assert_array_equal(read(t50717=(4, [1000] * 3)).mosaic, image)
+    np.testing.assert_array_equal(read(t50712=(3, (table[:1024] * 4).tolist())).mosaic, image // 2 * 4)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (8, 8), (8, 16), (24, 32), (100, 100), (600, 800), (1200, 1000), (9000, 3)])
 @pytest.mark.parametrize("container", [False, True])
 def test_jpeg_xl_headers(size: tuple[int, int], container: bool) -> None:
@@ -235,6 +254,19 @@ def _layout(bits: int) -> Any:
 def test_a_jpeg_xl_that_claims_much_from_few_bytes_is_refused(dng: Maker) -> None:
     side = {256: (4, 19000), 257: (4, 19000), 278: (4, 19000)}
     assert "can't hold" in refused(dng(np.zeros((8, 8), np.uint16), compression=JPEG_XL, raw=side))
+
+
+def test_a_dark_photo_of_a_phone_is_believed(dng: Maker) -> None:
+    """48 MP of three samples in a megabyte."""
+
+    def claim(side: int) -> None:
+        fields = {256: (4, side), 257: (4, side), 278: (4, side), 279: (4, 1_000_000)}
+        data = dng(np.zeros((8, 8, 3), np.uint16), compression=JPEG_XL, raw=fields)
+        layout.read_layout(raw_ifd(Tiff(Source(data + bytes(1_000_000)))))
+
+    claim(7000)
+    with pytest.raises(TiffError, match="can't hold"):
+        claim(10000)
 
 
 @pytest.mark.parametrize("container", [False, True])

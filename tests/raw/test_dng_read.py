@@ -266,6 +266,11 @@ def test_a_crop_is_clipped(dng: Maker, samples: Maker, origin: list[int], size: 
     assert read(dng(samples((20, 30)), raw={50719: (LONG, origin), 50720: (LONG, size)})).crop == crop
 
 
+def test_half_a_pixel_is_rounded_up(dng: Maker, samples: Maker) -> None:
+    raw = {50719: (RATIONAL, [5, 2, 9, 2]), 50720: (RATIONAL, [21, 2, 17, 2])}
+    assert read(dng(samples((20, 30)), raw=raw)).crop == Rectangle(5, 3, 9, 11)
+
+
 @pytest.mark.parametrize(
     ("part", "crop"),
     [

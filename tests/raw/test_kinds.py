@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 
@@ -53,6 +54,14 @@ def test_monochrome(dng: Maker, samples: Maker, choice: dict[str, Any]) -> None:
     assert image.noise is not None
     pixels = develop(image).pixels
     assert abs(pixels - pixels[..., :1]).max() < 2e-3
+
+
+def test_matrices_for_one_plane_are_left_aside(dng: Maker, samples: Maker, tmp_path: Path) -> None:
+    one = {50721: (SRATIONAL, [3, 10, 5, 10, 2, 10]), 50728: (RATIONAL, [1, 1]), 50727: (RATIONAL, [1, 1])}
+    data = dng(samples((24, 32, 1), 14), main=one)
+    assert read(data).monochrome
+    (tmp_path / "a.dng").write_bytes(data)
+    assert describe(tmp_path / "a.dng")["raw"]["kind"] == "monochrome"
 
 
 def test_a_mosaic_of_one_colour_is_monochrome(dng: Maker, samples: Maker) -> None:
@@ -326,6 +335,23 @@ def test_depth_and_masks(dng: Maker, samples: Maker, tmp_path: Path) -> None:
     assert [f["kind"] for f in facts] == ["depth", "mask", "transparency"]
     assert facts[0]["far_m"] == "infinity"
     assert facts[1]["name"] == "sky"
+
+
+def test_masks_may_be_lossy_or_lossless_jpegs(dng: Maker, samples: Maker, tmp_path: Path) -> None:
+    """Apple's are lossy."""
+    mask = np.add.outer(np.arange(16), np.arange(24)).astype(np.uint8) * 6
+    lossy, lossless = (bytes(imagecodecs.jpeg8_encode(mask, **how)) for how in ({"level": 95}, {"lossless": True}))
+
+    def subs(tiff: Any) -> list[int]:
+        fields = {254: (LONG, 0x10004), 256: (LONG, 24), 257: (LONG, 16), 258: (SHORT, 8), 259: (SHORT, 7)}
+        fields |= {262: (SHORT, 52527), 277: (SHORT, 1), 278: (LONG, 16)}
+        places = [(tiff.add(data), len(data)) for data in (lossy, lossless)]
+        return [tiff.ifd(fields | {273: (LONG, at), 279: (LONG, count)}) for at, count in places]
+
+    (tmp_path / "a.dng").write_bytes(dng(samples((24, 32)), subs=subs))
+    first, second = read_extras(tmp_path / "a.dng").masks
+    np.testing.assert_allclose(first.values, mask / 255, atol=0.02)
+    np.testing.assert_allclose(second.values, mask / 255, atol=1e-6)
 
 
 def test_depths_whose_distances_nobody_knows() -> None:

@@ -31,9 +31,12 @@ def apply_list_2(raw: RawImage, report: Report | None = None) -> RawImage:
     Samples become linear reference values, 0 at black and 1 at white, are changed in the order of the file, and are
     kept as 16-bit numbers (`BLACK` to 65535): those below black keep their noise, those above white are cut as DNG
     1.7.1 has it. Warps of a mosaic are moved to the front of list 3: what they mean is there when the mosaic is
-    complete. An image whose list holds gain maps over the whole image only comes back as it is.
+    complete. Opcodes on the one plane of a monochrome file are on all three from here on. An image whose list holds
+    gain maps over the whole image only comes back as it is.
     """
     report = report or Report()
+    if raw.monochrome:
+        raw = replace(raw, opcodes_2=_on_each_plane(raw.opcodes_2), opcodes_3=_on_each_plane(raw.opcodes_3))
     pending = [_in_place(opcode, raw) for opcode in raw.opcodes_2]
     if all(pending):
         return raw
@@ -53,6 +56,14 @@ def apply_list_2(raw: RawImage, report: Report | None = None) -> RawImage:
             opcodes_2=(*image.left, *raw.opcodes_2[last:]),
             opcodes_3=(*warps, *raw.opcodes_3),
         )
+
+
+def _on_each_plane(opcodes: tuple[Opcode, ...]) -> tuple[Opcode, ...]:
+    """Opcodes of the one plane that a monochrome file has, for the three that are made of it."""
+    return tuple(
+        replace(opcode, planes=3) if isinstance(opcode, types.AreaOpcode) and opcode.plane == 0 else opcode
+        for opcode in opcodes
+    )
 
 
 def _in_place(opcode: Opcode, raw: RawImage) -> bool:
@@ -123,7 +134,8 @@ class _Values:
                 self._trim(opcode.area)
                 return
             case types.FixBadPixelsConstant() if self.mosaic:
-                self._fix(np.rint(_value(self.samples) * 65535) == opcode.constant, opcode)
+                # What is below black is 0 there.
+                self._fix(np.rint(_value(self.samples).clip(0) * 65535) == opcode.constant, opcode)
                 return
             case types.FixBadPixelsList() if self.mosaic:
                 self._fix(listed_pixels(opcode, self.samples.shape[0], self.samples.shape[1]), opcode)

@@ -7,11 +7,13 @@ compressed image says about its size must agree with its tile before anything is
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fotohaus.raw import tags
 from fotohaus.raw.jpeg_frame import Frame, jpeg_frame, jxl_frame
 from fotohaus.raw.layout import FLOATING, HORIZONTAL, Layout
 from fotohaus.raw.tiff import TiffError
@@ -90,6 +92,7 @@ def decode_lossless_jpeg(data: Bytes, shape: Shape, place: NDArray[np.uint16] | 
     """A lossless JPEG.
 
     The frame inside may have any shape of as many samples: DNG writers store a CFA row as pairs, or two rows as one.
+    Blackmagic's cameras put a 12-bit DCT of double rows there, which is no DNG, but all that their files have.
     `place`, contiguous and of the tile's shape, is decoded into and returned where the precision allows.
     """
     import imagecodecs
@@ -118,9 +121,18 @@ def decode_lossless_jpeg(data: Bytes, shape: Shape, place: NDArray[np.uint16] | 
     return place if place is not None and direct else samples.reshape(shape)
 
 
-def is_baseline(layout: Layout) -> bool:
-    """Whether JPEG compression means baseline DCT: 8-bit previews and masks (DNG 1.7.1, Compression)."""
-    return layout.bits == 8 and layout.photometric in (_YCBCR, _BLACK_IS_ZERO)
+def is_baseline(data: Bytes, layout: Layout) -> bool:
+    """Whether a tile of JPEG compression is baseline DCT: that of 8-bit previews (DNG 1.7.1, Compression), and of depth
+    maps and masks where its frame says so: Apple writes semantic masks in this way.
+    """
+    if layout.bits != 8 or layout.photometric in (tags.PHOTOMETRIC_CFA, tags.PHOTOMETRIC_LINEAR_RAW):
+        return False
+    if layout.photometric in (_YCBCR, _BLACK_IS_ZERO):
+        return True
+    with suppress(TiffError):
+        jpeg_frame(data, lossless=False)
+        return True
+    return False
 
 
 def decode_baseline_jpeg(data: Bytes, shape: Shape) -> NDArray[np.uint8]:

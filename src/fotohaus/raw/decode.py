@@ -75,7 +75,7 @@ def _decode_all(ifd: Ifd, layout: Layout, indices: Iterable[int], out: NDArray[A
         place = out[top : top + shape[0], left : left + shape[1], plane : plane + shape[2]]
         data = ifd.tiff.source.read(layout.offsets[i], layout.counts[i])
         tile: NDArray[Any]
-        if layout.compression == JPEG and codecs.is_baseline(layout):
+        if layout.compression == JPEG and codecs.is_baseline(data, layout):
             tile = codecs.decode_baseline_jpeg(data, shape)
         elif layout.compression == JPEG:
             direct = place.shape == shape and place.flags.c_contiguous and layout.block == (1, 1)

@@ -87,13 +87,14 @@ def describe_dng(tiff: Tiff) -> dict[str, Any]:
     black = levels.black_level(image, samples, active.height, active.width, filters.period)
     raw["black"] = numbers(black.level)
     raw["black_varies"] = True if black.uneven is not None else None
-    raw["white"] = numbers(levels.white_level(image, samples, bits, table, floating))
+    depth = levels.stored_bits(image, bits, floating, table)
+    raw["white"] = numbers(levels.white_level(image, samples, depth, table, floating))
     raw["masked_areas"] = [_rectangle(r) for r in levels.masked_areas(image, height, width)]
     fields = [max(image.integer(t, 1), 1) for t in (tags.ROW_INTERLEAVE_FACTOR, tags.COLUMN_INTERLEAVE_FACTOR)]
     raw["interleaved"] = fields if fields != [1, 1] else None
     gray = filters.kind == "monochrome"
     order = (0, 1, 2) if gray else plane_order(main, image)
-    profile = profile_in(as_shot_profile(tiff), order)
+    profile = profile_in(as_shot_profile(tiff), order, monochrome=gray)
     if gray:
         facts["color"] = {"baseline_exposure_ev": numbers(gray_color(main).baseline_exposure)}
     else:

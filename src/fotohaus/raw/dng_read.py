@@ -69,6 +69,7 @@ def read_dng(
         report.note("the file's enhanced image is left aside for the raw one")
     active = active_area(image, layout.height, layout.width)
     table = None if layout.floating else levels.linearization_table(image)
+    layout = replace(layout, bits=levels.stored_bits(image, layout.bits, layout.floating, table))
     white = levels.white_level(image, layout.samples, layout.bits, table, layout.floating)
     black = levels.black_level(image, layout.samples, active.height, active.width, filters.period)
     _check_levels(black.highest, white)
@@ -148,7 +149,7 @@ def _profile_and_color(
 ) -> tuple[CameraProfile, ColorCalibration]:
     main = tiff.ifd(tiff.first)
     chosen = as_shot_profile(tiff)
-    profile = profile_in(chosen, order)
+    profile = profile_in(chosen, order, monochrome=filters.kind == "monochrome")
     if not profile.calibrations and tags.COLOR_MATRIX_1 in image and filters.kind != "monochrome":
         main = image
         profile = replace(profile, calibrations=profile_in(image, order).calibrations)

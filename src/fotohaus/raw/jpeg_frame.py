@@ -6,7 +6,8 @@ from fotohaus.raw.tiff import TiffError
 from fotohaus.records import record
 
 _LOSSLESS = 0xC3
-_BASELINE = (0xC0, 0xC1)  # and extended sequential, which differs in its tables only
+_EXTENDED = 0xC1
+_BASELINE = (0xC0, _EXTENDED)  # extended sequential differs in its tables only
 
 
 @record
@@ -26,7 +27,10 @@ class Frame:
 
 
 def jpeg_frame(data: bytes | bytearray, lossless: bool) -> Frame:
-    """The frame header of a lossless (SOF3) or baseline (SOF0, SOF1) JPEG; TiffError if there is none."""
+    """The frame header of a lossless (SOF3) or baseline (SOF0, SOF1) JPEG; TiffError if there is none.
+
+    Among lossless ones counts a DCT of one component and 12 bits (SOF1), which cinema cameras put in their place.
+    """
     at = 2
     while data[:2] == b"\xff\xd8" and at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -43,7 +47,7 @@ def jpeg_frame(data: bytes | bytearray, lossless: bool) -> Frame:
 
 
 def _frame(marker: int, body: bytes | bytearray, lossless: bool) -> Frame:
-    if lossless and marker != _LOSSLESS:
+    if lossless and marker != _LOSSLESS and (marker != _EXTENDED or bytes(body[:1] + body[5:6]) != b"\x0c\x01"):
         raise TiffError("is damaged: a lossy JPEG where a lossless one belongs")
     if not lossless and marker not in _BASELINE:
         # A progressive JPEG of a few bytes can keep a decoder busy for minutes.

@@ -34,8 +34,10 @@ FLOATING = {3: 1, 34894: 2, 34895: 4}
 # samples at least two; deflate expands at most 1032 times. JPEG XL has no such bound.
 _LEAST_BYTES = {JPEG: 1 / 8, DEFLATE: 1 / 1032, OLD_DEFLATE: 1 / 1032, LOSSY_JPEG: 1 / 4 / 256, JPEG_XL: 0.0}
 
-# Deflate could expand a small file a thousand times, JPEG XL without bound. Beyond this size no photo does.
+# Deflate could expand a small file a thousand times, JPEG XL without bound. Beyond these sizes no photo does; JPEG XL
+# of a phone's 48 MP takes a fiftieth to a hundredth of them, and less of a night sky.
 _SMALL, _LIKELY_RATIO = 1 << 26, 100
+_LARGE, _LIKELY_JXL_RATIO = 400 << 20, 1000
 
 
 @record
@@ -217,7 +219,10 @@ def _checked(layout: Layout, source: Source) -> Layout:
                 raise TiffError(f"is damaged: {count} bytes can't hold a {layout.tile_width} x {layout.rows(i)} tile")
         tile = layout.tile_width * min(layout.tile_height, layout.rows(0)) * layout.together
         needed = max(layout.width * layout.height * layout.samples, tile) * max(2, layout.bits // 8)
-        if (deflate or layout.compression == JPEG_XL) and needed > max(_SMALL, _LIKELY_RATIO * sum(counts)):
+        likely = max(_SMALL, _LIKELY_RATIO * sum(counts))
+        if layout.compression == JPEG_XL:
+            likely = max(likely, min(_LARGE, _LIKELY_JXL_RATIO * sum(counts)))
+        if (deflate or layout.compression == JPEG_XL) and needed > likely:
             raise TiffError(f"is damaged: {sum(counts)} bytes can't hold {layout.width} x {layout.height} pixels")
     if sum(counts) > source.size:
         raise TiffError(f"is damaged or cut short: the raw samples need {sum(counts)} bytes, has {source.size}")

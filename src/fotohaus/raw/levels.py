@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fotohaus.raw import tags
 from fotohaus.raw.image import Float32, Rectangle, Samples, UInt16
+from fotohaus.raw.layout import JPEG_XL
 from fotohaus.raw.tiff import Ifd, TiffError
 from fotohaus.records import record
 
@@ -26,6 +27,20 @@ def linearization_table(ifd: Ifd) -> UInt16 | None:
     if not table:
         return None
     return np.array(table[: 1 << 16], np.int64).clip(0, 65535).astype(np.uint16)
+
+
+def stored_bits(ifd: Ifd, bits: int, floating: bool, table: UInt16 | None) -> int:
+    """Bits per sample of the numbers that the levels and the table of an image are for.
+
+    Adobe's SDK takes JPEG XL of 9 to 16 bits as 16 bits, however many the file says. A file of fewer whose table or
+    white level reaches beyond them was made for that: Apple's ProRAW says 10.
+    """
+    if floating or not 8 < bits < 16 or ifd.integer(tags.COMPRESSION, 1) != JPEG_XL:
+        return bits
+    if table is not None:
+        return 16 if table.size > 1 << bits else bits
+    white = ifd.floats(tags.WHITE_LEVEL)
+    return 16 if white is not None and (white >= 1 << bits).any() else bits
 
 
 def linearize(samples: UInt16, table: UInt16) -> None:

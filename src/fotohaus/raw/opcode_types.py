@@ -38,7 +38,7 @@ class _Opcode(_Flagged):
 
 
 @record
-class _AreaOpcode(_Opcode):
+class AreaOpcode(_Opcode):
     """Works on every row_pitch-th row and col_pitch-th column of an area, in planes plane <= p < plane + planes."""
 
     area: Rectangle
@@ -131,7 +131,7 @@ class TrimBounds(_Opcode):
 
 
 @record
-class MapTable(_AreaOpcode):
+class MapTable(AreaOpcode):
     """Looks samples, as 16-bit integers, up in a table whose last entry holds for all above."""
 
     opcode_id = 7
@@ -139,7 +139,7 @@ class MapTable(_AreaOpcode):
 
 
 @record
-class MapPolynomial(_AreaOpcode):
+class MapPolynomial(AreaOpcode):
     """Puts samples through a polynomial, constant term first; in lists 2 and 3 samples are 0 to 1."""
 
     opcode_id = 8
@@ -147,7 +147,7 @@ class MapPolynomial(_AreaOpcode):
 
 
 @record
-class GainMap(_AreaOpcode):
+class GainMap(AreaOpcode):
     """A lens-shading map: gains on a grid over the image, interpolated bilinearly.
 
     `area` and the pitches say which pixels the map multiplies, relative to the mosaic (already cropped to the active
@@ -163,7 +163,7 @@ class GainMap(_AreaOpcode):
 
 
 @record
-class _PerLine(_AreaOpcode):
+class _PerLine(AreaOpcode):
     """values : one for every row, or column, that it works on."""
 
     values: NDArray[np.float32]

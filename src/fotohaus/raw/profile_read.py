@@ -201,8 +201,11 @@ def rgb_tables(data: bytes, order: str) -> RgbTables | None:
     return RgbTables(tuple(tables), ("weighted sum", "sequential")[method])
 
 
-def profile_in(ifd: Ifd, order: Sequence[int] = (0, 1, 2)) -> CameraProfile:
-    """The profile whose fields an IFD has. Raises TiffError for fields that make no sense."""
+def profile_in(ifd: Ifd, order: Sequence[int] = (0, 1, 2), *, monochrome: bool = False) -> CameraProfile:
+    """The profile whose fields an IFD has; without its matrices, which are of another size, if it is `monochrome`.
+
+    Raises TiffError for fields that make no sense.
+    """
     data = ifd.tiff.order
     offset = ifd.number(tags.BASELINE_EXPOSURE_OFFSET)
     dynamic, peak = _dynamic_range(bytes(ifd.raw(tags.PROFILE_DYNAMIC_RANGE)), data)
@@ -213,7 +216,7 @@ def profile_in(ifd: Ifd, order: Sequence[int] = (0, 1, 2)) -> CameraProfile:
         camera=ifd.text(tags.UNIQUE_CAMERA_MODEL),
         embed_policy=ifd.integer(tags.PROFILE_EMBED_POLICY, 0),
         calibration_signature=ifd.text(tags.PROFILE_CALIBRATION_SIGNATURE),
-        calibrations=read_calibrations(ifd, order),
+        calibrations=() if monochrome else read_calibrations(ifd, order),
         look_table=hue_sat_map(
             ifd,
             ifd.integers(tags.PROFILE_LOOK_TABLE_DIMS),

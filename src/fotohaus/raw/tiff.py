@@ -196,7 +196,7 @@ class Ifd:
         if values.dtype.kind == "f":
             if not np.isfinite(values).all():
                 return None
-            values = np.rint(values)
+            values = np.floor(values + 0.5)  # as Adobe's SDK rounds
         return [int(v) for v in values]
 
     def integer(self, tag: int, default: int) -> int:
