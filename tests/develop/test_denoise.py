@@ -207,6 +207,12 @@ def test_default_strength_follows_visible_noise():
     assert visible_noise((0.0, 0.0)) == 0
 
 
+def test_what_the_camera_has_done_is_not_done_again():
+    noise = (1e-3, 1e-6)
+    assert decide_strength(noise, 1.0) == 0
+    assert decide_strength(noise, 0.4) == pytest.approx(0.6 * decide_strength(noise), abs=2e-3)
+
+
 def test_bad_arguments():
     noise, mosaic = phone_noise(100), np.zeros((8, 8), np.float32)
     with pytest.raises(ValueError, match="strength"):

@@ -371,6 +371,12 @@ def test_a_baseline_exposure_that_makes_no_sense_is_zero(dng: Maker, samples: Ma
     assert read(dng(samples((8, 8)), main={50730: value})).color.baseline_exposure == 0
 
 
+@pytest.mark.parametrize(("applied", "read_as"), [([3, 5], 0.6), ([0, 0], 0), ([9, 1], 1), (None, 0)])
+def test_noise_reduction_applied(dng: Maker, samples: Maker, applied: list[int] | None, read_as: float) -> None:
+    fields = {50935: (RATIONAL, applied)} if applied else {}
+    assert read(dng(samples((8, 8)), raw=fields)).denoised == pytest.approx(read_as)
+
+
 @pytest.mark.parametrize("sub_ifd", [False, True])
 def test_noise(dng: Maker, samples: Maker, sub_ifd: bool) -> None:
     def noise(**fields: Any) -> Any:

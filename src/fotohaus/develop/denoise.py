@@ -16,16 +16,19 @@ _SLIPS, _STAYS = 0.05, 0.1  # of linear raw's deviation: of what is to go, and w
 _LINEAR_LIGHT = 0.18
 
 
-def decide_strength(noise: tuple[float, float] | None) -> float:
+def decide_strength(noise: tuple[float, float] | None, applied: float = 0.0) -> float:
     """The default strength for a scene's luminance noise (scale, offset); 0, that is, no denoising, if it is unknown.
 
     What is hardly seen stays: 0 below 0.95 L* of noise in a dark middle tone (a phone in daylight), 0.45 at 1.4 L*,
     0.65 at 3 L* (ISO 400), 0.85 from 10 L* on (ISO 1600). Some grain always stays: without it, skin looks like plastic.
+
+    applied : the part of the noise reduction that the camera has done (DNG 1.7.1, NoiseReductionApplied: nothing is to
+    be added to 1 by default).
     """
     if noise is None or not np.isfinite(noise).all():
         return 0.0
     seen = max(visible_noise(noise), 1e-6)
-    strength = float(np.interp(np.log(seen), np.log(_VISIBLE), _STRENGTHS))
+    strength = float(np.interp(np.log(seen), np.log(_VISIBLE), _STRENGTHS)) * (1 - applied)
     return round(strength, 3) if strength >= _LEAST_STRENGTH else 0.0
 
 

@@ -32,7 +32,7 @@ class Upright:
     rows, columns : (start, step) of the sensor row (column) along that axis of the view which runs through it.
     """
 
-    samples: NDArray[np.uint16]
+    samples: NDArray[Any]
     positions: NDArray[np.intp]
     crop: Rectangle
     transposed: bool

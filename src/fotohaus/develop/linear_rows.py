@@ -12,7 +12,7 @@ from fotohaus.develop.geometry import Upright
 from fotohaus.develop.highlights import saturation_levels
 from fotohaus.develop.shading import Shading, shading_of
 from fotohaus.mosaic_denoise import Denoiser, denoise_linear, prepare_denoise_linear
-from fotohaus.raw.image import NoiseProfile, RawImage, Rectangle
+from fotohaus.raw.image import NoiseProfile, RawImage, Rectangle, Samples
 from fotohaus.records import record
 from fotohaus.report import Report
 
@@ -26,12 +26,13 @@ _NEVER = 1e9  # a clip level that nothing reaches
 class LinearRows:
     """Linear raw whose levels are known, as rows of its upright view.
 
-    samples : (H, W, 3) view. crop : the picture within it. black, scale, clip : (3,), per plane; scale holds the white
-    balance, clip is the level of the scaled values from which they are rebuilt from the other planes, None for never.
+    samples : (H, W, 3) view, uint16 or float32. crop : the picture within it. black, scale, clip : (3,), per plane;
+    scale holds the white balance, clip is the level of the scaled values from which they are rebuilt from the other
+    planes, None for never.
     denoiser : None where there is nothing to do.
     """
 
-    samples: NDArray[np.uint16]
+    samples: Samples
     crop: Rectangle
     black: Float64
     scale: Float64
@@ -76,7 +77,7 @@ class LinearRows:
         shading = self.shading.below(top)
         with self.report.stage("linearize"):
             kernels.call(
-                "develop_linear_raw",
+                "develop_linear_raw" if self.samples.dtype == np.uint16 else "develop_linear_floats",
                 mosaic=self.samples[top:bottom, left:right],
                 black=self.black.astype(np.float32),
                 scale=self.scale.astype(np.float32),

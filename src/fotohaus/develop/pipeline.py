@@ -69,7 +69,7 @@ def prepare(
     opcodes = "opcodes" not in off
     if opcodes:
         raw = apply_list_2(raw, report)
-    raw = raw.quantized()
+    raw = raw.quantized(whole=raw.cfa is not None)
     if raw.cfa is not None and min(raw.mosaic.shape[:2]) < 2:
         raise ReadError(raw.path, "is too small for a Bayer mosaic")
     with report.stage("color"):
@@ -92,7 +92,7 @@ def prepare(
     strength = 0.0
     if "denoise" not in off:
         with report.stage("denoise"):
-            strength = decide_strength(noise) if denoise is None else denoise
+            strength = decide_strength(noise, raw.denoised) if denoise is None else denoise
             report.note(f"strength {strength:.2f}: noise of {visible_noise(noise):.1f} L* in a dark middle tone")
     denoising = (sample_noise, strength) if strength else None
 

@@ -6,14 +6,13 @@ from fotohaus.kernels.common import c, x, y
 from fotohaus.kernels.common_raw import Gains, any_view, clipping, largest, total, unclip
 
 
-@hl.generator(name="develop_linear_raw")
-class DevelopLinearRaw:
+class LinearRaw:
     """Levels, gains, white balance, clipped samples and colour matrix; levels per plane.
 
     A clipped sample is rebuilt from the pixel's other two. `matrix[i, o]` is the weight of plane i in channel o.
     """
 
-    mosaic = hl.InputBuffer(hl.UInt(16), 3)
+    mosaic: hl.InputBuffer
     black = hl.InputBuffer(hl.Float(32), 1)
     scale = hl.InputBuffer(hl.Float(32), 1)
     clip = hl.InputBuffer(hl.Float(32), 1)
@@ -51,6 +50,20 @@ class DevelopLinearRaw:
         g.rgb.vectorize(xi, 8, hl.TailStrategy.GuardWithIf).unroll(c).parallel(yo)
         pixel.compute_at(g.rgb, y).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
         gains.row.compute_at(g.rgb, y)
+
+
+@hl.generator(name="develop_linear_raw")
+class DevelopLinearRaw(LinearRaw):
+    """Integers."""
+
+    mosaic = hl.InputBuffer(hl.UInt(16), 3)
+
+
+@hl.generator(name="develop_linear_floats")
+class DevelopLinearFloats(LinearRaw):
+    """Floats, whose shadows 16 bits would cut into steps."""
+
+    mosaic = hl.InputBuffer(hl.Float(32), 3)
 
 
 if __name__ == "__main__":

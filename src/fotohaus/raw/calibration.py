@@ -124,6 +124,12 @@ def read_noise(main: Ifd, image: Ifd, order: Sequence[int]) -> NoiseProfile | No
     return NoiseProfile(_triple(pairs[:, 0]), _triple(pairs[:, 1]))
 
 
+def read_noise_reduction(main: Ifd, image: Ifd) -> float:
+    """NoiseReductionApplied, from 0 to 1; 0 where it is unknown."""
+    values = (ifd.number(tags.NOISE_REDUCTION_APPLIED) for ifd in (image, main))
+    return next((min(max(value, 0.0), 1.0) for value in values if value is not None), 0.0)
+
+
 def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:
     first, second, third = values.tolist()
     return first, second, third

@@ -100,6 +100,8 @@ def _encode(
     if private:
         root.text(tags.CAMERA_SERIAL_NUMBER, raw.capture.serial)
     _noise(image, raw.noise)
+    if raw.denoised:
+        image.set(tags.NOISE_REDUCTION_APPLIED, Type.RATIONAL, raw.denoised)
     if xmp is not None:
         root.set(tags.XMP, Type.BYTE, xmp)
     _image(image, raw)

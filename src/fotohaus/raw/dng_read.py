@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fotohaus.raw import levels, tags
 from fotohaus.raw.apply_opcodes import apply_opcodes
-from fotohaus.raw.calibration import gray_color, read_color, read_noise
+from fotohaus.raw.calibration import gray_color, read_color, read_noise, read_noise_reduction
 from fotohaus.raw.capture import read_capture
 from fotohaus.raw.cfa import Filters, read_filters
 from fotohaus.raw.decode import decode
@@ -105,6 +105,7 @@ def read_dng(
         crop=default_crop(image, active),
         orientation=orientation(main, image),
         noise=read_noise(main, image, order),
+        denoised=read_noise_reduction(main, image),
         opcodes_1=fit_gain_maps(first, active, full),
         opcodes_2=second,
         opcodes_3=third,
@@ -176,6 +177,7 @@ def with_dng_facts(raw: RawImage, source: Source) -> RawImage:
         crop=default_crop(image, active) if fits else raw.crop,
         orientation=orientation(main, image),
         noise=read_noise(main, image, order),
+        denoised=read_noise_reduction(main, image),
         opcodes_3=parse_opcodes(image.raw(tags.OPCODE_LIST_3)) if fits else (),
         capture=read_capture(tiff, raw.path),
         profile=None if profile.plain else profile,

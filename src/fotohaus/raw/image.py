@@ -193,6 +193,7 @@ class RawImage:
     path: str | None = None
     profile: CameraProfile | None = None
     monochrome: bool = False  # the three planes of `mosaic` are one and the same memory
+    denoised: float = 0.0  # of all noise reduction that there should be, what the camera did, from 0 to 1
     rendered: bool = False  # linear raw made of a finished photo: white is where its maker put it
 
     @property
@@ -206,19 +207,22 @@ class RawImage:
             raise ValueError(f"mosaic must be {self.mosaic.shape}, got {mosaic.shape}")
         return replace(self, mosaic=mosaic)
 
-    def quantized(self) -> RawImage:
+    def quantized(self, *, whole: bool = True) -> RawImage:
         """The same image with uint16 samples: itself, or floats rounded, with the range from 0 or less to white in
         steps of 1/65535. Samples above white are cut to it, as DNG 1.7.1 (chapter 5, clipping) has it.
+
+        whole : without it, floats are put on that scale and cut, but not rounded: shadows that an exposure lifts by
+        some EV would come in steps.
         """
         if self.mosaic.dtype == np.uint16:
             return self
         shape = self.mosaic.shape
         lowest, highest = min(0.0, float(self.black.min())), float(self.white.max())
         scale = 65535 / (highest - lowest)
-        samples = np.empty(shape, np.uint16)
+        samples: Samples = np.empty(shape, np.uint16 if whole else np.float32)
         for top in range(0, shape[0], 64):
             part = (self.mosaic[top : top + 64] - np.float32(lowest)) * np.float32(scale)
-            samples[top : top + 64] = np.rint(part).clip(0, 65535)
+            samples[top : top + 64] = (np.rint(part) if whole else part).clip(0, 65535)
         levels = ((level - lowest) * scale for level in (self.black, self.white))
         black, white = (np.asarray(level, np.float32) for level in levels)
         return replace(self, mosaic=samples, black=black, white=white)
