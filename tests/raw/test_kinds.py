@@ -394,7 +394,12 @@ def test_a_damaged_mask_is_an_error_of_the_mask_only(dng: Maker, samples: Maker,
 X_TRANS = "GGRGGB GGBGGR BRGRBG GGBGGR GGRGGB RBGBRG"
 
 
-def test_x_trans_is_demosaiced_by_libraw(dng: Maker, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "choice",
+    [{}, {"compression": 7, "frame": "pairs"}, {"compression": 52546, "fields": (6, 6), "tile": (87, 90)}],
+    ids=["plain", "lossless JPEG", "JPEG XL, as Adobe writes it"],
+)
+def test_x_trans_is_demosaiced_by_libraw(dng: Maker, tmp_path: Path, choice: dict[str, Any]) -> None:
     rows = X_TRANS.split(" ")
     pattern = np.array([["RGB".index(c) for c in row] for row in rows])
     color = np.array([3000, 9000, 5000])
@@ -402,11 +407,12 @@ def test_x_trans_is_demosaiced_by_libraw(dng: Maker, tmp_path: Path) -> None:
     raw = {33421: (SHORT, [6, 6]), 33422: (BYTE, pattern.ravel().tolist()), 50714: (SHORT, 1000)}
     raw |= {50717: (LONG, 15000), 51041: (DOUBLE, [1e-4, 1e-8]), 51022: (UNDEFINED, encode_opcodes([WARP]))}
     path = tmp_path / "a.dng"
-    path.write_bytes(dng(stored, raw=raw, main={50964: (SRATIONAL, [*MATRIX, 6000, 10000])}))
+    path.write_bytes(dng(stored, raw=raw, main={50964: (SRATIONAL, [*MATRIX, 6000, 10000])}, **choice))
     report = Report()
     with report.stage("read"):
         image = read_raw(path, report)
     assert image.cfa is None
+    assert image.path == str(path)
     light = (image.mosaic - image.black[0]) / (image.white[0] - image.black[0])
     np.testing.assert_allclose(light[8:-8, 8:-8].mean((0, 1)), (color - 1000) / 14000, atol=2e-3)
     # Colour, noise and lens are the DNG's own.

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -115,11 +116,29 @@ def read_raw(
         if kind == "dng":
             with suppress(OtherCfa):
                 return read_dng(source, path, report, off=off, enhanced=enhanced, quad=quad)
-        from fotohaus.raw.libraw import read_libraw
+        if kind == "libraw":
+            from fotohaus.raw.libraw import read_libraw
 
-        raw = read_libraw(path, report)
+            return read_libraw(path, report)
         # What LibRaw had to demosaic is still a DNG: what that says about colour and noise is kept.
-        return raw if kind == "libraw" else with_dng_facts(raw, source)
+        return with_dng_facts(_demosaiced_dng(path, source, report), source)
+
+
+def _demosaiced_dng(path: PathLike, source: Source, report: Report | None) -> RawImage:
+    """A DNG that LibRaw demosaics, from a plain copy where it does not know how the mosaic is stored."""
+    from fotohaus.raw.libraw import read_libraw
+    from fotohaus.raw.plain_copy import plain_copy
+
+    copy = plain_copy(source)
+    if copy is None:
+        return read_libraw(path, report)
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="fotohaus-") as folder:
+        plain = Path(folder) / "plain.dng"
+        plain.write_bytes(copy)
+        del copy
+        return replace(read_libraw(plain, report), path=os.fspath(path))
 
 
 @contextmanager
