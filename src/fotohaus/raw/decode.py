@@ -32,13 +32,12 @@ def decode(ifd: Ifd, layout: Layout) -> Samples:
     elif len(indices) == 1 or kernels.threads() == 1:
         _decode_all(ifd, layout, indices, out)
     else:
-        from concurrent.futures import ThreadPoolExecutor
+        from fotohaus.strips import in_threads
 
         count = min(kernels.threads(), len(indices))
-        with ThreadPoolExecutor(count) as pool:
-            parts = [pool.submit(_decode_all, ifd, layout, indices[i::count], out) for i in range(count)]
-            for part in parts:
-                part.result()
+        parts = [indices[i::count] for i in range(count)]
+        for _ in in_threads(lambda part: _decode_all(ifd, layout, part, out), parts):
+            pass
     if layout.floating:
         np.nan_to_num(out, copy=False, nan=0.0)
     for axis, factor in enumerate(layout.fields):

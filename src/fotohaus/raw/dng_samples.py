@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fotohaus import kernels
 from fotohaus.raw import tags
 from fotohaus.raw.image import RawImage
 from fotohaus.raw.layout import DEFLATE, JPEG, JPEG_XL, NONE
 from fotohaus.raw.tiff_write import Directory, Type
+from fotohaus.strips import in_threads
 
 Compression = Literal["lossless", "jxl", "none"]
 
@@ -103,8 +102,7 @@ def _each(work: Callable[[Corner], bytes], pixels: NDArray[Any], height: int, wi
     """What `work` makes of each tile's corner, row by row; as many at once as threads are allowed."""
     rows, columns = pixels.shape[:2]
     corners = [(top, left) for top in range(0, rows, height) for left in range(0, columns, width)]
-    with ThreadPoolExecutor(kernels.threads()) as pool:
-        return list(pool.map(work, corners))
+    return list(in_threads(work, corners))
 
 
 def _tiled(image: Directory, pixels: NDArray[Any], largest: int = _TILE) -> tuple[int, int]:
