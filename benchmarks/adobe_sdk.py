@@ -133,11 +133,8 @@ class Sdk:
         return out
 
 
-def develop(path: str, white: tuple[float, float] | None, look: bool) -> dict[str, Any]:
-    """dng_validate's steps, and a rendition."""
-    sdk = Sdk()
-    sdk.call("_ZN11dng_xmp_sdk13InitializeSDKEP17dng_xmp_namespacePKc", None, None)
-    host = sdk.make("_ZN8dng_hostC1EP20dng_memory_allocatorP17dng_abort_sniffer", None, None)
+def read(sdk: Sdk, host: int, path: str) -> int:
+    """The dng_negative of a file, with its samples as stored."""
     stream = sdk.make("_ZN15dng_file_streamC1EPKcbj", path.encode(), False, ctypes.c_uint32(1 << 16))
     info = sdk.make("_ZN8dng_infoC1Ev")
     sdk.call("_ZN8dng_info5ParseER8dng_hostR10dng_stream", info, host, stream)
@@ -147,6 +144,15 @@ def develop(path: str, white: tuple[float, float] | None, look: bool) -> dict[st
     negative = sdk.get("_ZN8dng_host17Make_dng_negativeEv", host)
     for step in ("5Parse", "9PostParse", "15ReadStage1Image", "17ReadSemanticMasks"):
         sdk.call(f"_ZN12dng_negative{step}ER8dng_hostR10dng_streamR8dng_info", negative, host, stream, info)
+    return negative
+
+
+def develop(path: str, white: tuple[float, float] | None, look: bool) -> dict[str, Any]:
+    """dng_validate's steps, and a rendition."""
+    sdk = Sdk()
+    sdk.call("_ZN11dng_xmp_sdk13InitializeSDKEP17dng_xmp_namespacePKc", None, None)
+    host = sdk.make("_ZN8dng_hostC1EP20dng_memory_allocatorP17dng_abort_sniffer", None, None)
+    negative = read(sdk, host, path)
     sdk.call("_ZN12dng_negative16BuildStage2ImageER8dng_host", negative, host)
     out = {"stage2": sdk.array(ctypes.c_void_p.from_address(negative + STAGE_2).value or 0)}
     sdk.call("_ZN12dng_negative16BuildStage3ImageER8dng_hosti", negative, host, -1)

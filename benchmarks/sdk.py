@@ -53,9 +53,9 @@ def figures(error: np.ndarray) -> list[object]:
     return [f"{np.median(error):.3f}", f"{np.percentile(error, 99):.3f}"]
 
 
-def rows(path: Path, profiles: Any) -> list[list[object]]:
+def rows(path: Path, profiles: Any, whites: dict[str, Any]) -> list[list[object]]:
     raw, found = read_raw(path), []
-    for name, white in WHITES.items():
+    for name, white in whites.items():
         theirs = adobe_sdk.stages(path, white=white)
         box = raw.crop
         camera = theirs.stage3[box.top : box.top + box.height, box.left : box.left + box.width].astype(np.float32)
@@ -89,7 +89,7 @@ def main() -> None:
         return
     profiles = cases()
     paths = [Path(name) for name in sys.argv[1:]] or [DATA / "raw" / f"{name}.dng" for name in FILES]
-    found = [row for path in paths for row in rows(path, profiles)]
+    found = [row for path in paths for row in rows(path, profiles, WHITES)]
     heads = ("colour, median", "99 %", "develop, median", "99 %", "8 x 8, median", "99 %")
     print(table(("file", "white", *heads), found))
     if sys.argv[1:]:

@@ -28,6 +28,7 @@ def _module(path: Path) -> Any:
 
 HERE = Path(__file__).resolve()
 adobe_sdk = _module(HERE.parents[2] / "benchmarks" / "adobe_sdk.py")
+adobe_files = _module(HERE.parents[2] / "benchmarks" / "adobe_files.py")
 profiles = _module(HERE.with_name("profiles.py"))
 make = _module(HERE.parents[1] / "raw" / "conftest.py").make_dng
 
@@ -174,6 +175,21 @@ def test_agrees_with_the_sdk(name: str, tmp_path: Path) -> None:
     error = profiles.delta_e(theirs, mine)[kept]
     assert np.median(error) < min(most, 0.3)
     assert np.percentile(error, 99) < most
+
+
+@needs_sdk
+@pytest.mark.parametrize("kind", adobe_files.KINDS)
+def test_files_that_the_sdk_wrote(kind: str, tmp_path: Path) -> None:
+    """Mosaics and linear raw in JPEG XL, lossless and lossy, in tiles, fields and roots of its choice."""
+    path, made = tmp_path / "a.dng", tmp_path / "b.dng"
+    levels = {50714: (SHORT, 512), 50717: (LONG, 16383), 50719: (RATIONAL, [4, 1, 6, 1]), 50720: (LONG, [192, 160])}
+    path.write_bytes(make(codes(mosaic(CAMERA), 512, 16383), bits=14, raw=levels))
+    adobe_files.write(path, made, kind)
+    theirs, mine = adobe_sdk.stages(made).render, pixels(made)
+    error = profiles.delta_e(theirs, mine)[profiles.inside(theirs)]
+    assert np.median(error) < 0.3
+    # At edges of patches, demosaics differ.
+    assert np.percentile(error, 90 if kind == "linear" else 75) < 0.5
 
 
 def test_cinema_cameras_lossy_raw(tmp_path: Path) -> None:

@@ -420,6 +420,7 @@ def test_x_trans_is_demosaiced_by_libraw(dng: Maker, tmp_path: Path, choice: dic
     assert image.noise is not None
     assert image.opcodes_3
     assert any("LibRaw" in n for n in report.stages[0].notes)
+    assert not report.warnings
     assert "X-Trans" in describe(path)["demosaiced_by_libraw"]
 
 

@@ -129,16 +129,19 @@ def _demosaiced_dng(path: PathLike, source: Source, report: Report | None) -> Ra
     from fotohaus.raw.libraw import read_libraw
     from fotohaus.raw.plain_copy import plain_copy
 
+    # Without the report: whether LibRaw knows the camera's colours matters to nobody here.
+    if report is not None:
+        report.note("demosaiced by LibRaw: no Bayer sensor")
     copy = plain_copy(source)
     if copy is None:
-        return read_libraw(path, report)
+        return read_libraw(path)
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory(prefix="fotohaus-") as folder:
         plain = Path(folder) / "plain.dng"
         plain.write_bytes(copy)
         del copy
-        return replace(read_libraw(plain, report), path=os.fspath(path))
+        return replace(read_libraw(plain), path=os.fspath(path))
 
 
 @contextmanager
