@@ -139,7 +139,8 @@ def _demosaiced_dng(path: PathLike, source: Source, report: Report | None) -> Ra
 
     with TemporaryDirectory(prefix="fotohaus-") as folder:
         plain = Path(folder) / "plain.dng"
-        plain.write_bytes(copy)
+        with plain.open("wb") as file:
+            file.writelines(copy)
         del copy
         return replace(read_libraw(plain), path=os.fspath(path))
 
