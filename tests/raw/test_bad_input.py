@@ -44,8 +44,8 @@ def reason(path: Path) -> str:
         ("a.txt", b"just text, long enough to be read", "not a raw file"),
         ("a.dng", b"\xff\xd8\xff\xe0\0\x10JFIF", "is damaged"),
         ("a.png", b"\x89PNG\r\n\x1a\n", "is damaged"),
-        ("a.heic", b"\0\0\0\x18ftypheic", "is a HEIF"),
-        ("a.tif", b"II*\0\x08\0\0\0\0\0\0\0\0\0", "is not a photo"),
+        ("a.heic", b"\0\0\0\x18ftypheic", "is a HEIF image, which is not read yet: make it a JPEG"),
+        ("a.tif", b"II*\0\x08\0\0\0\0\0\0\0\0\0", "RGB and grey ones of 8 or 16 bits are"),
     ],
 )
 def test_files_of_another_kind(tmp_path: Path, name: str, data: bytes, words: str) -> None:

@@ -1,6 +1,9 @@
 """Finished photos as linear raw: light, colour, orientation, and what is refused."""
 
 import io
+import subprocess
+import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +118,45 @@ def test_tiff_as_programs_compress_it(tmp_path: Path) -> None:
         assert np.array_equal(read_raw(save(tmp_path / f"{i}.tif", colors(), **options)).mosaic, plain)
     with pytest.raises(ReadError, match="32 bits"):
         read_raw(save(tmp_path / "f.tif", colors().astype(np.float32)))
+
+
+@pytest.mark.parametrize("compression", ["lzw", "packbits"])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_lzw_and_packbits(tmp_path: Path, compression: str, depth: int) -> None:
+    plain = read_raw(save(tmp_path / "plain.tif", colors(depth))).mosaic
+    for predictor in (None, 2) if compression == "lzw" else (None,):
+        packed = save(tmp_path / "packed.tif", colors(depth), compression=compression, predictor=predictor)
+        assert np.array_equal(read_raw(packed).mosaic, plain)
+    data = packed.read_bytes()
+    (tmp_path / "cut.tif").write_bytes(data.replace(data[300:900], bytes(600)))
+    with pytest.raises(ReadError, match="damaged"):
+        read_raw(tmp_path / "cut.tif")
+
+
+def test_an_lzw_tiff_is_turned_once(tmp_path: Path) -> None:
+    file = save(tmp_path / "turned.tif", colors(), compression="lzw", extratags=[(274, "H", 1, 6, True)])
+    raw = read_raw(file)
+    assert raw.orientation == 6
+    assert raw.mosaic.shape == colors().shape
+
+
+def test_bytes_between_segments_are_gone_over(tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg"
+    Image.fromarray(colors()).save(file, quality=95)
+    data = file.read_bytes()
+    first = 4 + int.from_bytes(data[4:6], "big")
+    (tmp_path / "b.jpg").write_bytes(data[:first] + b'="w"?>\0\xff' + data[first:])
+    assert np.array_equal(read_raw(tmp_path / "b.jpg").mosaic, read_raw(file).mosaic)
+
+
+def test_an_odd_png_is_read_without_a_word(tmp_path: Path) -> None:
+    plain = read_raw(save(tmp_path / "a.png", colors())).mosaic
+    data = (tmp_path / "a.png").read_bytes()
+    odd = b"\0\0\0\1sRGB\0" + zlib.crc32(b"sRGB\0").to_bytes(4, "big")
+    (tmp_path / "b.png").write_bytes(data[:33] + 2 * odd + data[33:])  # said twice
+    assert np.array_equal(read_raw(tmp_path / "b.png").mosaic, plain)
+    code = f"from fotohaus.raw import read_raw; read_raw({str(tmp_path / 'b.png')!r})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stderr == b""
 
 
 def test_exif_is_taken(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""One strip or tile: packed, deflate, lossless and lossy JPEG, JPEG XL.
+"""One strip or tile: packed, deflate, LZW, PackBits, lossless and lossy JPEG, JPEG XL.
 
-TIFF 6.0 section 14 and Technical Note 3; ITU-T T.81; ISO/IEC 18181; DNG 1.7.1 (Compression, Predictor). What a
-compressed image says about its size must agree with its tile before anything is allocated for it.
+TIFF 6.0 sections 9, 13 and 14 and Technical Note 3; ITU-T T.81; ISO/IEC 18181; DNG 1.7.1 (Compression, Predictor). What
+a compressed image says about its size must agree with its tile before anything is allocated for it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fotohaus.raw import tags
 from fotohaus.raw.jpeg_frame import Frame, jpeg_frame, jxl_frame
-from fotohaus.raw.layout import FLOATING, HORIZONTAL, Layout
+from fotohaus.raw.layout import FLOATING, HORIZONTAL, LZW, PACKBITS, Layout
 from fotohaus.raw.tiff import TiffError
 
 Bytes = bytes | bytearray
@@ -58,16 +58,10 @@ def _float24(data: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def inflate(data: Bytes, shape: Shape, layout: Layout, order: str) -> NDArray[Any]:
-    """Deflate, with the predictors of TIFF 6.0, of Technical Note 3 and their variants in DNG 1.7.1."""
+    """Deflate, LZW or PackBits, with the predictors of TIFF 6.0, Technical Note 3 and their variants in DNG 1.7.1."""
     rows, columns, planes = shape
     size, predictor = layout.bits // 8, layout.predictor
-    needed = rows * columns * planes * size
-    try:
-        plain = zlib.decompressobj().decompress(data, needed)
-    except zlib.error as error:
-        raise TiffError(f"is damaged: {error}") from None
-    if len(plain) != needed:
-        raise TiffError("is damaged: a strip or tile is too short")
+    plain = _plain_bytes(data, rows * columns * planes * size, layout.compression)
     if predictor in FLOATING:
         # Differences between bytes; then the highest bytes of a row, the next lower, and so on.
         summed = _sums(np.frombuffer(plain, np.uint8).reshape(rows, -1), planes * FLOATING[predictor])
@@ -78,6 +72,27 @@ def inflate(data: Bytes, shape: Shape, layout: Layout, order: str) -> NDArray[An
         flat = samples.reshape(rows, -1).astype(samples.dtype.newbyteorder("="))
         samples = _sums(flat, planes * HORIZONTAL[predictor]).reshape(shape)
     return samples
+
+
+def _plain_bytes(data: Bytes, needed: int, compression: int) -> Bytes:
+    """What was packed, `needed` bytes of it; whatever follows is left."""
+    try:
+        if compression == LZW:
+            import imagecodecs
+
+            plain: Bytes = imagecodecs.lzw_decode(data, out=needed)
+        elif compression == PACKBITS:
+            import imagecodecs
+
+            # A last run may go past the end, by less than its 128 bytes.
+            plain = imagecodecs.packbits_decode(data, out=needed + 128)[:needed]
+        else:
+            plain = zlib.decompressobj().decompress(data, needed)
+    except (zlib.error, RuntimeError, ValueError) as error:
+        raise TiffError(f"is damaged: {error}") from None
+    if len(plain) != needed:
+        raise TiffError("is damaged: a strip or tile is too short")
+    return plain
 
 
 def _sums(differences: NDArray[Any], step: int) -> NDArray[Any]:

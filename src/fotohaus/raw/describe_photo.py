@@ -8,9 +8,10 @@ from typing import Any
 from fotohaus.raw import tags
 from fotohaus.raw.capture import read_capture
 from fotohaus.raw.image import CaptureInfo
+from fotohaus.raw.jpeg_frame import jpeg_segments
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 
-_MAX_PARTS = 10_000  # segments of a JPEG, chunks of a PNG, attributes of an EXR
+_MAX_PARTS = 10_000  # chunks of a PNG, attributes of an EXR
 _EXR_COMPRESSION = ("none", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A", "DWAA", "DWAB")
 
 
@@ -48,21 +49,13 @@ def _orientation(block: bytes) -> int | None:
 
 def _jpeg(source: Source) -> dict[str, Any]:
     facts: dict[str, Any] = {"format": "JPEG"}
-    at = 2
-    for _ in range(_MAX_PARTS):
-        marker, length = struct.unpack(">HH", source.read(at, 4))
-        if marker == 0xFFFF:
-            at += 1
-            continue
-        if length < 2 or marker < 0xFFC0:
-            break
-        if marker == 0xFFE1 and source.read(at + 4, min(6, length - 2)) == b"Exif\0\0":
-            block = bytes(source.read(at + 10, length - 8))
+    for marker, at, size in jpeg_segments(source, 0, source.size):
+        if marker == 0xFFE1 and source.read(at, min(6, size)) == b"Exif\0\0":
+            block = bytes(source.read(at + 6, size - 6))
             facts["capture"], facts["orientation"] = _exif(block), _orientation(block)
-        if 0xFFC0 <= marker <= 0xFFCF and marker not in (0xFFC4, 0xFFC8, 0xFFCC):
-            bits, height, width, components = struct.unpack(">BHHB", source.read(at + 4, 6))
+        if 0xFFC0 <= marker <= 0xFFCF and marker not in (0xFFC4, 0xFFC8, 0xFFCC) and size >= 6:
+            bits, height, width, components = struct.unpack(">BHHB", source.read(at, 6))
             return facts | {"width": width, "height": height, "channels": components, "bits": bits}
-        at += 2 + length
     raise TiffError("is damaged: a JPEG without a frame")
 
 

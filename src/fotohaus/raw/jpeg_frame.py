@@ -1,9 +1,15 @@
-"""Frame headers of JPEG (ITU-T T.81 annex B.2.2) and JPEG XL (ISO/IEC 18181-1 annex D): sizes, before decoding."""
+"""Headers of JPEG (ITU-T T.81 annex B) and JPEG XL (ISO/IEC 18181-1 annex D): segments, and sizes before decoding."""
 
 from __future__ import annotations
 
-from fotohaus.raw.tiff import TiffError
+import struct
+from collections.abc import Iterator
+
+from fotohaus.raw.tiff import Source, TiffError
 from fotohaus.records import record
+
+_MAX_SEGMENTS = 10_000
+_MAX_BETWEEN = 1 << 16  # bytes that belong to no segment
 
 _LOSSLESS = 0xC3
 _EXTENDED = 0xC1
@@ -24,6 +30,32 @@ class Frame:
     def size(self) -> int:
         """Number of samples."""
         return self.height * self.width * self.components
+
+
+def jpeg_segments(source: Source, at: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """(marker, offset, size) of the segments' data of a JPEG file at a place, up to the coded data (T.81 annex B).
+
+    As decoders do, it goes over fill bytes, and over what some programs left between two segments.
+    """
+    at += 2
+    for _ in range(_MAX_SEGMENTS):
+        if at + 4 > end:
+            return
+        marker, length = struct.unpack(">HH", source.read(at, 4))
+        if marker == 0xFFFF:
+            at += 1
+            continue
+        if marker < 0xFF00:
+            between = bytes(source.read(at, min(_MAX_BETWEEN, end - at)))
+            found = between.find(b"\xff")
+            if found < 0:
+                return
+            at += found
+            continue
+        if length < 2 or marker < 0xFFC0 or marker in (0xFFD9, 0xFFDA) or at + 2 + length > end:
+            return
+        yield marker, at + 4, length - 2
+        at += 2 + length
 
 
 def jpeg_frame(data: bytes | bytearray, lossless: bool) -> Frame:

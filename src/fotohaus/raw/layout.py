@@ -16,8 +16,11 @@ MAX_SAMPLES = 400_000_000
 MAX_BLOCK = 1 << 12
 
 NONE, JPEG, DEFLATE, OLD_DEFLATE, LOSSY_JPEG, JPEG_XL = 1, 7, 8, 32946, 34892, 52546
+LZW, PACKBITS = 5, 32773
 COMPRESSION_NAMES = {
     NONE: "none",
+    LZW: "LZW",
+    PACKBITS: "PackBits",
     JPEG: "lossless JPEG",
     DEFLATE: "deflate",
     OLD_DEFLATE: "deflate",
@@ -31,10 +34,14 @@ HORIZONTAL = {2: 1, 34892: 2, 34893: 4}
 FLOATING = {3: 1, 34894: 2, 34895: 4}
 
 # The least number of bytes that a sample can take. A Huffman code has at least one bit (T.81 annex C); a block of 8 x 8
-# samples at least two; deflate expands at most 1032 times. JPEG XL has no such bound.
+# samples at least two; deflate expands at most 1032 times, PackBits 64 times, and LZW, whose 3837 words grow by a byte
+# each and take 9 to 12 bits, less than 1400 times. JPEG XL has no such bound.
 _LEAST_BYTES = {JPEG: 1 / 8, DEFLATE: 1 / 1032, OLD_DEFLATE: 1 / 1032, LOSSY_JPEG: 1 / 4 / 256, JPEG_XL: 0.0}
+_LEAST_BYTES |= {LZW: 1 / 1400, PACKBITS: 1 / 64}
+_OF_BYTES = (DEFLATE, OLD_DEFLATE, LZW, PACKBITS)  # pack bytes, whatever they stand for
+_PREDICTED = (DEFLATE, OLD_DEFLATE, LZW)
 
-# Deflate could expand a small file a thousand times, JPEG XL without bound. Beyond these sizes no photo does; JPEG XL
+# Deflate and LZW could expand a small file a thousand times, JPEG XL without bound. Beyond these sizes no photo does; JPEG XL
 # of a phone's 48 MP takes a fiftieth to a hundredth of them, and less of a night sky.
 _SMALL, _LIKELY_RATIO = 1 << 26, 100
 _LARGE, _LIKELY_JXL_RATIO = 400 << 20, 1000
@@ -134,7 +141,7 @@ def read_layout(ifd: Ifd) -> Layout:
         bits=bits,
         floating=floating,
         compression=compression,
-        predictor=ifd.integer(tags.PREDICTOR, 1),
+        predictor=1 if compression == PACKBITS else ifd.integer(tags.PREDICTOR, 1),
         photometric=ifd.integer(tags.PHOTOMETRIC, 0),
         separate=separate,
         tiled=tiled,
@@ -191,14 +198,14 @@ def _check_codec(layout: Layout) -> None:
         or (compression == LOSSY_JPEG and bits != 8)
         or (compression == JPEG_XL and bits > 16 and not layout.floating)
         or (compression in (LOSSY_JPEG, JPEG_XL) and layout.together not in (1, 3))
-        or (compression in (DEFLATE, OLD_DEFLATE) and bits not in (8, 16, 24, 32))
+        or (compression in _OF_BYTES and bits not in (8, 16, 24, 32))
     )
     if wrong:
         raise TiffError(f"{known} of {kind} is not supported")
-    if compression in (DEFLATE, OLD_DEFLATE) and layout.predictor != 1:
+    if compression in _PREDICTED and layout.predictor != 1:
         fits = layout.predictor in FLOATING if layout.floating else layout.predictor in HORIZONTAL and bits != 24
         if not fits:
-            raise TiffError(f"deflate of {kind} with predictor {layout.predictor} is not supported")
+            raise TiffError(f"{known} of {kind} with predictor {layout.predictor} is not supported")
 
 
 def _checked(layout: Layout, source: Source) -> Layout:
@@ -212,8 +219,7 @@ def _checked(layout: Layout, source: Source) -> Layout:
             counts = [source.size - layout.offsets[0]]
         if len(counts) != len(layout.offsets):
             raise TiffError("is damaged: does not say how long the strips or tiles are")
-        deflate = layout.compression in (DEFLATE, OLD_DEFLATE)
-        row = layout.tile_width * layout.together * (layout.bits / 8 if deflate else 1)
+        row = layout.tile_width * layout.together * (layout.bits / 8 if layout.compression in _OF_BYTES else 1)
         for i, count in enumerate(counts):
             if layout.rows(i) * row * _LEAST_BYTES[layout.compression] > count:
                 raise TiffError(f"is damaged: {count} bytes can't hold a {layout.tile_width} x {layout.rows(i)} tile")
@@ -222,7 +228,7 @@ def _checked(layout: Layout, source: Source) -> Layout:
         likely = max(_SMALL, _LIKELY_RATIO * sum(counts))
         if layout.compression == JPEG_XL:
             likely = max(likely, min(_LARGE, _LIKELY_JXL_RATIO * sum(counts)))
-        if (deflate or layout.compression == JPEG_XL) and needed > likely:
+        if layout.compression in (*_PREDICTED, JPEG_XL) and needed > likely:
             raise TiffError(f"is damaged: {sum(counts)} bytes can't hold {layout.width} x {layout.height} pixels")
     if sum(counts) > source.size:
         raise TiffError(f"is damaged or cut short: the raw samples need {sum(counts)} bytes, has {source.size}")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 from fotohaus.raw import tags
 from fotohaus.raw.gain_map_metadata import GainMapMetadata, apple_headroom, read_iso, read_xmp
+from fotohaus.raw.jpeg_frame import jpeg_segments
 from fotohaus.raw.layout import MAX_SAMPLES
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 from fotohaus.records import record
@@ -21,7 +21,6 @@ _MARKS = {
     "mpf": b"MPF\0",
 }
 _ENTRIES, _MAKER_NOTE = 0xB002, 0x927C
-_MAX_SEGMENTS = 10_000
 _MAX_IMAGES = 32
 _PIXELS_PER_BYTE = 2000  # more than any encoder gets out of a flat picture
 
@@ -105,25 +104,9 @@ def _described(source: Source, offset: int, size: int, apple: float | None) -> P
     return PhotoGainMap(metadata, offset, size, height, width, channels, header.profile)
 
 
-def _segments(source: Source, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """(marker, offset, size) of the segments' data, up to the coded data (ITU-T T.81, annex B)."""
-    at += 2
-    for _ in range(_MAX_SEGMENTS):
-        if at + 4 > end:
-            return
-        marker, length = struct.unpack(">HH", source.read(at, 4))
-        if marker == 0xFFFF:
-            at += 1
-            continue
-        if length < 2 or marker < 0xFFC0 or marker in (0xFFD9, 0xFFDA) or at + 2 + length > end:
-            return
-        yield marker, at + 4, length - 2
-        at += 2 + length
-
-
 def _header(source: Source, at: int, end: int) -> _Header:
     found: dict[str, Any] = {}
-    for marker, offset, size in _segments(source, at, end):
+    for marker, offset, size in jpeg_segments(source, at, end):
         if 0xFFC0 <= marker <= 0xFFCF and marker not in (0xFFC4, 0xFFC8, 0xFFCC):
             if size >= 6:
                 found.setdefault("frame", struct.unpack(">HHB", source.read(offset + 1, 5)))

@@ -7,10 +7,9 @@ import os
 import struct
 import warnings
 import zlib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePath
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +28,8 @@ from fotohaus.report import Report
 from fotohaus.srgb import decode_srgb
 
 _PIXELS_PER_BYTE = 2000  # more than any encoder gets out of a flat picture
-_LZW = 5  # TIFF 6.0 section 13
 _MAX_PROFILE = 1 << 24
+_TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two of BigTIFF
 
 
 def read_rendered(
@@ -86,6 +85,8 @@ def read_rendered(
 def photo_facts(source: Source) -> dict[str, Any]:
     """What `describe_photo` says of a JPEG, PNG or TIFF whose claims its size allows; TiffError for any other file."""
     facts = describe_photo(source)
+    if facts is None and bytes(source.read(0, min(4, source.size))) in _TIFF_MARKS:
+        raise TiffError("is a TIFF image of a kind that is not read: RGB and grey ones of 8 or 16 bits are")
     if facts is None or facts["format"] not in _READERS:
         raise TiffError("is not a photo of a known kind")
     width, height = facts["width"], facts["height"]
@@ -153,20 +154,15 @@ def _three(samples: NDArray[Any], path: str | os.PathLike[str], report: Report) 
 
 
 def _read_jpeg(source: Source) -> tuple[NDArray[Any], bytes]:
-    # Not by Image.open, which looks for further images as well, and trusts what is said about them.
-    from PIL.JpegImagePlugin import JpegImageFile
-
-    return _read_by_pillow(source, JpegImageFile)
-
-
-def _read_by_pillow(source: Source, opened: Callable[[IO[bytes]], Any] | None = None) -> tuple[NDArray[Any], bytes]:
-    """A photo of 8 bits: unlike the plain codecs, Pillow refuses one that is cut short."""
+    # By Pillow, which refuses one that is cut short, unlike the plain codecs; not by its Image.open, which looks for
+    # further images as well, and trusts what is said about them.
     from PIL import Image
+    from PIL.JpegImagePlugin import JpegImageFile
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its own limit on pixels, whose error is told below
         try:
-            with (opened or Image.open)(io.BytesIO(source.read(0, source.size))) as image:
+            with JpegImageFile(io.BytesIO(source.read(0, source.size))) as image:
                 icc = image.info.get("icc_profile", b"")
                 if image.mode not in ("L", "LA", "RGB", "RGBA"):
                     raise TiffError(f"has {image.mode} samples, which is not supported in a photo")
@@ -193,8 +189,16 @@ def _read_png(source: Source) -> tuple[NDArray[Any], bytes]:
         if kind == b"IDAT":
             break
         at += 12 + length
+    import logging
+
+    said = logging.getLogger("imagecodecs")
+    if not said.handlers:
+        # Nobody asked to hear of every odd chunk; whoever configured logging hears of it.
+        said.addHandler(logging.NullHandler())
     try:
         return imagecodecs.png_decode(data), icc
+    except UnicodeDecodeError:  # of a reason that holds a chunk's name in bytes
+        raise TiffError("is damaged: a chunk has no sound name") from None
     except Exception as error:
         raise TiffError(f"is damaged: {error}") from None
 
@@ -204,8 +208,6 @@ def _read_tiff(source: Source) -> tuple[NDArray[Any], bytes]:
     main = tiff.ifd(tiff.first)
     if main.integer(tags.PHOTOMETRIC, 0) not in (1, 2):
         raise TiffError("is a TIFF image of neither RGB nor grey samples")
-    if main.integer(tags.COMPRESSION, 1) == _LZW and main.integer(tags.BITS_PER_SAMPLE, 1) == 8:
-        return _read_by_pillow(source)
     layout = read_layout(main)
     if layout.floating or layout.bits not in (8, 16):
         raise TiffError(f"a TIFF image of {layout.bits} bits per sample is not supported")

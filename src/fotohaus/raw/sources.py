@@ -38,6 +38,7 @@ _NOT_RAW = {
     "a ZIP archive": re.compile(rb"PK\x03\x04"),
     "a PDF": re.compile(rb"%PDF"),
 }
+_NO_IMAGE = ("a video", "a ZIP archive", "a PDF")
 
 PathLike = str | os.PathLike[str]
 
@@ -172,7 +173,8 @@ def kind_of(source: Source, path: PathLike) -> Kind:
         return "rendered"
     for name, mark in _NOT_RAW.items():
         if mark.match(head):
-            raise TiffError(f"is {name}, not a raw file")
+            other = "not a raw file" if name in _NO_IMAGE else "which is not read yet: make it a JPEG, PNG or TIFF first"
+            raise TiffError(f"is {name}, {other}")
     suffix = Path(path).suffix.lower()
     if suffix == ".dng":
         return "dng"
