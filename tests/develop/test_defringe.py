@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fotohaus.develop.defringe import MARGIN, Defringe, defringe
+from fotohaus.develop.defringe import MARGIN, Defringe, defringe, fit_blur
 from fotohaus.develop.pipeline import prepare
 from fotohaus.raw.image import ColorCalibration, NoiseProfile, RawImage, Rectangle
 
@@ -84,6 +84,13 @@ def test_flat_and_small_pictures_have_none() -> None:
     small = Rectangle(0, 0, 40, 60)
     assert prepare(replace(raw, mosaic=flat), off=OFF).fringes is None
     assert prepare(replace(raw, crop=small), off=OFF).fringes is None
+
+
+def test_samples_far_below_black_are_no_edges() -> None:
+    pixels = np.full((288, 288, 3), -0.05, np.float32)
+    pixels[:100] = 1.0
+    with np.errstate(all="raise"):
+        fit_blur(pixels, np.ones(3, np.float32), 1)
 
 
 def test_strips_are_the_whole() -> None:

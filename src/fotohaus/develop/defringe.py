@@ -158,7 +158,8 @@ def _windows(source: MosaicRows | LinearRows) -> list[tuple[int, int]]:
 
 
 def _edge(high: Float32, low: Float32) -> Float32:
-    contrast = np.log(high / (low + np.float32(0.004)))
+    # Values below black, which a damaged frame has nothing but, are no edge.
+    contrast = np.log(np.maximum(high, np.float32(1e-4)) / (low + np.float32(0.004)))
     return _smoothstep(contrast, *np.log(_CONTRAST)) * _smoothstep(high, *_BRIGHT)
 
 
