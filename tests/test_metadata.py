@@ -136,3 +136,24 @@ def test_without_a_configuration_nothing_is_imported_for_it(tmp_path: Path) -> N
     environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path), "APPDATA": str(tmp_path), "HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"]
+
+
+def test_a_home_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user has no name."""
+    import pwd
+
+    from fotohaus.config import home_folder, own_folder, read_config
+    from fotohaus.framing.shelf import templates
+    from fotohaus.render.looks import looks
+
+    def unknown(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    assert not own_folder().exists()
+    assert not home_folder().is_dir()
+    assert read_config() == Metadata()
+    assert "vivid" in looks()
+    assert "strip" in templates()

@@ -17,15 +17,38 @@ _KEYS = ("artist", "copyright", "keep")
 _LONGEST = 1000
 
 
+_NOWHERE = Path(os.devnull)  # no file lies below it
+
+
+def home_folder() -> Path:
+    """The user's home; a path below which there is nothing where nobody knows it, or HOME is a relative path."""
+    try:
+        if os.name == "posix" and os.environ.get("HOME") == "":
+            import pwd
+
+            home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+        else:
+            home = Path.home()
+    except (KeyError, RuntimeError):
+        return _NOWHERE
+    # Relative to the current folder it would be anybody's: that of a downloaded archive, say.
+    return home if home.is_absolute() else _NOWHERE
+
+
+def xdg_folder(variable: str, *usual: str) -> Path:
+    """A base folder by the XDG specification, which says to ignore relative ones; by default below the home."""
+    said = Path(os.environ.get(variable, ""))
+    return said if said.is_absolute() else home_folder().joinpath(*usual)
+
+
 def own_folder() -> Path:
-    """The user's folder of fotohaus: configuration and looks."""
-    home = Path.home()
+    """The user's folder of fotohaus: configuration and looks. There need not be one."""
     if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming")
+        base = Path(os.environ.get("APPDATA") or home_folder() / "AppData" / "Roaming")
     elif sys.platform == "darwin":
-        base = home / "Library" / "Application Support"
+        base = home_folder() / "Library" / "Application Support"
     else:
-        base = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+        base = xdg_folder("XDG_CONFIG_HOME", ".config")
     return base / "fotohaus"
 
 
@@ -45,8 +68,6 @@ def read_config(path: str | os.PathLike[str] | None = None) -> Metadata:
     except (FileNotFoundError, NotADirectoryError):
         if path is not None:
             raise ReadError(path, "no such file") from None
-        return Metadata()
-    except RuntimeError:  # nobody knows where home is
         return Metadata()
     except (OSError, ValueError) as error:
         raise ReadError(file, (getattr(error, "strerror", None) or "can't be read").lower()) from None

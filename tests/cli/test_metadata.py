@@ -1,7 +1,9 @@
 """The options of metadata as a person types them."""
 
+import os
 from pathlib import Path
 
+import pytest
 from tests.private_photos import found_in, private_dng, private_jpeg
 
 from fotohaus.metadata import Metadata
@@ -61,3 +63,16 @@ def test_from_python_nothing_is_configured(tmp_path: Path) -> None:
     dng = private_dng(tmp_path / "a.dng")
     make_photo([dng], tmp_path / "a.png", Recipe(), metadata=Metadata(copyright="{year} me"))
     assert describe(tmp_path / "a.png")["capture"]["copyright"] == "2022 me"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="HOME is POSIX's")
+@pytest.mark.parametrize("home", [{"HOME": ""}, {"HOME": "."}, {"HOME": "/none", "XDG_CONFIG_HOME": ".config"}])
+def test_no_configuration_is_taken_from_the_current_folder(
+    run: Run, frame: Path, tmp_path: Path, home: dict[str, str]
+) -> None:
+    folder = tmp_path / ".config" / "fotohaus"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text('artist = "Nobody"')
+    done = run("develop", frame, "-o", "a.jpg", "--long-edge", "64", **{"XDG_CONFIG_HOME": "", **home})
+    assert done.returncode == 0, done.stderr
+    assert b"Nobody" not in (tmp_path / "a.jpg").read_bytes()

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from fotohaus.config import home_folder, xdg_folder
 from fotohaus.records import record
 
 if TYPE_CHECKING:
@@ -95,13 +96,13 @@ def _system() -> tuple[Face, ...]:
 
 
 def _font_files() -> Iterator[str]:
-    home = Path.home()
+    home = home_folder()
     if sys.platform == "win32":
         roots = [Path(os.environ.get("WINDIR", r"C:\Windows")) / "Fonts"]
     elif sys.platform == "darwin":
         roots = [Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library" / "Fonts"]
     else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+        data = xdg_folder("XDG_DATA_HOME", ".local", "share")
         roots = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), data / "fonts", home / ".fonts"]
     for root in roots:
         for folder, _, names in os.walk(root):
