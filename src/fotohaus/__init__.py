@@ -69,3 +69,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'fotohaus' has no attribute {name!r}")
     return getattr(import_module(f"fotohaus.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """What there is to use, imported or not: a notebook completes names by it."""
+    return sorted({*globals(), *__all__})

@@ -61,6 +61,15 @@ def _stages(value: Any) -> Any:
     return value
 
 
+def stages(off: Any) -> tuple[str, ...]:
+    """Names of stages, as a recipe's `off` takes them: "a,b", "all" or a collection. Raises ValueError for others."""
+    named = _stages(off)
+    unknown = [name for name in named if name not in STAGES]
+    if unknown:
+        raise ValueError(f"there is no stage {unknown[0]!r} to switch off: {', '.join(STAGES)} are there, or all")
+    return tuple(named)
+
+
 def _white(value: Any) -> Any:
     """The normal form of a white balance; Python may give a number of kelvin, as well."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):

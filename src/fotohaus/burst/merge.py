@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -62,9 +62,12 @@ def merge(
 
     Raises
     ------
-    ValueError : a strength out of range.
+    ValueError : a strength out of range, a method that there is not.
+    TypeError : a frame that is no raw image.
     MergeError : no frame, no frame of that number, or, if strict, a frame that does not fit.
     """
+    if method not in get_args(Method):
+        raise ValueError(f"method must be one of {', '.join(get_args(Method))}, got {method!r}")
     if not 0 <= denoise <= 1:
         raise ValueError(f"denoise must be 0 to 1, got {denoise}")
     report = report or Report()
@@ -77,7 +80,7 @@ def merge(
     with report.stage("merge"):
         if reference is not None and reference < 1:
             raise MergeError(None, f"reference must be 1 or more, got {reference}")
-        source: Iterator[RawImage] = (raw.quantized() for raw in frames)
+        source: Iterator[RawImage] = (_raw(frame).quantized() for frame in frames)
         held = list(islice(source, CANDIDATES if reference is None else reference))
         if not held:
             raise MergeError(None, "there are no frames to merge")
@@ -150,6 +153,12 @@ def align_burst(frames: Iterable[RawImage]) -> list[Alignment]:
             raise MergeError(frame.name, reason)
         found += [aligned.found for aligned in aligner.add(as_quads(frame))]
     return found + [aligned.found for aligned in aligner.rest()]
+
+
+def _raw(frame: Any) -> RawImage:
+    if not isinstance(frame, RawImage):
+        raise TypeError(f"merge takes RawImages, as fotohaus.read gives, not {type(frame).__name__}")
+    return frame
 
 
 def _alone(raw: RawImage, diagnosis: Diagnosis | None) -> RawImage:

@@ -21,12 +21,19 @@ def develop(
     defringe: str = "auto",
     report: Report | None = None,
 ) -> Scene:
-    """Develop a raw image to linear light; the choices are those of `fotohaus.develop.pipeline.prepare`."""
+    """Develop a raw image to linear light; the choices are those of `fotohaus.develop.pipeline.prepare`.
+
+    Raises TypeError for what is no raw image, ValueError for a stage that there is not.
+    """
     # `import fotohaus` brings this verb, so its machinery is imported when it is first used.
     from fotohaus.develop.pipeline import prepare
+    from fotohaus.raw.image import RawImage
+    from fotohaus.recipe import stages
     from fotohaus.report import Report
 
+    if not isinstance(raw, RawImage):
+        raise TypeError(f"develop takes one RawImage, as fotohaus.read gives in a list, not {type(raw).__name__}")
     report = report or Report()
-    development = prepare(raw, off=off, wb=wb, denoise=denoise, lens=lens, defringe=defringe, report=report)
+    development = prepare(raw, off=stages(off), wb=wb, denoise=denoise, lens=lens, defringe=defringe, report=report)
     with report.stage("scene"):
         return development.scene()

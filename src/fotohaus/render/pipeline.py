@@ -303,8 +303,13 @@ def render(scene: Scene, recipe: Recipe | None = None, *, report: Report | None 
     override `recipe`'s. The result is uint16 with the sRGB transfer function in the primaries of `recipe.gamut`, and
     carries the recipe. `off="tone"` leaves the curve and the gamut mapping out: a plain clip after exposure.
 
-    Raises ValueError for pixels of another shape or type, pydantic.ValidationError for choices that a Recipe refuses.
+    Raises TypeError for what is no scene or recipe, ValueError for pixels of another shape or type,
+    pydantic.ValidationError for choices that a Recipe refuses.
     """
+    if not isinstance(scene, Scene):
+        raise TypeError(f"render takes a Scene, as fotohaus.develop gives, not {type(scene).__name__}")
+    if not isinstance(recipe, (Recipe, type(None))):
+        raise TypeError(f"recipe must be a Recipe, not {type(recipe).__name__}; its fields are keywords, too: ev=0.3")
     report = report or Report()
     recipe = recipe or Recipe()
     if choices:

@@ -1,0 +1,66 @@
+"""The verbs as Python calls them: what there is, and wrong arguments, which are named as such."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fotohaus as fh
+from fotohaus.raw.image import ColorCalibration, RawImage, Rectangle
+
+
+@pytest.fixture(scope="module")
+def raw() -> RawImage:
+    return RawImage(
+        np.full((64, 64), 500, np.uint16),
+        "RGGB",
+        np.full((2, 2), 0, np.float32),
+        np.full((2, 2), 1000, np.float32),
+        ColorCalibration(color_matrix_1=np.eye(3), as_shot_neutral=(1.0, 1.0, 1.0)),
+        Rectangle(0, 0, 64, 64),
+    )
+
+
+def test_names_are_there_before_they_are_used() -> None:
+    code = "import sys, fotohaus; print(*dir(fotohaus)); assert 'numpy' not in sys.modules"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert set(fh.__all__) <= set(shown)
+
+
+def test_readme_runs(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[1]
+    code = (root / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    for name, frame in zip("abc", sorted((root / "src/fotohaus/sample").glob("*.dng")), strict=False):
+        (tmp_path / f"{name}.dng").symlink_to(frame)
+    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, check=True)
+    assert (tmp_path / "photo.jpg").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("wrong", ["a.dng", None, np.zeros((4, 4)), []])
+def test_other_things_than_nouns(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=f"takes one RawImage.* not {type(wrong).__name__}"):
+        fh.develop(wrong)
+    with pytest.raises(TypeError, match=f"takes a Scene.* not {type(wrong).__name__}"):
+        fh.render(wrong)
+    with pytest.raises(TypeError, match=f"takes RawImages.* not {type(wrong).__name__}"):
+        fh.merge([wrong])
+
+
+def test_choices_that_there_are_not(raw: RawImage) -> None:
+    with pytest.raises(ValueError, match="there is no stage 'grian'"):
+        fh.develop(raw, off=["grian"])
+    with pytest.raises(ValueError, match=r"must be one of robust, .*, got 'best'"):
+        fh.merge([raw, raw], method="best")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="must be a Recipe, not dict"):
+        fh.render(fh.develop(raw), {"ev": 1})  # type: ignore[arg-type]
+
+
+def test_stages_to_leave_out_are_words(raw: RawImage) -> None:
+    """Not parts of words: no "lens" in "opcodes,highlights", no "tone" in "local-tone"."""
+    plain = fh.develop(raw, off=("denoise", "ca")).pixels
+    assert np.array_equal(fh.develop(raw, off="denoise,ca").pixels, plain)
+    with pytest.raises(ValueError, match="no stage 'denoise-ca'"):
+        fh.develop(raw, off="denoise-ca")
