@@ -48,3 +48,22 @@ def test_what_can_not_be_framed_is_named(run: Run, frame: Path, tmp_path: Path) 
     for name, why in (("a.avif", "is an AVIF image"), ("text.jpg", "is of no known kind")):
         done = run("frame", name)
         assert (done.returncode, done.stderr) == (1, f"fotohaus: {name}: {why}: JPEG, PNG and TIFF can be framed\n")
+
+
+def test_broken_photos_do_not_keep_others_from_a_frame(run: Run, frame: Path, tmp_path: Path) -> None:
+    assert run("develop", frame, "-o", "b.jpg", "--long-edge", "64").returncode == 0
+    (tmp_path / "a.jpg").write_text("no photo")
+    done = run("frame", "a.jpg", "b.jpg")
+    assert (done.returncode, done.stdout) == (1, "b-framed.jpg\n")
+    assert done.stderr.startswith("fotohaus: a.jpg: ")
+
+
+def test_a_sheet_of_nothing_is_none(run: Run, frame: Path, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.dng"):
+        (tmp_path / name).write_text("no photo")
+    done = run("sheet", ".", "-o", "s.png")
+    assert done.returncode == 1
+    assert done.stderr.endswith("fotohaus: nothing to show: not one of the files can be read\n")
+    assert not (tmp_path / "s.png").exists()
+    (tmp_path / "c.dng").symlink_to(frame)
+    assert run("sheet", ".", "-o", "s.png").returncode == 0

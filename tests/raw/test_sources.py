@@ -49,6 +49,12 @@ def test_sources_without_files_are_refused(tmp_path: Path, make: Callable[[Path]
         expand_sources(make(tmp_path))
 
 
+def test_a_folder_of_photos_that_are_not_read_is_told(tmp_path: Path) -> None:
+    touch(tmp_path, "IMG_1.HEIC", "a.webp", "b.txt")
+    with pytest.raises(ReadError, match=r"photos: \.heic, \.webp are not read yet"):
+        expand_sources([tmp_path])
+
+
 def test_read_and_stream_give_every_image(dng: Maker, samples: Maker, tmp_path: Path) -> None:
     for i in range(5):
         (tmp_path / f"frame_{i}.dng").write_bytes(dng(np.full((8, 8), i, np.uint16)))

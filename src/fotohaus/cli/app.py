@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fotohaus.cli.options import add_recipe_options, chosen_recipe
+from fotohaus.cli.usage import Once, Parser, nearest
 
 ABOUT = "Raw frames from any camera in, one finished photo out."
 
@@ -45,6 +46,8 @@ def _run(program: str, about: str, commands: dict[str, Command], arguments: Sequ
         parser.print_help(sys.stderr)
         return 2
     name = arguments[0]
+    if name == "help":
+        return _run(program, about, commands, [*arguments[1:2], "--help"])
     if name in commands:
         command = commands[name]
         if command.parts is not None:
@@ -52,11 +55,13 @@ def _run(program: str, about: str, commands: dict[str, Command], arguments: Sequ
         parser = _parser(f"{program} {name}", command.about)
         parser.usage = f"{program} {name} {command.takes}"
         command.arguments(parser)
-        options = parser.parse_intermixed_args(arguments[1:])
+        words = parser.checked(arguments[1:])
+        options = parser.parse_intermixed_args(words)
         options.error = parser.error
         return command.run(options)
     if not name.startswith("-"):
-        parser.error(f"no command {name!r}: {', '.join(commands)} are there")
+        parser.error(f"no command {name!r}{nearest(name, commands)} ({', '.join(commands)} are there)")
+    parser.checked([name])
     if getattr(parser.parse_args([name]), "version", False):
         from fotohaus import __version__
 
@@ -78,12 +83,12 @@ def _columns() -> int:
         return int(said)
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns or 80
-    except (OSError, ValueError):
+    except (AttributeError, OSError, ValueError):
         return 80
 
 
-def _parser(name: str, about: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(prog=name, description=about, allow_abbrev=False, formatter_class=_Formatter)
+def _parser(name: str, about: str) -> Parser:
+    return Parser(prog=name, description=about, allow_abbrev=False, formatter_class=_Formatter)
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
@@ -142,6 +147,7 @@ def _develop_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         *("-o", "--out"),
         type=Path,
+        action=Once,
         required=True,
         help="the photo: .jpg, .avif, .jxl, .tif or .png; .exr is the linear scene; .dng the merged raw, editable",
     )
@@ -212,6 +218,7 @@ def _info_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _info(options: argparse.Namespace) -> int:
+    from fotohaus.cli.terminal import plain, print_json
     from fotohaus.errors import FotohausError
     from fotohaus.raw import describe
 
@@ -221,7 +228,7 @@ def _info(options: argparse.Namespace) -> int:
         try:
             fact = describe(file)
         except FotohausError as error:
-            print(f"fotohaus: {error}", file=sys.stderr)
+            print(f"fotohaus: {plain(error)}", file=sys.stderr)
             failed = True
             continue
         if not options.private:
@@ -231,13 +238,13 @@ def _info(options: argparse.Namespace) -> int:
             _print_facts(fact)
     if options.json:
         several = len(options.files) > 1
-        import json
-
-        print(json.dumps(facts if several else facts[0] if facts else None, indent=2, ensure_ascii=False))
+        print_json(facts if several else facts[0] if facts else None)
     return int(failed)
 
 
 def _print_facts(fact: dict[str, Any], indent: str = "") -> None:
+    from fotohaus.cli.terminal import plain
+
     for name, value in fact.items():
         label = f"{indent}{name.replace('_', ' ')}"
         if isinstance(value, dict):
@@ -246,10 +253,10 @@ def _print_facts(fact: dict[str, Any], indent: str = "") -> None:
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             print(f"{label}:")
             for item in value:
-                print(f"{indent}  - " + ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in item.items()))
+                print(f"{indent}  - " + ", ".join(f"{k.replace('_', ' ')} {plain(v)}" for k, v in item.items()))
         else:
             shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-            print(f"{label}: {shown}")
+            print(f"{label}: {plain(shown)}")
     if not indent:
         print()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +11,7 @@ from fotohaus.cameras.countries import countries, country_code
 from fotohaus.cameras.derived import contradictions, derive, show
 from fotohaus.cameras.facts import CAMERA_FACTS, Camera, Fact, Market, Phone
 from fotohaus.cli.app import Command
+from fotohaus.cli.terminal import print_json
 
 ANSWERS = {"sold": "yes", "announced": "announced", "not sold": "no"}
 UNKNOWN = "unknown"
@@ -28,7 +28,7 @@ def _list_arguments(parser: argparse.ArgumentParser) -> None:
 def _list(options: argparse.Namespace) -> int:
     code = None if options.market is None else country_code(options.market)
     if options.json:
-        _print_json([_brief(phone, code) for phone in phones()])
+        print_json([_brief(phone, code) for phone in phones()])
     elif code is None:
         width = max(len(phone.name) for phone in phones())
         for phone in phones():
@@ -74,7 +74,7 @@ def _show_arguments(parser: argparse.ArgumentParser) -> None:
 def _show(options: argparse.Namespace) -> int:
     phone = find(" ".join(options.name))
     if options.json:
-        _print_json(_whole(phone))
+        print_json(_whole(phone))
         return 0
     cited = _Citations()
     print(phone.name)
@@ -186,10 +186,6 @@ def _source_text(key: str, title: bool = True) -> str:
         return where
     note = f" {source.note}" if source.note else ""
     return f"{source.title}; {where} ({source.date or 'no date'}, {source.kind}){note}"
-
-
-def _print_json(facts: Any) -> None:
-    print(json.dumps(facts, indent=2, ensure_ascii=False))
 
 
 def _brief(phone: Phone, code: str | None) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from fotohaus.cli.metadata import add_metadata_options, chosen_metadata
 from fotohaus.cli.options import chosen_recipe
-from fotohaus.errors import WriteError
+from fotohaus.errors import FotohausError, WriteError
 from fotohaus.recipe import fields
 
 
@@ -46,14 +47,19 @@ def run(options: argparse.Namespace) -> int:
     if several and out is not None and not out.is_dir():
         raise WriteError(out, "several photos need a folder that exists")
     metadata = chosen_metadata(options)
-    from fotohaus.cli.terminal import TerminalReport
+    from fotohaus.cli.terminal import TerminalReport, plain
     from fotohaus.modes.frame_photo import frame_photo
 
+    failed = False
     with TerminalReport() as report:
         for photo in options.photos:
             target = out / photo.name if out is not None and out.is_dir() else out
-            print(frame_photo(photo, target, recipe, report, private=options.private, metadata=metadata))
-    return 0
+            try:
+                print(frame_photo(photo, target, recipe, report, private=options.private, metadata=metadata))
+            except FotohausError as error:
+                print(f"fotohaus: {plain(error)}", file=sys.stderr)
+                failed = True
+    return int(failed)
 
 
 def _list() -> int:

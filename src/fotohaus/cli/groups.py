@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fotohaus.cli.terminal import plain, print_json
 from fotohaus.modes.frames import describe
 from fotohaus.raw import expand_sources
 from fotohaus.raw.grouping import FrameGroup, group_files
@@ -23,13 +23,13 @@ def print_groups(sources: Sequence[Path], gap: float | None, as_json: bool) -> b
     if as_json:
         left_out = [{"file": name, "reason": reason} for name, reason in grouping.unread + twins]
         facts = {"groups": [_facts(group) for group in grouping.groups], "left_out": left_out}
-        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        print_json(facts)
     else:
         for number, group in enumerate(grouping.groups, 1):
-            print(f"{number}: {describe(group)}; {group.frames[0].camera or 'unknown camera'}")
-            print(*(f"  {frame.name}" for frame in group.frames), sep="\n")
+            print(f"{number}: {plain(describe(group))}; {plain(group.frames[0].camera or 'unknown camera')}")
+            print(*(f"  {plain(frame.name)}" for frame in group.frames), sep="\n")
     for name, reason in grouping.unread + twins:
-        print(f"fotohaus: {name}: {reason}", file=sys.stderr)
+        print(f"fotohaus: {plain(name)}: {plain(reason)}", file=sys.stderr)
     return not grouping.unread
 
 

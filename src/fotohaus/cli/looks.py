@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fotohaus.cli.app import Command
 from fotohaus.cli.options import add_recipe_options, chosen_recipe
+from fotohaus.cli.terminal import plain
 from fotohaus.errors import ReadError, WriteError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _list(options: argparse.Namespace) -> int:
         try:
             look = read_look(path)
         except ReadError as error:
-            print(f"fotohaus: {error}", file=sys.stderr)
+            print(f"fotohaus: {plain(error)}", file=sys.stderr)
             failed = True
             continue
         own = "" if path.parent == PACKAGED else " (your own)"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from fotohaus.recipe import About, Recipe, defaults, fields
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _HIDDEN = {"version"}
 
@@ -65,6 +68,23 @@ def chosen_recipe(options: argparse.Namespace) -> Recipe:
         return Recipe.model_validate({**values, **chosen})
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]).replace("_", "-") if first["loc"] else "recipe"
-        options.error(f"argument --{name}: {first['msg'].removeprefix('Value error, ')}")
+        name = str(first["loc"][0]) if first["loc"] else "recipe"
+        options.error(f"argument --{name.replace('_', '-')}: {_reason(name, first)}")
         raise
+
+
+def _reason(name: str, wrong: ErrorDetails) -> str:
+    """What is wrong with a value, in words for a person rather than for who wrote the model."""
+    kind, given = wrong["type"], wrong["input"]
+    about = fields()[name][1] if name in fields() else None
+    if kind == "literal_error":
+        return f"{given!r} is none of {wrong['ctx']['expected'].replace(chr(39), '')}"
+    if kind in ("less_than_equal", "greater_than_equal") and about is not None and about.most is not None:
+        return f"{given} is not from {about.least:g} to {about.most:g}"
+    if kind in ("int_parsing", "int_from_float"):
+        return f"{given!r} is no whole number"
+    if kind in ("float_parsing", "finite_number"):
+        return f"{given!r} is no number"
+    if kind == "string_unicode":
+        return f"{given!r} is no text in the terminal's encoding"
+    return wrong["msg"].removeprefix("Value error, ")

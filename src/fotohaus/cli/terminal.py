@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fotohaus.report import Report, StageRecord
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+
+# What a terminal obeys or turns around: C0 and C1 controls, line separators, bidirectional overrides; and half pairs.
+_NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def plain(text: object) -> str:
+    """Text of a file or its name, to be shown on one line: what is no letter to see is written as an escape."""
+    return _NO_TEXT.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), str(text))
+
+
+def print_json(value: Any) -> None:
+    """JSON on stdout, in plain ASCII where the terminal's encoding, or a file's odd name, asks for it."""
+    import json
+
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    print(text)
 
 
 class TerminalReport(Report):
@@ -42,9 +64,9 @@ class TerminalReport(Report):
         """Show a warning, on any kind of stderr."""
         super().warn(text)
         if self._bar:
-            self._bar.console.print(f"warning: {text}", markup=False, highlight=False)
+            self._bar.console.print(f"warning: {plain(text)}", markup=False, highlight=False)
         else:
-            print(f"warning: {text}", file=sys.stderr)
+            print(f"warning: {plain(text)}", file=sys.stderr)
 
     def progress(self, done: int, total: int) -> None:
         """Move the bar."""
@@ -59,7 +81,7 @@ class TerminalReport(Report):
     def ended(self, record: StageRecord) -> None:
         """Print the stage's line with -v."""
         if self._verbose:
-            print(*stage_lines(record), sep="\n", file=sys.stderr)
+            print(*map(plain, stage_lines(record)), sep="\n", file=sys.stderr)
 
 
 def stage_lines(record: StageRecord, depth: int = 0) -> list[str]:

@@ -18,7 +18,15 @@ from fotohaus.output.atomic import check_target, save
 from fotohaus.raw.frame_facts import read_facts
 from fotohaus.raw.grouping import group_files
 from fotohaus.raw.image import CaptureInfo
-from fotohaus.raw.sources import PHOTO_EXTENSIONS, RAW_EXTENSIONS, expand_sources, kind_of, read_raw, reading
+from fotohaus.raw.sources import (
+    PHOTO_EXTENSIONS,
+    RAW_EXTENSIONS,
+    expand_sources,
+    kind_of,
+    nothing_in,
+    read_raw,
+    reading,
+)
 from fotohaus.raw.tiff import Source, TiffError
 from fotohaus.recipe import Recipe
 from fotohaus.records import record
@@ -56,7 +64,8 @@ def contact_sheet(
     with the number of its frames, or each frame one with `every`. A file that can't be shown leaves an empty cell that
     says why, and a warning. Pages are A4 at 300 dpi; the picture of a page is all that is held at once.
 
-    Raises ReadError if there is nothing to show, WriteError for an output that can't be written.
+    Raises ReadError if there is nothing to show, all files being broken, say; WriteError for an output that can't be
+    written.
     """
     report = report or Report()
     path = Path(out)
@@ -69,7 +78,9 @@ def contact_sheet(
     parts = [entries[at : at + layout.cells] for at in range(0, len(entries), layout.cells)]
     title = _title(sources)
     digits = len(str(len(parts)))
-    pages = []
+    pages: list[Path] = []
+    held: list[tuple[Path, bytes]] = []
+    some = False
     with report.stage("sheet"):
         shown = in_threads(lambda entry: _cell(entry, (layout.wide, layout.high)), entries)
         done = 0
@@ -84,11 +95,18 @@ def contact_sheet(
                 for trouble in troubles:
                     report.warn(trouble)
                 page.put(place, cell)
+                some = some or cell.picture is not None
                 done += 1
                 report.progress(done, len(entries))
             name = path if len(parts) == 1 else path.with_name(f"{path.stem}-{number:0{digits}}{path.suffix}")
-            save(name, [_encoded(page.image, path.suffix.lower())])
-            pages.append(name)
+            held.append((name, _encoded(page.image, path.suffix.lower())))
+            # Until a picture shows, it may be that there is none, and then no sheet.
+            while some and held:
+                name, data = held.pop(0)
+                save(name, [data])
+                pages.append(name)
+        if not some:
+            raise ReadError(None, "nothing to show: not one of the files can be read")
         report.note(f"{len(entries)} cells on {len(pages)} {'page' if len(pages) == 1 else 'pages'}")
     return pages
 
@@ -117,7 +135,7 @@ def _files(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
             file for file in inside if file.suffix.lower() in PHOTO_EXTENSIONS and file.stem.casefold() not in stems
         ]
         if not raws and not photos:
-            raise ReadError(folder, "is a folder without raw files or photos")
+            raise nothing_in(folder, inside)
         named += sorted([*raws, *photos], key=_by_number)
     return expand_sources(named)
 

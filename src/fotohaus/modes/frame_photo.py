@@ -113,7 +113,7 @@ def _check_kind(source: Source, path: Path) -> None:
         kind = kind_of(source, path)
     except TiffError as error:
         # It speaks of raw files, which nobody asked for here.
-        told = re.fullmatch(r"(is an? .*), not a raw file", str(error))
+        told = re.fullmatch(r"(is an? [^,]*), (not a raw file|which is not read yet.*)", str(error))
         unknown = str(error) == "is not a raw file of a known kind"
         if told or unknown:
             what = told[1] if told else "is of no known kind"

@@ -160,6 +160,10 @@ def check_output(out: PathLike, sources: Sequence[PathLike]) -> Path:
     Raises WriteError for an unknown extension, a place that can't be written to, or an output that is an input.
     """
     path = Path(out)
+    if not path.suffix:
+        if path.is_dir():
+            raise WriteError(out, f"is a folder: name the photo in it, {path / 'photo.jpg'} say")
+        raise WriteError(out, f"has no extension to tell the kind of file by: {', '.join(HOLDS)}")
     if path.suffix.lower() not in HOLDS:
         raise WriteError(path, f"unknown kind of file {path.suffix!r}: {', '.join(HOLDS)} can be written")
     check_target(path)

@@ -43,6 +43,11 @@ def check_target(path: Path) -> Path:
     """
     try:
         target = Path(os.path.realpath(path))
+    except FileNotFoundError:
+        raise WriteError(path, "the current folder does not exist any more") from None
+    except (OSError, ValueError) as error:
+        raise WriteError(path, reason(error) if isinstance(error, OSError) else str(error)) from None
+    try:
         if not target.parent.is_dir():
             raise WriteError(path, f"the folder {target.parent} does not exist")
         if not os.access(target.parent, os.W_OK | os.X_OK):

@@ -109,7 +109,8 @@ def libraw_header(path: str | os.PathLike[str], wanted: str = "header") -> tuple
     if "refused" in header:
         raise TiffError(header["refused"])
     if "error" in header:
-        raise TiffError(f"can't be read by LibRaw: {header['error'] or 'unknown reason'}")
+        cut = "is damaged or cut short: " if "Input/output" in header["error"] else ""
+        raise TiffError(f"{cut}can't be read by LibRaw: {header['error'] or 'unknown reason'}")
     return header, _capture(path, header, exif), mosaic
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -69,7 +69,7 @@ def expand_sources(sources: Sequence[PathLike]) -> list[Path]:
                     named = (p for p in inside if p.suffix.lower() in kinds)
                     found = found or sorted((p for p in named if p.is_file()), key=_natural)
                 if not found:
-                    raise ReadError(path, "is a folder without raw files or photos")
+                    raise nothing_in(path, inside)
                 files += found
             elif path.exists():
                 files.append(path)
@@ -81,6 +81,13 @@ def expand_sources(sources: Sequence[PathLike]) -> list[Path]:
     for file in files:
         once.setdefault(os.path.realpath(file), file)
     return list(once.values())
+
+
+def nothing_in(folder: Path, inside: Iterable[Path]) -> ReadError:
+    """The error for a folder without anything to read, which names the photos that are not."""
+    unread = sorted({p.suffix.lower() for p in inside} & {".heic", ".heif", ".webp", ".avif", ".jxl"})
+    named = f": {', '.join(unread)} are not read yet, make them JPEG, PNG or TIFF first" if unread else ""
+    return ReadError(folder, f"is a folder without raw files or photos{named}")
 
 
 def _reason(error: OSError) -> str:
@@ -173,8 +180,8 @@ def kind_of(source: Source, path: PathLike) -> Kind:
         return "rendered"
     for name, mark in _NOT_RAW.items():
         if mark.match(head):
-            other = "not a raw file" if name in _NO_IMAGE else "which is not read yet: make it a JPEG, PNG or TIFF first"
-            raise TiffError(f"is {name}, {other}")
+            why = "not a raw file" if name in _NO_IMAGE else "which is not read yet: make it a JPEG, PNG or TIFF first"
+            raise TiffError(f"is {name}, {why}")
     suffix = Path(path).suffix.lower()
     if suffix == ".dng":
         return "dng"
