@@ -1,12 +1,18 @@
 """What people mistype, odd names, and odd surroundings: a line that says what to do, never a traceback."""
 
+import contextlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from fotohaus.cli import app
+from fotohaus.cli.app import COMMANDS
+from fotohaus.errors import FotohausError
 
 from .conftest import Run
 
@@ -32,6 +38,21 @@ def test_what_was_meant(run: Run, arguments: str, says: str) -> None:
     done = run(*arguments.split())
     assert done.returncode == 2
     assert says in done.stderr
+
+
+def test_examples_of_the_help_are_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As far as can be told without the files that they name."""
+    monkeypatch.chdir(tmp_path)
+    examples = [f"{name} {example}" for name, command in COMMANDS.items() for example in command.examples]
+    assert len(examples) > 9
+    for example in examples:
+        with contextlib.suppress(FotohausError):
+            assert app.run(shlex.split(example)) == 1, example  # wrong usage would leave by SystemExit
+    with pytest.raises(SystemExit):
+        app.run(["develop", "--help"])
+    assert "examples:\n  fotohaus develop burst/ -o photo.jpg\n" in capsys.readouterr().out
 
 
 def test_help_is_a_command_too(run: Run) -> None:

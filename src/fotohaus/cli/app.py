@@ -19,7 +19,7 @@ ABOUT = "Raw frames from any camera in, one finished photo out."
 class Command(NamedTuple):
     """A command: what it takes and is for, the function that adds its arguments, and the one that does it.
 
-    parts : brings the commands that it consists of, in place of arguments of its own.
+    parts : brings the commands that it consists of, in place of arguments of its own. examples : what people type.
     """
 
     takes: str
@@ -27,6 +27,7 @@ class Command(NamedTuple):
     arguments: Callable[[argparse.ArgumentParser], None] = lambda parser: None
     run: Callable[[argparse.Namespace], int] = lambda options: 0
     parts: Callable[[], dict[str, Command]] | None = None
+    examples: tuple[str, ...] = ()
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -54,6 +55,8 @@ def _run(program: str, about: str, commands: dict[str, Command], arguments: Sequ
             return _run(f"{program} {name}", command.about, command.parts(), arguments[1:])
         parser = _parser(f"{program} {name}", command.about)
         parser.usage = f"{program} {name} {command.takes}"
+        if command.examples:
+            parser.epilog = "\n".join(["examples:", *(f"  {program} {name} {example}" for example in command.examples)])
         command.arguments(parser)
         words = parser.checked(arguments[1:])
         options = parser.parse_intermixed_args(words)
@@ -333,18 +336,27 @@ COMMANDS = {
         "Develop raw frames into one photo; several are aligned and merged first.",
         _develop_arguments,
         _develop,
+        examples=(
+            "burst/ -o photo.jpg",
+            "one.dng -o photo.jpg --ev 0.5 --wb 4200 --look vivid",
+            "burst/ -o merged.dng",
+            "one.dng -o photo.avif --hdr --crop 3:2 --long-edge 2048",
+            "other.dng -o b.jpg --recipe a.jpg",
+        ),
     ),
     "info": Command(
         "FILE... [OPTION...]",
         "Say what files say: camera, exposure, levels, noise, colour, opcodes.",
         _info_arguments,
         _info,
+        examples=("one.dng", "folder/*.dng --json"),
     ),
     "group": Command(
         "SOURCE... [OPTION...]",
         "Say which files are frames of one photo: bursts, brackets and single ones.",
         _group_arguments,
         _group,
+        examples=("folder/", "folder/ --json"),
     ),
     "looks": Command(
         "COMMAND ...", "The looks: list, see, keep, export them, or learn one from pairs of pictures.", parts=_looks
@@ -357,12 +369,14 @@ COMMANDS = {
         "Put finished photos on paper: a strip with the camera's facts, a polaroid, a passepartout, a caption.",
         _frame_arguments,
         _frame,
+        examples=("photo.jpg", 'photo.jpg -o framed.jpg --frame passepartout --caption "The pier"', "*.jpg -o framed/"),
     ),
     "sheet": Command(
         "SOURCE... -o SHEET [OPTION...]",
         "Show a folder's photos and raw files on contact sheets.",
         _sheet_arguments,
         _sheet,
+        examples=("folder/ -o sheet.jpg",),
     ),
     "demo": Command(
         "[OPTION...]",
