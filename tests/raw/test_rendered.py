@@ -116,7 +116,7 @@ def test_tiff_as_programs_compress_it(tmp_path: Path) -> None:
     plain = read_raw(save(tmp_path / "plain.tif", colors())).mosaic
     for i, options in enumerate(({"compression": "zlib", "predictor": 2}, {"compression": "lzw"}, {"tile": (16, 16)})):
         assert np.array_equal(read_raw(save(tmp_path / f"{i}.tif", colors(), **options)).mosaic, plain)
-    with pytest.raises(ReadError, match="32 bits"):
+    with pytest.raises(ReadError, match="32 bits per floating-point sample"):
         read_raw(save(tmp_path / "f.tif", colors().astype(np.float32)))
 
 

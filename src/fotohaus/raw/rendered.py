@@ -210,7 +210,8 @@ def _read_tiff(source: Source) -> tuple[NDArray[Any], bytes]:
         raise TiffError("is a TIFF image of neither RGB nor grey samples")
     layout = read_layout(main)
     if layout.floating or layout.bits not in (8, 16):
-        raise TiffError(f"a TIFF image of {layout.bits} bits per sample is not supported")
+        kind = "floating-point sample" if layout.floating else "sample"
+        raise TiffError(f"a TIFF image of {layout.bits} bits per {kind} is not supported")
     samples = decode(main, layout)
     icc = bytes(main.raw(tags.ICC_PROFILE))
     return samples.astype(np.uint8) if layout.bits == 8 else samples, icc
