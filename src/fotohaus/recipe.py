@@ -262,7 +262,7 @@ class Recipe:
     ] = "grey"
     gain_size: Annotated[
         Literal["auto", "half", "quarter"],
-        About("Size of the gain map, of the picture's; auto is a quarter, more for pictures under 3 MP."),
+        About("Size of the gain map, of the picture's; auto is half, all of it for pictures under 0.75 MP."),
     ] = "auto"
     quality: Annotated[
         int,

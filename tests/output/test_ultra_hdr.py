@@ -215,14 +215,15 @@ def test_metadata_comes_back_both_ways(one, other, gamma, sdr, hdr, headroom) ->
             assert getattr(read, name) == pytest.approx(getattr(gain, name), abs=1e-6)
 
 
-def test_a_photograph_as_it_is_written_decodes_to_its_hdr_rendition(shared: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["grey", "rgb"])
+def test_a_photograph_as_it_is_written_decodes_to_its_hdr_rendition(shared: Path, tmp_path: Path, kind: str) -> None:
     from fotohaus.develop.pipeline import prepare
     from fotohaus.raw import read_raw
     from fotohaus.render.pipeline import Rendering
     from fotohaus.report import Report
 
     development = prepare(read_raw(shared / "raw" / "canon_colorchecker.dng"))
-    rendering = Rendering(development, Recipe(), Report())
+    rendering = Rendering(development, Recipe(gain_map=kind), Report())
     to_p3 = np.linalg.solve(color.rgb_to_xyz("p3"), color.rgb_to_xyz("rec2020"))
     luminance = color.rgb_to_xyz("p3")[1]
     truth = rendering.hdr_rows(0, rendering.shape[0]) @ to_p3.T @ luminance

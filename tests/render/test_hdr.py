@@ -1,5 +1,6 @@
 """The HDR rendition: where it parts from the SDR one, what it does beyond, and the gain map between them."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -198,6 +199,36 @@ def test_the_gain_map_leads_to_the_hdr_rendition(size, choices, shape):
     if "gain_map" in choices:
         assert gain.pixels.ndim == 3
         assert np.quantile(stops_apart(seen, hdr, 2e-3), 0.99) < 0.3
+
+
+@pytest.mark.parametrize("choices", [{}, {"look": "authentic", "local_tone": 1.0}, {"look": "mono"}])
+@pytest.mark.parametrize("kind", ["grey", "rgb"])
+def test_nothing_that_shines_is_passed_by(choices, kind):
+    """What the map's makers leave out as too dark has no gain in a map without anything left out."""
+    light = street(300, 450) * np.linspace(0.1, 1, 450)[:, None]
+    maps = []
+    for everything in (False, True):
+        rendering = Rendering(scene(light), Recipe(gain_map=kind, **choices), Report())
+        rendering.collect_gain_map()
+        if everything:
+            rendering._gains._level = rendering._gains._least = -1.0
+        for part in strips(300):
+            rendering.rows(*part)
+        maps.append(rendering.gain_map())
+    assert np.array_equal(maps[0].pixels, maps[1].pixels)
+    none = round(-maps[0].low[0] * 255 / (maps[0].high[0] - maps[0].low[0]))
+    assert 0.5 < (maps[0].pixels == none).mean() < 0.99
+
+
+def test_no_reader_gets_beyond_the_peak():
+    """White beside a saturated lamp, each with the other's gain: as a reader has it who looks for the map elsewhere."""
+    rendering = Rendering(scene(street()), Recipe(gain_map="rgb"), Report())
+    rendering.collect_gain_map()
+    sdr, _ = both(rendering)
+    gain = rendering.gain_map()
+    around = [np.roll(gain.pixels, shift, (0, 1)) for shift in ((0, 1), (1, 0), (0, -1), (-1, 0))]
+    strongest = replace(gain, pixels=np.max(around, axis=0))
+    assert decoded(sdr, strongest).max() < 2**rendering.headroom * 1.01
 
 
 def test_flat_highlights_decode_within_the_last_bit():

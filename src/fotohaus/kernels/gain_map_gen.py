@@ -1,9 +1,12 @@
 """Scene-linear light in small, as a look has it in its place in the picture; its gain; and the gain on a picture."""
 
+import functools
+
 import halide as hl
 from halide import f32
 
 from fotohaus.kernels.common import c, strip_of, x, y
+from fotohaus.kernels.common_tables import TILE
 from fotohaus.kernels.light_in_place import Place, Placed, finite, look_up, mixed
 from fotohaus.kernels.lut_gen import decode_srgb
 from fotohaus.kernels.render_gen import about
@@ -55,6 +58,7 @@ class Small(InLook):
         """Light of the block at (x, y), three channels."""
         width, height = self.pixels.dim(0).extent(), self.pixels.dim(1).extent()
         first = x * self.block + hl.i32(hl.floor(f32(x) * self.drift + f32(0.5)))
+        first = hl.clamp(first, 0, width - 1)
         r = hl.RDom([hl.Range(0, self.block), hl.Range(0, self.block)])
         column, row = hl.clamp(first + r.x, 0, width - 1), hl.clamp(self.rows[y] + r.y, 0, height - 1)
         total = hl.Func("total")
@@ -63,8 +67,8 @@ class Small(InLook):
         self.total, self.r = total, r
         share = 1 / f32(self.block * self.block)
         middle = f32(self.block - 1) * f32(0.5)
-        light = [total[x, y, i] * share for i in range(3)]
-        return in_place(self, light, f32(first) + middle, f32(self.rows[y]) + middle)
+        self.mean = [total[x, y, i] * share for i in range(3)]
+        return in_place(self, self.mean, f32(first) + middle, f32(self.rows[y]) + middle)
 
     def sum_up(self, out):
         """Schedule the sums, and what a place takes, for each row of `out`."""
@@ -78,16 +82,42 @@ class Small(InLook):
 
 @hl.generator(name="gain_map")
 class GainMap(Small):
-    """A grey gain map: codes[0, entry] over the norm, in small."""
+    """A grey gain map: codes[0, entry] over the norm, in small.
+
+    least : the square of the norm before exposure up to which light has no gain, wherever it is. Most of a picture has
+    none, and is passed by in pieces of `TILE` pixels; the map is as wide as a number of them.
+    """
 
     codes = hl.InputBuffer(hl.Float(32), 2)
+    least = hl.InputScalar(hl.Float(32))
     gains = hl.OutputBuffer(hl.UInt(8), 2)
 
     def generate(self):
         g = self
-        g.gains[x, y] = hl.u8(look_up(g, mixed(g, g.means()), 0, g.codes) + f32(0.5))
-        g.gains.vectorize(x, 8, GUARDED)
+        i, t, xo, xi = hl.Var("i"), hl.Var("t"), hl.Var("xo"), hl.Var("xi")
+        code, square, shining, coded = (hl.Func(n) for n in ("code", "square", "shining", "coded"))
+        code[x, y] = hl.u8(look_up(g, mixed(g, g.means()), 0, g.codes) + f32(0.5))
+        r, gr, b = g.mean
+        square[x, y] = f32(0.2627) * r * r + f32(0.6780) * gr * gr + f32(0.0593) * b * b
+        lanes = hl.RDom([hl.Range(0, TILE // 8)])
+        most = hl.Func("most")
+        most[i, t, y] = f32(0)
+        most[i, t, y] = hl.max(most[i, t, y], square[t * TILE + lanes * 8 + i, y])
+        shining[t, y] = functools.reduce(hl.max, [most[lane, t, y] for lane in range(8)])
+        width = g.gains.output_buffer().dim(0)
+        tiles = hl.RDom([hl.Range(0, width.extent() / TILE)])
+        tiles.where(shining[tiles, y] > g.least)
+        coded[i, t, y] = hl.u8(0)
+        coded[i, tiles, y] = code[tiles * TILE + i, y]
+        g.gains[x, y] = coded[x % TILE, x / TILE, y]
+
+        width.set_min(0).set_extent(width.extent() / TILE * TILE)
+        g.gains.split(x, xo, xi, TILE).vectorize(xi)
         in_strips(g.gains)
+        coded.compute_at(g.gains, y).bound(i, 0, TILE).vectorize(i)
+        coded.update().reorder(i, tiles).vectorize(i, 8)
+        shining.compute_at(g.gains, y)
+        most.compute_at(g.gains, y).vectorize(i).update().reorder(i, lanes.x, t).vectorize(i)
         g.sum_up(g.gains)
 
 
