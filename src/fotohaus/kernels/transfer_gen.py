@@ -19,25 +19,43 @@ def by_rows(out, buffer):
     out.split(y, yo, y, strip_of(buffer.dim(1).extent(), 64), hl.TailStrategy.GuardWithIf).parallel(yo)
 
 
-@hl.generator(name="samples_to_light")
-class SamplesToLight:
+class Light:
     """light[c] = sum over k of matrix[k, c] * table[samples[k]]; table has 65536 entries. Both images interleaved."""
 
     samples = hl.InputBuffer(hl.UInt(16), 3)
     table = hl.InputBuffer(hl.Float(32), 1)
     matrix = hl.InputBuffer(hl.Float(32), 2)
-    light = hl.OutputBuffer(hl.Float(32), 3)
 
-    def generate(self):
+    def make(self, light, kind):
         g = self
         value = hl.Func("value")
         value[x, y, c] = g.table[hl.i32(g.samples[x, y, c])]
         out = [sum(g.matrix[k, row] * value[x, y, k] for k in range(3)) for row in range(3)]
-        g.light[x, y, c] = hl.mux(c, out)
-        for buffer in (g.samples, g.light.output_buffer()):
+        light[x, y, c] = hl.cast(kind, hl.mux(c, out))
+        for buffer in (g.samples, light.output_buffer()):
             interleaved(buffer)
-        by_rows(g.light, g.light.output_buffer())
-        value.compute_at(g.light, y).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+        by_rows(light, light.output_buffer())
+        value.compute_at(light, y).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+
+
+@hl.generator(name="samples_to_light")
+class SamplesToLight(Light):
+    """Light in 32 bits."""
+
+    light = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        self.make(self.light, hl.Float(32))
+
+
+@hl.generator(name="samples_to_half_light")
+class SamplesToHalfLight(Light):
+    """Light in 16 bits."""
+
+    light = hl.OutputBuffer(hl.Float(16), 3)
+
+    def generate(self):
+        self.make(self.light, hl.Float(16))
 
 
 @hl.generator(name="light_to_samples")

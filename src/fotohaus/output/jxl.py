@@ -60,7 +60,8 @@ def encode_jxl(
     lossless = quality >= 100
     bright = hdr_rows(picture) if hdr else None
     matrix = _to_srgb("rec2020" if hdr else picture.gamut)
-    samples = np.empty((height, width, 3), np.uint16 if lossless else np.float32)
+    # Half of the bits are enough for SDR light: the encoder takes longer over more of them.
+    samples = np.empty((height, width, 3), np.uint16 if lossless else np.float32 if hdr else np.float16)
     brightest = [1.0]
 
     def fill(strip: tuple[int, int]) -> None:
@@ -78,7 +79,7 @@ def encode_jxl(
                 samples[slice(*strip)] = sixteen
                 return
             with report.stage("encode"):
-                samples[slice(*strip)] = transfer.to_light(sixteen, matrix)
+                transfer.put_light(sixteen, matrix, samples[slice(*strip)])
 
     parts = strips(height)
     total = round(len(parts) / (1 - _CODING))

@@ -12,6 +12,7 @@ from fotohaus import kernels
 from fotohaus.render import color
 
 Float32 = NDArray[np.float32]
+Float16 = NDArray[np.float16]
 UInt16 = NDArray[np.uint16]
 
 SDR_WHITE = 203.0
@@ -28,9 +29,15 @@ def to_light(samples: UInt16, matrix: Float32 | None = None) -> Float32:
     matrix : (3, 3), from the samples' primaries to those that are wanted.
     """
     light = np.empty(samples.shape, np.float32)
-    rows = np.ascontiguousarray(np.eye(3) if matrix is None else matrix, np.float32)
-    kernels.call("samples_to_light", samples=np.ascontiguousarray(samples), table=_light(), matrix=rows, light=light)
+    put_light(samples, np.eye(3, dtype=np.float32) if matrix is None else matrix, light)
     return light
+
+
+def put_light(samples: UInt16, matrix: Float32, light: Float32 | Float16) -> None:
+    """The same, put where it should be, in floats of 32 or 16 bits."""
+    name = "samples_to_light" if light.dtype == np.float32 else "samples_to_half_light"
+    rows = np.ascontiguousarray(matrix, np.float32)
+    kernels.call(name, samples=np.ascontiguousarray(samples), table=_light(), matrix=rows, light=light)
 
 
 def from_light(light: Float32) -> UInt16:
