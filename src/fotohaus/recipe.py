@@ -98,15 +98,21 @@ def _look(value: Any) -> Any:
     return value
 
 
-def _ratio(value: Any) -> Any:
-    """The normal form of an aspect ratio, "W:H"."""
+_NUMBER = r"\s*(\d{1,5}(?:\.\d{1,4})?)\s*"
+
+
+def _crop(value: Any) -> Any:
+    """The normal form of a crop: an aspect ratio, "W:H", and the place of its middle unless that is the picture's."""
     if not isinstance(value, str):
         return value
-    found = re.fullmatch(r"\s*(\d{1,5}(?:\.\d{1,4})?)\s*[:x/]\s*(\d{1,5}(?:\.\d{1,4})?)\s*", value, re.ASCII)
-    across, down = (float(side) for side in found.groups()) if found else (0.0, 0.0)
+    found = re.fullmatch(rf"{_NUMBER}[:x/]{_NUMBER}(?:@{_NUMBER},{_NUMBER})?", value, re.ASCII)
+    across, down, *place = (float(v) for v in found.groups(0.5)) if found else (0.0, 0.0)
     if not (across and down and 1 / 20 <= across / down <= 20):
-        raise ValueError("a ratio is W:H, as in 3:2, and at most 20:1")
-    return f"{across:.9g}:{down:.9g}"
+        raise ValueError("a ratio is W:H, as in 3:2, and at most 20:1, a crop with its place as in 3:2@0.5,0.3")
+    if max(place) > 1:
+        raise ValueError("the place of a crop is two shares of the picture, from the left and from the top: @0.5,0.3")
+    at = "" if place == [0.5, 0.5] else f"@{place[0]:.9g},{place[1]:.9g}"
+    return f"{across:.9g}:{down:.9g}{at}"
 
 
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}
@@ -293,9 +299,10 @@ class Recipe:
     crop: Annotated[
         str | None,
         About(
-            "Crop finished pictures to a ratio, from the middle: 3:2, 16:9, 65:24, ...; upright ones to 2:3 and so on.",
-            normal=_ratio,
-            metavar="W:H",
+            "Crop finished pictures to a ratio: 3:2, 16:9, 65:24, ...; upright ones to 2:3 and so on. From the middle, "
+            "or about a place: 3:2@0.5,0.3 is half of the width from the left, 0.3 of the height from the top.",
+            normal=_crop,
+            metavar="W:H[@X,Y]",
         ),
     ] = None
     dng_compression: Annotated[

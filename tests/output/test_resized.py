@@ -45,6 +45,11 @@ def small(picture: Picture, long_edge: int, **choices: object) -> np.ndarray:
         ((3000, 4000), "65:24", (762, 0, 1476, 4000)),
         ((3000, 4000), "4:3", (0, 0, 3000, 4000)),
         ((2667, 4000), "3:2", (0, 0, 2667, 4000)),
+        ((3000, 4000), "3:2@0.5,0.3", (0, 0, 2666, 4000)),
+        ((3000, 4000), "3:2@0.1,0.52", (227, 0, 2666, 4000)),
+        ((3000, 4000), "3:2@0,1", (334, 0, 2666, 4000)),
+        ((3000, 4000), "1:1@0.6,0.5", (0, 900, 3000, 3000)),
+        ((4000, 3000), "3:2@0.9,0.5", (0, 334, 4000, 2666)),
     ],
 )
 def test_crops(shape: tuple[int, int], crop: str, window: tuple[int, int, int, int]) -> None:
@@ -59,6 +64,35 @@ def test_a_crop_lies_in_the_middle_and_is_done_once(height: int, width: int, cro
     assert window.height == height or window.width == width
     again = crop_window((window.height, window.width), crop)
     assert (again.height, again.width) == (window.height, window.width)
+
+
+@given(st.integers(1, 9000), st.integers(1, 9000), st.floats(0, 1), st.floats(0, 1))
+def test_a_crop_with_a_place_is_as_large_and_inside(height: int, width: int, x: float, y: float) -> None:
+    window, middle = crop_window((height, width), f"16:9@{x:.4f},{y:.4f}"), crop_window((height, width), "16:9")
+    assert window[2:] == middle[2:]
+    assert 0 <= window.top <= height - window.height
+    assert 0 <= window.left <= width - window.width
+    for begin, side, cropped, share in ((window.top, height, window.height, y), (window.left, width, window.width, x)):
+        off = abs(begin + cropped / 2 - side * share)
+        assert off <= 1.5 or begin in (0, side - cropped)
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [("3x2 @ .5,0.3", None), ("3x2 @ 0.5, 0.30", "3:2@0.5,0.3"), ("3:2@0.5,0.5", "3:2"), ("16/9@1,0", "16:9@1,0")],
+)
+def test_the_normal_form_of_a_crop(text: str, normal: str | None) -> None:
+    if normal is None:
+        with pytest.raises(ValueError, match=r"3:2@0\.5,0\.3"):
+            Recipe(crop=text)
+    else:
+        assert Recipe(crop=text).crop == normal
+
+
+@pytest.mark.parametrize("text", ["3:2@", "3:2@0.5", "3:2@2,0.5", "3:2@-0.1,0.5", "3:2@0.5,0.3,0.2", "@0.5,0.3"])
+def test_what_is_no_place_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"3:2@0\.5,0\.3|two shares"):
+        Recipe(crop=text)
 
 
 def test_a_crop_alone_changes_no_pixel() -> None:

@@ -42,13 +42,16 @@ class Window(NamedTuple):
 
 
 def crop_window(shape: tuple[int, int], crop: str) -> Window:
-    """The largest rectangle of a ratio in the middle of a picture of this shape, with even sides where it is cut.
+    """The largest rectangle of a ratio in a picture of this shape, with even sides where it is cut.
 
-    crop : "W:H". Written wide (3:2) it follows the picture: an upright one is cropped to 2:3. Written upright (2:3) it
-    is upright whatever the picture is.
+    crop : "W:H", in the middle of the picture, or "W:H@X,Y": its middle is as near as can be to this place, in shares
+    of the picture from the left and from the top. Written wide (3:2) it follows the picture: an upright one is cropped
+    to 2:3. Written upright (2:3) it is upright whatever the picture is.
     """
     height, width = shape
-    across, down = (float(side) for side in crop.split(":"))
+    ratio, _, place = crop.partition("@")
+    across, down = (float(side) for side in ratio.split(":"))
+    left, top = (float(share) for share in (place or "0.5,0.5").split(","))
     if height > width and across > down:
         across, down = down, across
 
@@ -60,7 +63,11 @@ def crop_window(shape: tuple[int, int], crop: str) -> Window:
         new = height, cut(width, across / down, height)
     else:
         new = cut(height, down / across, width), width
-    return Window((height - new[0]) // 2, (width - new[1]) // 2, *new)
+
+    def begin(side: int, cropped: int, share: float) -> int:
+        return min(max(int(side * share - cropped / 2), 0), side - cropped)
+
+    return Window(begin(height, new[0], top), begin(width, new[1], left), *new)
 
 
 def fitted(picture: Rendition, recipe: Recipe) -> Rendition:
