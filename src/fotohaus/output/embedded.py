@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fotohaus.errors import ReadError
 from fotohaus.output.xmp import MAX_PACKET, NO_RECIPE, XmpError, recipe_text
 from fotohaus.raw import tags
-from fotohaus.raw.boxes import boxes
+from fotohaus.raw.boxes import boxes, extents
 from fotohaus.raw.gain_map_metadata import GainMapMetadata
 from fotohaus.raw.photo_gain_map import find_gain_map
 from fotohaus.raw.relight import read_pixels
@@ -204,11 +204,16 @@ def _avif(source: Source) -> bytes:
             inside = {name: (first, last) for name, first, last in boxes(source, begin + 4, end)}
             if b"iinf" in inside and b"iloc" in inside:
                 number = _xmp_item(source, *inside[b"iinf"])
-                whence, offset, size = _place(source, *inside[b"iloc"], number)
-                first, last = (0, source.size) if whence == 0 else inside.get(b"idat", (0, 0))
-                if whence > 1 or first + offset + size > last:
+                try:
+                    places = extents(source, *inside[b"iloc"], number, inside.get(b"idat", (0, 0))[0])
+                except TiffError:
+                    raise XmpError("its list of items is damaged") from None
+                if len(places) != 1:
+                    break
+                first, last = places[0]
+                if last > source.size:
                     raise XmpError("its XMP lies outside of it")
-                return _packet(source, first + offset, size)
+                return _packet(source, first, last - first)
     raise XmpError(NO_RECIPE)
 
 
@@ -220,38 +225,4 @@ def _xmp_item(source: Source, begin: int, end: int) -> int:
             wide = entry[0] >= 3
             if entry[0] >= 2 and b"mime" in entry[6:14] and b"application/rdf+xml" in entry:
                 return int.from_bytes(entry[4 : 8 if wide else 6], "big")
-    raise XmpError(NO_RECIPE)
-
-
-def _place(source: Source, begin: int, end: int, wanted: int) -> tuple[int, int, int]:
-    """(construction method, offset, size) of an item of one extent."""
-    if end - begin > MAX_PACKET:
-        raise XmpError("its list of items is unreasonably large")
-    data = bytes(source.read(begin, end - begin))
-    at = 6
-
-    def number(size: int) -> int:
-        nonlocal at
-        at += size
-        if at > len(data):
-            raise XmpError("its list of items is damaged")
-        return int.from_bytes(data[at - size : at], "big")
-
-    if len(data) < 8:
-        raise XmpError("its list of items is damaged")
-    version = data[0]
-    offsets, lengths, bases, indices = data[4] >> 4, data[4] & 15, data[5] >> 4, data[5] & 15
-    for _ in range(number(2 if version < 2 else 4)):
-        item = number(2 if version < 2 else 4)
-        whence = number(2) & 15 if version else 0
-        number(2)
-        base = number(bases)
-        extents = []
-        for _ in range(number(2)):
-            number(indices if version else 0)
-            extents.append((number(offsets), number(lengths)))
-        if item == wanted:
-            if len(extents) != 1:
-                break
-            return whence, base + extents[0][0], extents[0][1]
     raise XmpError(NO_RECIPE)

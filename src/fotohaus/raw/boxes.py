@@ -67,7 +67,7 @@ def _of_item(source: Source, begin: int, end: int) -> bytes | None:
     if item is None:
         return None
     data_at = inside.get(b"idat", (0, 0))[0]
-    pieces = [_taken(source, at, to) for at, to in _extents(source, *inside[b"iloc"], item, data_at)]
+    pieces = [_taken(source, at, to) for at, to in extents(source, *inside[b"iloc"], item, data_at)]
     return _after_offset(b"".join(pieces))
 
 
@@ -83,8 +83,11 @@ def _exif_item(source: Source, begin: int, end: int) -> int | None:
     return None
 
 
-def _extents(source: Source, begin: int, end: int, wanted: int, data_at: int) -> list[tuple[int, int]]:
-    """Where in the file the parts of an item are (ISO/IEC 14496-12, ItemLocationBox)."""
+def extents(source: Source, begin: int, end: int, wanted: int, data_at: int) -> list[tuple[int, int]]:
+    """Where in the file the parts of an item begin and end (ISO/IEC 14496-12, ItemLocationBox, from `begin` to `end`).
+
+    data_at : where the content of the item data box begins. Raises TiffError for what is damaged or unreasonably large.
+    """
     version, sizes = _number(source, begin, 1), _number(source, begin + 4, 2)
     of_offset, of_length, of_base = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
     of_index = sizes & 15 if version else 0
@@ -107,7 +110,7 @@ def _extents(source: Source, begin: int, end: int, wanted: int, data_at: int) ->
             at += of_index + of_offset + of_length
         if item == wanted:
             if method > 1 or sum(to - since for since, to in found) > _LARGEST:
-                raise TiffError("its EXIF lies where it is not looked for")
+                raise TiffError("an item of it lies where it is not looked for")
             return found
         if at > end:
             break
