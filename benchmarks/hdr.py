@@ -121,7 +121,7 @@ def speed() -> str:
     kinds: dict[str, dict[str, object]] = {
         "neutral": {"look": "neutral"},
         "authentic": {"look": "authentic"},
-        "authentic, half": {"look": "authentic", "gain_size": "half"},
+        "authentic, quarter": {"look": "authentic", "gain_size": "quarter"},
         "authentic, rgb": {"look": "authentic", "gain_map": "rgb"},
     }
     rows: list[list[object]] = []

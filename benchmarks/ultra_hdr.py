@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 STOPS = 3.0
 SCENES = ("sunset", "studio", "night")
+FILES = ((92, "auto", "grey"), (95, "auto", "grey"), (95, "auto", "rgb"), (95, "quarter", "grey"))
 
 
 def gain_of(hdr: np.ndarray, sdr: np.ndarray, step: int, channels: int) -> GainMap:
@@ -139,19 +140,19 @@ def photographs() -> str:
         path = Path(folder) / "a.jpg"
         for name in ("canon_colorchecker", "gopro_hero6_mural", "gopro_fusion_front"):
             development = prepare(read_raw(DATA / "raw" / f"{name}.dng"))
-            for quality, size in ((92, "auto"), (95, "auto"), (95, "half")):
-                rendering = Rendering(development, Recipe(quality=quality, gain_size=size), Report())
+            for quality, size, kind in FILES:
+                rendering = Rendering(development, Recipe(quality=quality, gain_size=size, gain_map=kind), Report())
                 truth = rendering.hdr_rows(0, rendering.shape[0]) @ to_p3.T @ luminance
                 data = write(rendering, path).read_bytes()
                 readers: dict[str, Any] = {"libultrahdr": imagecodecs.ultrahdr_decode(data)[..., :3].astype(np.float32)}
-                if vips is not None:
+                if vips is not None and kind == "grey":
                     readers["libvips"] = vips.Image.uhdrload(str(path), revalidate=True).uhdr2scRGB().numpy()
                 seen = truth > 0.02
                 for reader, decoded in readers.items():
                     light = decoded @ luminance
                     off = np.abs(np.log2(np.maximum(light[seen], 1e-6) / truth[seen]))
                     figures = float(np.median(off)), float(np.percentile(off, 99)), float(light.max() / truth.max())
-                    rows.append([f"{name}, quality {quality}, {size}", len(data) / 1e6, reader, *figures])
+                    rows.append([f"{name}, quality {quality}, {size}, {kind}", len(data) / 1e6, reader, *figures])
     return table(("photo", "MB", "read by", "median, stops", "99 %, stops", "peak"), rows)
 
 

@@ -5,5 +5,5 @@ CURVE_STEPS, CURVE_LOW, CURVE_HIGH = 64, -16, 8
 BOUNDARY_UNIT = 2.0**-17
 """Oklab chroma of the last bit in a gamut boundary's table."""
 
-TILE = 64
+TILE = 32
 """Pixels of a gain map's row that are made, or passed by, together."""
