@@ -1,5 +1,7 @@
 """Noisy frames aligned together, against simulated bursts whose motion is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from fotohaus.burst import align_burst, align_frames, merge
 from fotohaus.burst.aligner import MAX_BYTES, Aligner
 from fotohaus.burst.frame import make_frame, padded_like
 from fotohaus.burst.noise import known_noise
+from fotohaus.burst.pyramid import noise_response, pyramid
 from fotohaus.errors import MergeError
 from fotohaus.report import Report
 from fotohaus.simulate import Mover, simulate_burst
@@ -57,6 +60,35 @@ def test_expected_error_is_what_it_turns_out_to_be(scene, measure):
         pairs = [align_frames(burst.frame(0), burst.frame(i)) for i in range(1, 4)]
         found = float(np.sqrt(np.mean(np.square(errors(measure, pairs, burst)))))
         assert 0.3 < found / pairs[0].error < 1.6
+
+
+def test_the_mosaic_s_own_samples_tell_more_than_quads(scene, measure):
+    # Detail finer than what quads hold well.
+    detail = np.random.default_rng(0).standard_normal((scene.shape[0] // 3 + 1, scene.shape[1] // 3 + 1))
+    detail = detail.repeat(3, 0).repeat(3, 1)[: scene.shape[0], : scene.shape[1], None]
+    fine = np.clip(scene + 0.15 * detail, 0, 1).astype(np.float32)
+    burst = simulate_burst(fine, size=SIZE, iso=3200, exposure=0.25, frames=6, seed=2)
+    frames = list(burst)
+    noise = known_noise(frames[0])
+    found = {}
+    for planes in (True, False):
+        aligner = Aligner(make_frame(frames[0], noise, padded_like(frames[0])), noise, planes=planes)
+        aligned = [aligned.found for frame in frames[1:] for aligned in aligner.add(frame)]
+        aligned += [aligned.found for aligned in aligner.rest()]
+        found[planes] = float(np.sqrt(np.mean(np.square(errors(measure, aligned, burst)))))
+    assert found[False] < 0.7 * found[True]
+
+
+def test_a_hot_sample_is_taken_for_its_colour_s_neighbours():
+    flat = simulate_burst(np.full((64, 64, 3), 0.5), size=(256, 384), iso=100, frames=1).frame(0)
+    mosaic = flat.mosaic.copy()
+    mosaic[101, 150] = 1023
+    plain, hot = (
+        pyramid(make_frame(raw, raw.noise, padded_like(raw)), fine=True).band(-1)
+        for raw in (flat, replace(flat, mosaic=mosaic))
+    )
+    assert np.abs(hot - plain).max() < 1.5
+    assert plain[8:248, 8:376].std() == pytest.approx(noise_response(-1)[0] ** 0.5, rel=0.1)
 
 
 def test_a_subject_that_walks_does_not_disturb(scene, measure):

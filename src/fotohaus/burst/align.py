@@ -27,6 +27,8 @@ CORRELATION = 6.0  # px over which the band-passed noise is one sample
 WINDOWS = (1, 4)  # tiles around one that must prove a displacement of their own
 PROOF = 8.0  # log of the likelihood ratio at which they are believed
 SYSTEMATIC = 0.02  # px of a level to which what it measures can be trusted at best
+SYSTEMATIC_TOGETHER = 0.004  # the same against a mean, in which what is no noise averages out, too
+SURE = 1.5  # variance of a difference, in units of a frame's, below which the reference's own gradients tell the detail
 MIN_SHARE = 0.01  # of a tile's gradients that is taken to be detail
 MIN_MATCHED = 0.35  # share of the textured tiles that must match
 MIN_OVERLAP = 0.2  # of the image
@@ -81,6 +83,11 @@ def refine(motion: Motion, reference: Pyramid, moved: Pyramid, blocks: tuple[int
         seen += known
         if level < LOCAL_LEVELS:
             _local_step(motion, sums, step, level, noise)
+    if moved.fine is not None:
+        # Level -1 moves the whole; what tiles do beyond it is level 0's.
+        finer = motion.finer()
+        seen += _global_steps(finer, belief, reference, moved, -1, noise)[2]
+        motion.coefficients = finer.coefficients
     matched, textured = _verdict(sums, noise)
     nodes = motion.nodes(0, blocks[0] // TILE, blocks[1] // TILE)
     count = int(textured.sum())
@@ -99,14 +106,14 @@ def _spread(motion: Motion, precision: Float64, height: int, width: int) -> floa
 
 def _sums(motion: Motion, reference: Pyramid, moved: Pyramid, level: int) -> Float64:
     """(rows, columns, 8) sums of a Lucas-Kanade step per tile (see the kernel)."""
-    band = reference.bands[level]
+    band = reference.band(level)
     rows, columns = band.shape[0] // TILE, band.shape[1] // TILE
     sums = kernels.empty((rows, columns, 11))
-    h, w = reference.sizes[level]
+    h, w = reference.size(level)
     kernels.call(
         "burst_tiles",
         reference=band,
-        moved=moved.bands[level],
+        moved=moved.band(level),
         grid=motion.nodes(level, rows, columns),
         width=w,
         height=h,
@@ -134,7 +141,7 @@ class _Measured:
 
         noise : variance of a difference that is only noise, in units of a frame's.
         """
-        variance = noise_response()[level]
+        variance, gradient = noise_response(level)
         n = np.maximum(sums[..., 7], 1)
         seen = sums[..., 7] > TILE
         residual = sums[..., 5] / n
@@ -145,9 +152,13 @@ class _Measured:
         raw = np.stack([sums[..., 0], sums[..., 1], sums[..., 1], sums[..., 2]], -1).reshape(*n.shape, 2, 2)
         net = np.stack([sums[..., 8], sums[..., 9], sums[..., 9], sums[..., 10]], -1).reshape(*n.shape, 2, 2)
         # Flat tiles add noise to a sum and nothing else: each counts by its share of detail.
-        detail = net[..., 0, 0] + net[..., 1, 1]
         total = raw[..., 0, 0] + raw[..., 1, 1]
-        share = np.clip(_window(detail, 1) / np.maximum(_window(total, 1), 1e-12), MIN_SHARE, 1)
+        if noise < SURE:
+            # The residual tells the noise, and so how much of the reference's gradients is.
+            detail = total - sums[..., 5] * (gradient / variance * (noise - 1) / noise)
+        else:
+            detail, total = _window(net[..., 0, 0] + net[..., 1, 1], 1), _window(total, 1)
+        share = np.clip(detail / np.maximum(total, 1e-12), MIN_SHARE, 1)
         weight = weight * share
         raw = raw * (weight * share)[..., None, None]
         return cls(raw, net * weight[..., None, None], -sums[..., 3:5] * weight[..., None])
@@ -163,7 +174,7 @@ def _global_steps(
     The levels' bands hardly overlap, so what they say adds up: where the finest is all noise, the coarser ones stand.
     """
     scale = 2.0**level
-    for _ in range(4 if level else 2):
+    for _ in range(4 if level > 0 else 2):
         sums = _sums(motion, reference, moved, level)
         measured = _Measured.of(sums, level, noise)
         rows, columns = measured.raw.shape[:2]
@@ -174,7 +185,8 @@ def _global_steps(
         gain, exact = _certain(raw, net)
         now = motion.coefficients
         # What is no noise (aliasing, interpolation) is a share of the level's pixel, however much detail there is.
-        damp = np.linalg.inv(np.eye(len(now)) + (SYSTEMATIC * scale) ** 2 * exact)
+        systematic = SYSTEMATIC_TOGETHER if noise < SURE else SYSTEMATIC
+        damp = np.linalg.inv(np.eye(len(now)) + (systematic * scale) ** 2 * exact)
         says, known = damp @ (gain @ vector + exact @ now), damp @ exact
         step = belief.mean(now, known, says) - now
         largest = float(np.abs(step).max()) / scale
@@ -277,7 +289,7 @@ def _smooth(tensor: Float64, right: Float64, start: Float64) -> Float64:
 
 def _verdict(sums: Float64, noise: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Per tile: whether the residual is noise and a small part of the detail, and whether there is detail at all."""
-    variance = noise_response()[0]
+    variance, _ = noise_response(0)
     n = np.maximum(sums[..., 7], 1)
     residual, power = sums[..., 5] / n, sums[..., 6] / n
     seen = sums[..., 7] > TILE

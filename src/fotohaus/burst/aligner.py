@@ -43,25 +43,34 @@ class _Waiting(NamedTuple):
 class Aligner:
     """Aligns frames to a reference: pair by pair, or together (`Together`) where the first pair shows strong noise.
 
-    measure : also tell the frames' sharpness.
+    measure : also tell the frames' sharpness. planes : the frames' quads are pixels (`as_quads`).
     """
 
     def __init__(
-        self, reference: Frame, noise: NoiseProfile, report: Report | None = None, *, measure: bool = False
+        self,
+        reference: Frame,
+        noise: NoiseProfile,
+        report: Report | None = None,
+        *,
+        measure: bool = False,
+        planes: bool = False,
     ) -> None:
         self.noise, self.measure, self.report = noise, measure, report or Report()
+        self._reference = reference
         self.pyramid: Pyramid = pyramid(reference)
         self._blocks = block_size(reference.raw)
         self._padded: UInt16 = padded_like(reference.raw)
         self._room: int | None = None  # for frames that wait; not known before the first pair
         self._waiting: list[_Waiting] = []
         self._together: Together | None = None
+        # Samples of one place have no finer luma than their quads.
+        self._fine = not planes
 
     def add(self, raw: RawImage, exposure: float = 1.0) -> Iterator[Aligned]:
         """Align one frame, whose light is multiplied by `exposure`; gives those that are ready now, in order."""
         frame = make_frame(raw, self.noise, self._padded, exposure)
         with self.report.stage("align"):
-            seen = pyramid(frame)
+            seen = pyramid(frame, fine=self._fine and self._together is not None)
             if self._together is not None:
                 found = self._together.align(seen)
             else:
@@ -88,14 +97,16 @@ class Aligner:
             frame = make_frame(raw, self.noise, self._padded, exposure)
             if self._together is not None:
                 with self.report.stage("align"):
-                    found = self._together.again(pyramid(frame), found)
+                    found = self._together.again(pyramid(frame, fine=self._fine), found)
             yield Aligned(raw, frame, found, sharpness)
 
     def _meet(self, waiting: list[_Waiting]) -> None:
         with self.report.stage("align"):
-            self._together = Together(self.pyramid, self._blocks)
+            reference = pyramid(self._reference, fine=True) if self._fine else self.pyramid
+            self._together = Together(reference, self._blocks)
             for raw, exposure, found, _ in waiting:
-                self._together.add(pyramid(make_frame(raw, self.noise, self._padded, exposure)), found.motion)
-            self._together.settle(self.pyramid)
+                frame = make_frame(raw, self.noise, self._padded, exposure)
+                self._together.add(pyramid(frame, fine=self._fine), found.motion)
+            self._together.settle(reference)
         typical = float(np.median([w.found.error for w in waiting]))
         self.report.note(f"noisy: {len(waiting) + 1} frames aligned together (pairs are sure to {typical:.2f} px)")

@@ -146,7 +146,7 @@ def align_burst(frames: Iterable[RawImage]) -> list[Alignment]:
     reference = next(source)
     quads = as_quads(reference)
     noise = known_noise(quads)
-    aligner = Aligner(make_frame(quads, noise, padded_like(quads)), noise)
+    aligner = Aligner(make_frame(quads, noise, padded_like(quads)), noise, planes=reference.cfa is None)
     found = []
     for frame in source:
         if (reason := mismatch(facts_of(frame), facts_of(reference))) is not None:

@@ -100,7 +100,7 @@ class Merger:
         if self.noise is not reference.noise:
             report.note(f"noise estimated: scale {self.noise.scale[1]:.3g}, offset {self.noise.offset[1]:.3g}")
         self.reference: Frame = make_frame(reference, self.noise, padded_like(reference))
-        self.aligner = Aligner(self.reference, self.noise, report, measure=diagnosis is not None)
+        self.aligner = Aligner(self.reference, self.noise, report, measure=diagnosis is not None, planes=planes)
         rows, columns = block_size(reference)
         self.difference: Float32 = kernels.empty((rows + 2 * _MARGIN, columns + 2 * _MARGIN, 4))
         self.difference[...] = 0

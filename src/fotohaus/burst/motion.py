@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -66,6 +66,13 @@ class Motion:
             t = self.tiles[i][:, j]
             d += (t[1:, 1:] + t[:-1, 1:] + t[1:, :-1] + t[:-1, :-1]) / 4
         return kernels.planar((d / 2.0**level).astype(np.float32))
+
+    def finer(self) -> Motion:
+        """A copy whose tiles are those of the next finer level."""
+        copy = replace(self, coefficients=self.coefficients.copy())
+        if copy.tiles is not None:
+            copy.grow(*(2 * n for n in copy.tiles.shape[:2]))
+        return copy
 
     def grow(self, rows: int, columns: int) -> None:
         """Interpolate the tiles' field to the next finer level, of `rows` x `columns` tiles."""

@@ -21,10 +21,26 @@ HOT_MARGIN = 1.0  # noise sigmas, and half of its neighbours' range, by which a 
 
 @dataclass(frozen=True)
 class Pyramid:
-    """Band-passed luma, finest first, and the size (h, w) of each level that means something."""
+    """Band-passed luma, finest first, and the size (h, w) of each level that means something.
+
+    fine : the band of the mosaic's own samples, which is level -1, or None.
+    """
 
     bands: list[Float32]
     sizes: list[tuple[int, int]]
+    fine: Float32 | None = None
+
+    def band(self, level: int) -> Float32:
+        """Of level 0 ... n - 1, or -1."""
+        if level >= 0:
+            return self.bands[level]
+        assert self.fine is not None
+        return self.fine
+
+    def size(self, level: int) -> tuple[int, int]:
+        """(h, w) of level 0 ... n - 1, or -1."""
+        h, w = self.sizes[max(level, 0)]
+        return (h, w) if level >= 0 else (2 * h, 2 * w)
 
     @property
     def sharpness(self) -> float:
@@ -34,16 +50,28 @@ class Pyramid:
         return float(np.square(self.bands[level][:h:2, :w:2]).mean())
 
 
-def pyramid(frame: Frame) -> Pyramid:
-    """Luma pyramid of a frame, band by band."""
+def pyramid(frame: Frame, *, fine: bool = False) -> Pyramid:
+    """Luma pyramid of a frame, band by band; with the level of the mosaic's own samples, or without."""
     rows, columns = frame.quads
     levels = 1
     while levels < MAX_LEVELS and min(rows, columns) >> levels >= MIN_SIZE:
         levels += 1
     step = TILE << (levels - 1)
-    luma = np.empty((-(-rows // step) * step, -(-columns // step) * step), np.float32)
+    height, width = -(-rows // step) * step, -(-columns // step) * step
+    sizes = [(rows >> k, columns >> k) for k in range(levels)]
+    samples = _luma("burst_samples", frame, (2 * height, 2 * width)) if fine else None
+    return Pyramid(
+        _bands(_luma("burst_luma", frame, (height, width)), levels),
+        sizes,
+        None if samples is None else _bands(samples, 1)[0],
+    )
+
+
+def _luma(kernel: str, frame: Frame, shape: tuple[int, int]) -> Float32:
+    rows, columns = frame.quads
+    luma = np.empty(shape, np.float32)
     kernels.call(
-        "burst_luma",
+        kernel,
         mosaic=frame.padded,
         black=frame.black,
         scale=frame.scale,
@@ -55,8 +83,7 @@ def pyramid(frame: Frame) -> Pyramid:
         margin=HOT_MARGIN,
         luma=luma,
     )
-    sizes = [(rows >> k, columns >> k) for k in range(levels)]
-    return Pyramid(_bands(luma, levels), sizes)
+    return luma
 
 
 def _bands(luma: Float32, levels: int) -> list[Float32]:
@@ -72,9 +99,17 @@ def _bands(luma: Float32, levels: int) -> list[Float32]:
     return bands
 
 
+def noise_response(level: int) -> tuple[float, float]:
+    """What unit noise of the luma leaves in a band: its variance, and that of its gradient (both axes' sum)."""
+    return _responses()[max(level, 0)]
+
+
 @functools.cache
-def noise_response() -> list[float]:
-    """Per level: the variance that unit noise of the luma leaves in the band."""
+def _responses() -> list[tuple[float, float]]:
     side = TILE << (MAX_LEVELS - 1)
     noise = np.random.default_rng(0).standard_normal((side, side), np.float32)
-    return [float(b.var()) for b in _bands(noise, MAX_LEVELS)]
+    responses = []
+    for band in _bands(noise, MAX_LEVELS):
+        gradients = (band[1:-1, 2:] - band[1:-1, :-2]) / 2, (band[2:, 1:-1] - band[:-2, 1:-1]) / 2
+        responses.append((float(band.var()), float(sum(np.square(g).mean() for g in gradients))))
+    return responses

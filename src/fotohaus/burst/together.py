@@ -30,18 +30,17 @@ class Together:
 
     def __init__(self, reference: Pyramid, blocks: tuple[int, int]) -> None:
         self.blocks, self.sizes = blocks, reference.sizes
-        self.sums: list[Float32] = []
-        for band in reference.bands:
-            self.sums.append(kernels.empty((*band.shape, 2)))
-            self.sums[-1][...] = 0
+        self.sums: dict[int, Float32] = {}
+        for level in range(-1 if reference.fine is not None else 0, len(reference.bands)):
+            self.sums[level] = kernels.empty((*reference.band(level).shape, 2))
+            self.sums[level][...] = 0
         self.count = 0
         self.offset: Float32 | None = None
         self.add(reference, Motion.still(self.sizes[0]))
 
     def add(self, seen: Pyramid, motion: Motion) -> None:
         """A frame that lies so."""
-        for level, pooled in enumerate(self.sums):
-            _pool(pooled, seen, level, motion, 1.0, pooled)
+        self._pool(seen, motion, 1.0)
         self.count += 1
 
     def settle(self, reference: Pyramid) -> None:
@@ -50,36 +49,30 @@ class Together:
         rows, columns = (n // TILE for n in self.blocks)
         known = np.ones((rows, columns), bool)
         before = Alignment(still.nodes(0, rows, columns), known, known, True, still, 0.0)
+        self._pool(reference, still, -1.0)
         self.offset = self._again(reference, before).nodes
+        self._pool(reference, still, 1.0)
 
     def again(self, seen: Pyramid, before: Alignment) -> Alignment:
         """Where a frame lies against the reference that was added with `before.motion`."""
+        self._pool(seen, before.motion, -1.0)
         found = self._again(seen, before)
-        if found is before:
-            return before
         # The others see it better now.
-        for level, pooled in enumerate(self.sums):
-            _pool(pooled, seen, level, before.motion, -1.0, pooled)
-            _pool(pooled, seen, level, found.motion, 1.0, pooled)
-        return self._against_reference(found)
+        self._pool(seen, found.motion, 1.0)
+        return before if found is before else self._against_reference(found)
 
     def align(self, seen: Pyramid) -> Alignment:
         """Where a frame lies against the reference that was not added yet; it is, if it matches."""
-        mean = Pyramid([_mean(pooled) for pooled in self.sums], self.sizes)
-        found = align(mean, seen, self.blocks, 1 / self.count)
+        found = align(self._mean(), seen, self.blocks, 1 / self.count)
         if not found.ok:
             return found
         self.add(seen, found.motion)
         return self._against_reference(found)
 
     def _again(self, seen: Pyramid, before: Alignment) -> Alignment:
-        others = []
-        for level, pooled in enumerate(self.sums):
-            rest = kernels.empty(pooled.shape)
-            _pool(pooled, seen, level, before.motion, -1.0, rest)
-            others.append(_mean(rest))
+        """From where it was, against the mean of the others, of which it has been taken away."""
         motion = replace(before.motion, coefficients=before.motion.coefficients.copy(), tiles=None)
-        found = refine(motion, Pyramid(others, self.sizes), seen, self.blocks, 1 / (self.count - 1))
+        found = refine(motion, self._mean(), seen, self.blocks, 1 / (self.count - 1))
         changed = float(np.abs(found.nodes - before.nodes).max())
         return found if found.ok and changed <= MAX_CHANGE else before
 
@@ -87,16 +80,27 @@ class Together:
         assert self.offset is not None
         return replace(found, nodes=kernels.planar(found.nodes - self.offset))
 
+    def _mean(self) -> Pyramid:
+        means = {level: _mean(pooled) for level, pooled in self.sums.items()}
+        return Pyramid([means[level] for level in range(len(self.sizes))], self.sizes, means.get(-1))
+
+    def _pool(self, seen: Pyramid, motion: Motion, sign: float) -> None:
+        for level, pooled in self.sums.items():
+            _pool(pooled, seen, level, motion, sign)
+
 
 def _mean(pooled: Float32) -> Float32:
-    return np.asarray(pooled[..., 0] / np.maximum(pooled[..., 1], 1))
+    mean = np.maximum(pooled[..., 1], 1)
+    return np.divide(pooled[..., 0], mean, out=mean)
 
 
-def _pool(before: Float32, seen: Pyramid, level: int, motion: Motion, sign: float, pooled: Float32) -> None:
+def _pool(pooled: Float32, seen: Pyramid, level: int, motion: Motion, sign: float) -> None:
     """Add or take away what a level of a frame has where the reference's pixels lie."""
-    band, (h, w) = seen.bands[level], seen.sizes[level]
+    band, (h, w) = seen.band(level), seen.size(level)
     rows, columns = (n // TILE for n in band.shape)
-    if motion.tiles is not None:
+    if level < 0:
+        motion = motion.finer()
+    elif motion.tiles is not None:
         high, wide = (n // m for n, m in zip(motion.tiles.shape, (rows, columns), strict=False))
         tiles = motion.tiles.reshape(rows, high, columns, wide, 2).mean((1, 3))
         motion = replace(motion, tiles=tiles)
@@ -107,6 +111,6 @@ def _pool(before: Float32, seen: Pyramid, level: int, motion: Motion, sign: floa
         width=w,
         height=h,
         sign=sign,
-        before=before,
+        before=pooled,
         pooled=pooled,
     )

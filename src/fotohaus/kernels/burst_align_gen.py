@@ -52,6 +52,15 @@ def start_at_zero(output):
     buffer.dim(1).set_min(0)
 
 
+def without_hot(here, around, margin):
+    """The mean of its neighbours instead of what is beyond their range by `margin` and half of that range."""
+    low, high = around[0], around[0]
+    for v in around[1:]:
+        low, high = hl.min(low, v), hl.max(high, v)
+    beyond = margin + (high - low) * 0.5
+    return hl.select((here > high + beyond) | (here < low - beyond), sum(around[1:], around[0]) / len(around), here)
+
+
 @hl.generator(name="burst_luma")
 class BurstLuma:
     """Mean of each 2x2 quad in units of its own noise: a square root of (variance * 16 / scale^2).
@@ -84,16 +93,42 @@ class BurstLuma:
         quad[x, y] = hl.sqrt(variance) * (4.0 / g.noise_scale)
         edge = hl.BoundaryConditions.repeat_edge(quad, [(0, g.width), (0, g.height)])
         around = [edge[x + i, y + j] for j in (-1, 0, 1) for i in (-1, 0, 1) if i or j]
-        low, high = around[0], around[0]
-        for v in around[1:]:
-            low, high = hl.min(low, v), hl.max(high, v)
-        here, mean = edge[x, y], sum(around[1:], around[0]) / 8.0
-        beyond = g.margin + (high - low) * 0.5
-        g.luma[x, y] = hl.select((here > high + beyond) | (here < low - beyond), mean, here)
+        g.luma[x, y] = without_hot(edge[x, y], around, g.margin)
 
         yo = hl.Var("yo")
         g.luma.split(y, yo, y, 32, hl.TailStrategy.GuardWithIf).parallel(yo).vectorize(x, 8)
         quad.store_at(g.luma, yo).compute_at(g.luma, y).vectorize(x, 8)
+
+
+@hl.generator(name="burst_samples")
+class BurstSamples:
+    """Each sample in units of its own noise, as `burst_luma` does for quads: hot ones by their colour's neighbours."""
+
+    mosaic = hl.InputBuffer(hl.UInt(16), 2)  # padded; quad 0 at (pad, pad)
+    black = hl.InputBuffer(hl.Float(32), 2)
+    scale = hl.InputBuffer(hl.Float(32), 2)
+    pad = hl.InputScalar(hl.Int(32))
+    width = hl.InputScalar(hl.Int(32))  # quads
+    height = hl.InputScalar(hl.Int(32))
+    noise_scale = hl.InputScalar(hl.Float(32))
+    noise_offset = hl.InputScalar(hl.Float(32))
+    margin = hl.InputScalar(hl.Float(32))
+    luma = hl.OutputBuffer(hl.Float(32), 2)
+
+    def generate(self):
+        g = self
+        sample = hl.Func("sample")
+        value = hl.f32(g.mosaic[g.pad + x, g.pad + y])
+        light = (value - g.black[x % 2, y % 2]) * g.scale[x % 2, y % 2]
+        variance = hl.max(g.noise_scale * light + g.noise_offset, hl.f32(0.1) * g.noise_offset)
+        sample[x, y] = hl.sqrt(variance) * (2.0 / g.noise_scale)
+        edge = hl.BoundaryConditions.repeat_edge(sample, [(0, 2 * g.width), (0, 2 * g.height)])
+        around = [edge[x + i, y + j] for j in (-2, 0, 2) for i in (-2, 0, 2) if i or j]
+        g.luma[x, y] = without_hot(edge[x, y], around, g.margin)
+
+        yo = hl.Var("yo")
+        g.luma.split(y, yo, y, 32, hl.TailStrategy.GuardWithIf).parallel(yo).vectorize(x, 8)
+        sample.store_at(g.luma, yo).compute_at(g.luma, y).vectorize(x, 8)
 
 
 def separable(source, weights, step, name):
