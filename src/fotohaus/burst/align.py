@@ -29,6 +29,7 @@ PROOF = 8.0  # log of the likelihood ratio at which they are believed
 SYSTEMATIC = 0.02  # px of a level to which what it measures can be trusted at best
 SYSTEMATIC_TOGETHER = 0.004  # the same against a mean, in which what is no noise averages out, too
 SURE = 1.5  # variance of a difference, in units of a frame's, below which the reference's own gradients tell the detail
+CHANCE = 0.1  # of the gradients around a tile that noise alone may take from what both frames have
 MIN_SHARE = 0.01  # of a tile's gradients that is taken to be detail
 MIN_MATCHED = 0.35  # share of the textured tiles that must match
 MIN_OVERLAP = 0.2  # of the image
@@ -153,12 +154,15 @@ class _Measured:
         net = np.stack([sums[..., 8], sums[..., 9], sums[..., 9], sums[..., 10]], -1).reshape(*n.shape, 2, 2)
         # Flat tiles add noise to a sum and nothing else: each counts by its share of detail.
         total = raw[..., 0, 0] + raw[..., 1, 1]
+        around = _window(total, 1)
+        both = _window(net[..., 0, 0] + net[..., 1, 1], 1)
         if noise < SURE:
-            # The residual tells the noise, and so how much of the reference's gradients is.
+            # The residual tells the noise, and so how much of the reference's gradients is; the rest must be in both.
             detail = total - sums[..., 5] * (gradient / variance * (noise - 1) / noise)
+            share = np.clip(detail / np.maximum(total, 1e-12), MIN_SHARE, 1)
+            share = share * np.clip((both + CHANCE * around) / np.maximum(_window(detail, 1), 1e-12), MIN_SHARE, 1)
         else:
-            detail, total = _window(net[..., 0, 0] + net[..., 1, 1], 1), _window(total, 1)
-        share = np.clip(detail / np.maximum(total, 1e-12), MIN_SHARE, 1)
+            share = np.clip(both / np.maximum(around, 1e-12), MIN_SHARE, 1)
         weight = weight * share
         raw = raw * (weight * share)[..., None, None]
         return cls(raw, net * weight[..., None, None], -sums[..., 3:5] * weight[..., None])
