@@ -41,8 +41,8 @@ _LEAST_BYTES |= {LZW: 1 / 1400, PACKBITS: 1 / 64}
 _OF_BYTES = (DEFLATE, OLD_DEFLATE, LZW, PACKBITS)  # pack bytes, whatever they stand for
 _PREDICTED = (DEFLATE, OLD_DEFLATE, LZW)
 
-# Deflate and LZW could expand a small file a thousand times, JPEG XL without bound. Beyond these sizes no photo does; JPEG XL
-# of a phone's 48 MP takes a fiftieth to a hundredth of them, and less of a night sky.
+# Deflate and LZW could expand a small file a thousand times, JPEG XL without bound. Beyond these sizes no photo does;
+# JPEG XL of a phone's 48 MP takes a fiftieth to a hundredth of them, and less of a night sky.
 _SMALL, _LIKELY_RATIO = 1 << 26, 100
 _LARGE, _LIKELY_JXL_RATIO = 400 << 20, 1000
 
