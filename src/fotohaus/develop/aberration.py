@@ -158,6 +158,8 @@ def _fit(
             return None
         before = coefficients
         coefficients, error = solved
+        if abs(radius * coefficients.sum()) < error:
+            return None  # what is not one deviation does not become four
     differ = 0.5 * radius * (coefficients - before).sum()
     coefficients, error = before, float(np.hypot(error, differ))
     corner = abs(radius * coefficients.sum())
