@@ -42,6 +42,13 @@ class Shading:
         """The same gains for the part of the array that begins at column `left`."""
         return replace(self, origin=(self.origin[0] + left * self.step[0], self.origin[1]))
 
+    def in_cells(self, size: int) -> Shading:
+        """The same gains at the centres of cells of `size` by `size` samples."""
+        first = 0.5 * size - 0.5
+        (x, y), (step_x, step_y) = self.origin, self.step
+        origin = x + first * step_x, y + (first + self.top) * step_y
+        return replace(self, origin=origin, step=(size * step_x, size * step_y), top=0)
+
     @property
     def arguments(self) -> dict[str, object]:
         """The gains as arguments of a kernel."""

@@ -34,7 +34,6 @@ _AROUND = 32  # cells around the clipped ones that are looked at
 _KNOWN = (0.94, 0.98)  # a cell's largest sample, over saturation: known below, clipped above
 _BRIGHT = 3.0  # cells count by their brightness to this power: those next to clipping say most
 _SLOPE, _SLOPE_TRUST, _OFFSET_TRUST = 0.3, 0.02, 0.01  # what the regression leans to, and how much
-_FLAT = 2.0  # power of a cell's evenness, 1 / (1 + variance / mean squared)
 _TWO, _ALL = 0.95, 0.25  # how much of the borders' colour is kept deep where two, or all, colours clip
 _FAR = 2.0  # octaves of depth at which it is
 _START = 0.8  # octaves of depth before light is added
@@ -219,23 +218,20 @@ def _cell_colors(
 
     And how far its colour can be relied on, (h, w): at an edge the few samples of each colour see other parts of it.
     """
-    shape = (3, *cells.shape[:2])
-    sums, squares, levels, share = (np.zeros(shape, np.float32) for _ in range(4))
-    even, odd = (3 * position for position, name in enumerate(cfa) if name == "G")
-    total, square = (cells[..., even + n] + cells[..., odd + n] for n in (0, 1))
-    flat_cell = total * total / np.maximum(square * np.float32(cell * cell / 2), np.float32(1e-9))
-    ys, xs = ((np.arange(n) + 0.5) * cell - 0.5 for n in shape[1:])
-    flat = shading.grid.shape[:2] == (1, 1)
-    for position, name in enumerate(cfa):
-        plane, level = PLANES.index(name), np.float32(clip.flat[position])
-        gain = shading.grid[0, 0, position] if flat else shading.sample(ys, xs, position)
-        total, square, largest = (cells[..., 3 * position + n] for n in range(3))
-        sums[plane] += total
-        squares[plane] += square * gain
-        np.maximum(levels[plane], level * gain, out=levels[plane])
-        np.maximum(share[plane], largest / max(level, np.float32(1e-6)), out=share[plane])
-    squares /= np.maximum(sums, np.float32(1e-9), out=sums)
-    return squares, 1 - _smoothstep(share, *_KNOWN), levels, np.minimum(flat_cell, 1) ** np.float32(_FLAT)
+    colors = kernels.empty((*cells.shape[:2], 10))
+    kernels.call(
+        "highlights_colors",
+        cells=cells,
+        clip=clip.ravel(),
+        plane=np.array([PLANES.index(name) for name in cfa], np.int32),
+        cell=cell,
+        clear=_KNOWN[0],
+        gone=_KNOWN[1],
+        colors=colors,
+        **shading.in_cells(cell).arguments,
+    )
+    planes = colors.transpose(2, 0, 1)
+    return planes[:3], planes[3:6], planes[6:9], planes[9]
 
 
 def fill_colors(light: Float32, known: Float32, levels: Float32, reliable: Float32) -> Float32:
@@ -339,8 +335,3 @@ def _fill(planes: list[Float32], confidence: Float32, cover: Float32) -> tuple[F
         depth=depth,
     )
     return filled, depth
-
-
-def _smoothstep(value: Float32, low: float, high: float) -> Float32:
-    part = np.clip((value - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
-    return np.asarray(part * part * (3 - 2 * part))

@@ -66,6 +66,54 @@ class HighlightsOverview:
             column.update().specialize(view).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
 
 
+@hl.generator(name="highlights_colors")
+class HighlightsColors:
+    """What the cells of `highlights_overview` say of their colours.
+
+    clip, plane : per position of the CFA, the light at which it saturates and which of R, G, B it is. The gains are for
+    cells. clear, gone : a cell's largest sample, over saturation, up to which it is known, and from which it is not.
+    colors[x, y, i], three each: mean light of R, G, B (contraharmonic); 1 where it is known and 0 where it clips; where
+    it clips. Last, the square of 1 / (1 + variance / mean^2) of green: how even the cell is.
+    """
+
+    cells = hl.InputBuffer(hl.Float(32), 3)
+    clip = hl.InputBuffer(hl.Float(32), 1)
+    plane = hl.InputBuffer(hl.Int(32), 1)
+    gains = hl.InputBuffer(hl.Float(32), 3)
+    origin_x = hl.InputScalar(hl.Float(32))
+    origin_y = hl.InputScalar(hl.Float(32))
+    step_x = hl.InputScalar(hl.Float(32))
+    step_y = hl.InputScalar(hl.Float(32))
+    top = hl.InputScalar(hl.Int(32))
+    cell = hl.InputScalar(hl.Int(32))
+    clear = hl.InputScalar(hl.Float(32))
+    gone = hl.InputScalar(hl.Float(32))
+    colors = hl.OutputBuffer(hl.Float(32), 3)
+
+    def generate(self):
+        g = self
+        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), 4, g.top)
+        sums, squares, highest = ([g.cells[x, y, 3 * p + n] for p in range(4)] for n in range(3))
+        gain = [gains.sample(p) for p in range(4)]
+
+        def of(plane, values):
+            return [hl.select(g.plane[p] == plane, value, 0.0) for p, value in enumerate(values)]
+
+        weighed = [square * factor for square, factor in zip(squares, gain, strict=True)]
+        limits = [g.clip[p] * gain[p] for p in range(4)]
+        shares = [highest[p] / hl.max(g.clip[p], 1e-6) for p in range(4)]
+        light = [total(of(i, weighed)) / hl.max(total(of(i, sums)), 1e-9) for i in range(3)]
+        known = [1.0 - smoothstep(largest(of(i, shares)), g.clear, g.gone) for i in range(3)]
+        levels = [largest(of(i, limits)) for i in range(3)]
+        green, energy = total(of(1, sums)), total(of(1, squares))
+        even = hl.min(green * green / hl.max(energy * hl.f32(g.cell * g.cell) * 0.5, 1e-9), 1.0)
+        g.colors[x, y, c] = hl.mux(c, [*light, *known, *levels, even * even])
+
+        g.colors.bound(c, 0, 10).reorder(c, x, y).unroll(c).parallel(y)
+        g.colors.vectorize(x, 8, hl.TailStrategy.GuardWithIf)
+        gains.row.compute_at(g.colors, y)
+
+
 @hl.generator(name="highlights_fill")
 class HighlightsFill:
     """Values where there is confidence, spread to where there is none: pull-push over a pyramid.
