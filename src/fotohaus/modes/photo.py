@@ -14,7 +14,7 @@ from fotohaus.develop.scene import Scene
 from fotohaus.errors import ReadError, WriteError
 from fotohaus.metadata import Metadata
 from fotohaus.modes.capture_facts import completed, with_metadata
-from fotohaus.output import HOLDS, check_target, write
+from fotohaus.output import HOLDS, check_target, jpeg, write
 from fotohaus.raw import apply_profile, expand_sources, read_dcp, stream
 from fotohaus.raw.image import RawImage
 from fotohaus.recipe import DEFAULT_LOOK, Recipe
@@ -119,7 +119,7 @@ def make_photo(
     if kind is RawImage:
         return write(raw, path, recipe=recipe, report=report, metadata=metadata)
     if kind is Picture:
-        threading.Thread(target=make_ready, args=(recipe,), daemon=True).start()
+        threading.Thread(target=_make_ready, args=(recipe, path.suffix.lower()), daemon=True).start()
     development = prepare(
         raw,
         off=recipe.off,
@@ -134,6 +134,12 @@ def make_photo(
             scene = development.scene()
         return write(scene, path, recipe=recipe, report=report, metadata=metadata)
     return write(Rendering(development, recipe, report), path, recipe=recipe, report=report, metadata=metadata)
+
+
+def _make_ready(recipe: Recipe, extension: str) -> None:
+    make_ready(recipe)
+    if extension in (".jpg", ".jpeg"):
+        jpeg.make_ready()
 
 
 @contextmanager

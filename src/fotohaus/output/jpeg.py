@@ -30,6 +30,13 @@ def quantize(pixels: NDArray[np.uint16], *, dither: bool = True, top: int = 0) -
     return out
 
 
+def make_ready() -> None:
+    """Load what codes a JPEG: for a thread, while something else is done."""
+    import imagecodecs
+
+    imagecodecs.jpeg8_encode  # noqa: B018 - it is loaded when it is named
+
+
 def encode_jpeg(
     picture: Rendition,
     *,

@@ -293,7 +293,9 @@ def make_ready(recipe: Recipe) -> None:
         _constants(recipe.gamut)
         name = recipe.look or DEFAULT_LOOK
         if name != "camera" and not is_lut(name) and not is_curve_only(load_look(name)):
-            import fotohaus.render.character  # noqa: F401
+            import fotohaus.render.character
+    if not recipe.sdr:
+        import fotohaus.render.gain_rows  # noqa: F401
 
 
 def render(scene: Scene, recipe: Recipe | None = None, *, report: Report | None = None, **choices: Any) -> Picture:
