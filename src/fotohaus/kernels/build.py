@@ -26,6 +26,9 @@ TARGETS = {
     "x86_64": ["x86-64-{os}-sse41-avx-f16c-fma-avx2", "x86-64-{os}"],
     "aarch64": ["arm-64-{os}"],
 }
+# Faster by a tenth with AVX-512 on the Zen 4 at hand; the others are not, and the demosaic is slower.
+AVX512 = "x86-64-{os}-sse41-avx-f16c-fma-avx2-avx512-avx512_skylake"
+WITH_AVX512 = ("linearize", "linearize_rebuilt", "quantize", "render", "render_look", "render_full_look")
 MACHINES = {"AMD64": "x86_64", "arm64": "aarch64"}
 
 
@@ -43,11 +46,14 @@ def generators() -> Iterator[Generator]:
             yield Generator(source, name)
 
 
-def targets() -> list[str]:
-    """Halide targets, best first; FOTOHAUS_MACHINE=aarch64 cross-compiles."""
+def targets(name: str = "") -> list[str]:
+    """Halide targets of a generator, best first; FOTOHAUS_MACHINE=aarch64 cross-compiles."""
     machine = os.environ.get("FOTOHAUS_MACHINE") or platform.machine()
     system = "osx" if sys.platform == "darwin" else "linux"
-    return [t.format(os=system) for t in TARGETS[MACHINES.get(machine, machine)]]
+    found = TARGETS[MACHINES.get(machine, machine)]
+    if name in WITH_AVX512 and found is TARGETS["x86_64"]:
+        found = [AVX512, *found]
+    return [t.format(os=system) for t in found]
 
 
 def _run(command: list[str]) -> None:
@@ -83,13 +89,13 @@ def _compile(generator: Generator, folder: Path) -> Path:
     shared = [p for p in sorted(HERE.glob("*.py")) if p.name.startswith("common")]
     for source in (generator.source, *shared, *_imported(generator.source, shared)):
         key.update(source.read_bytes())
-    key.update(" ".join([version("halide"), generator.name, *targets()]).encode())
+    key.update(" ".join([version("halide"), generator.name, *targets(generator.name)]).encode())
     function = f"{PREFIX}{generator.name}"
     out = folder / f"{generator.name}-{key.hexdigest()[:16]}"
     archive = out / f"{function}.a"
     if not archive.exists():
         out.mkdir(parents=True, exist_ok=True)
-        target = ",".join(f"{t}-no_runtime" for t in targets())
+        target = ",".join(f"{t}-no_runtime" for t in targets(generator.name))
         _run([sys.executable, str(generator.source), "-g", generator.name, "-f", function,
               "-o", str(out), "-e", "static_library", f"target={target}"])  # fmt: skip
     return archive
