@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,18 @@ def test_jpeg_xl() -> None:
     assert exif_block(Source(head + box(b"jxlc", b"x" * 99))) is None
     large = struct.pack(">I4sQ", 1, b"Exif", 16 + 4 + len(BLOCK)) + bytes(4) + BLOCK
     assert exif_block(Source(head + large)) == BLOCK
+
+
+def test_endless_parts_of_items_end() -> None:
+    """Numbers of no bytes make parts that take no room."""
+    infe = box(b"infe", bytes([2, 0, 0, 0]), struct.pack(">H", 1), bytes(2), b"Exif\0")
+    items = b"".join(struct.pack(">4H", 7, 0, 0, 9999) for _ in range(9999))
+    iloc = box(b"iloc", bytes([1, 0, 0, 0, 0, 0]), struct.pack(">H", 9999), items)
+    meta = box(b"meta", bytes(4), box(b"iinf", bytes(4), struct.pack(">H", 1), infe), iloc)
+    began = time.process_time()
+    with pytest.raises(TiffError, match="more parts"):
+        exif_block(Source(box(b"ftyp", b"avif", bytes(4)) + meta))
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow writes no AVIF")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from fotohaus.raw.tiff import Source, TiffError
 
-_MOST = 10_000  # boxes, items or extents
+_MOST = 10_000  # boxes, items, or extents of all items
 _LARGEST = 1 << 24  # bytes of the meta box, and of an EXIF block
 
 Box = tuple[bytes, int, int]
@@ -94,7 +94,7 @@ def extents(source: Source, begin: int, end: int, wanted: int, data_at: int) -> 
     if not {of_offset, of_length, of_base, of_index} <= {0, 4, 8}:
         raise TiffError("is damaged: where its items lie is not understood")
     wide = 4 if version == 2 else 2
-    at = begin + 6 + wide
+    at, left = begin + 6 + wide, _MOST
     for _ in range(min(_number(source, begin + 6, wide), _MOST)):
         item = _number(source, at, wide)
         at += wide
@@ -103,8 +103,11 @@ def extents(source: Source, begin: int, end: int, wanted: int, data_at: int) -> 
         base = _number(source, at, of_base)
         count = _number(source, at + of_base, 2)
         at += of_base + 2
+        left -= count
+        if left < 0:
+            raise TiffError("is damaged: claims more parts than any file has")
         found: list[tuple[int, int]] = []
-        for _ in range(min(count, _MOST)):
+        for _ in range(count):
             begins = base + _number(source, at + of_index, of_offset) + (data_at if method == 1 else 0)
             found.append((begins, begins + _number(source, at + of_index + of_offset, of_length)))
             at += of_index + of_offset + of_length
