@@ -130,6 +130,13 @@ def test_files_that_hold_no_recipe(tmp_path: Path, picture: Picture) -> None:
             read_recipe(tmp_path / name)
 
 
+def test_bytes_between_segments_are_gone_over(tmp_path: Path, picture: Picture, recipe: Recipe) -> None:
+    path = write(picture, tmp_path / "p.jpg", recipe=recipe)
+    data = path.read_bytes()
+    path.write_bytes(data[:2] + b"no segment\xff" + data[2:])
+    assert read_recipe(path) == recipe
+
+
 def test_a_pipe_does_not_hang(tmp_path: Path) -> None:
     if not hasattr(os, "mkfifo"):
         pytest.skip("no pipes with names")

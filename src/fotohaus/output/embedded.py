@@ -16,6 +16,7 @@ from fotohaus.output.xmp import MAX_PACKET, NO_RECIPE, XmpError, recipe_text
 from fotohaus.raw import tags
 from fotohaus.raw.boxes import boxes, extents
 from fotohaus.raw.gain_map_metadata import GainMapMetadata
+from fotohaus.raw.jpeg_frame import jpeg_segments
 from fotohaus.raw.photo_gain_map import find_gain_map
 from fotohaus.raw.relight import read_pixels
 from fotohaus.raw.tiff import Source, Tiff, TiffError
@@ -23,7 +24,7 @@ from fotohaus.recipe import Recipe
 from fotohaus.render.gain_map import GainMap
 
 MAX_TOML = 1 << 16
-_MAX_PARTS = 100_000  # segments of a JPEG, chunks of a PNG
+_MAX_PARTS = 100_000  # chunks of a PNG
 _KINDS = "JPEG, AVIF, JPEG XL, TIFF, PNG, EXR, DNG"
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _PNG_XMP = b"XML:com.adobe.xmp\0"
@@ -128,16 +129,9 @@ def _packet(source: Source, offset: int, size: int) -> bytes:
 
 
 def _jpeg(source: Source) -> bytes:
-    offset = 2
-    for _ in range(_MAX_PARTS):
-        marker, size = struct.unpack(">HH", source.read(offset, 4))
-        if marker == 0xFFDA or marker < 0xFFC0 or size < 2:
-            raise XmpError(NO_RECIPE)
-        if marker == 0xFFE1 and size - 2 > len(_JPEG_XMP):
-            data = _packet(source, offset + 4, size - 2)
-            if data.startswith(_JPEG_XMP):
-                return data[len(_JPEG_XMP) :]
-        offset += 2 + size
+    for marker, offset, size in jpeg_segments(source, 0, source.size):
+        if marker == 0xFFE1 and source.read(offset, min(size, len(_JPEG_XMP))) == _JPEG_XMP:
+            return _packet(source, offset + len(_JPEG_XMP), size - len(_JPEG_XMP))
     raise XmpError(NO_RECIPE)
 
 
