@@ -220,6 +220,20 @@ def test_nothing_that_shines_is_passed_by(choices, kind):
     assert 0.5 < (maps[0].pixels == none).mean() < 0.99
 
 
+def test_glow_on_black_is_not_passed_by(tmp_path):
+    """In a black and white of blue, what a blue lamp spreads over black may shine by itself."""
+    mix = "amount = 1\nred = -0.9\ngreen = 0\nblue = 2"
+    (tmp_path / "blue.toml").write_text(f"version = 1\n[mono]\n{mix}\n[halation]\nglow = 1\nbloom = 1")
+    light = np.full((512, 512, 3), 0.2, np.float32)
+    light[:, 130:256], light[:, 256:] = 0, (6, 6, 60)
+    choices = Recipe(look=str(tmp_path / "blue.toml"), auto_exposure=False)
+    rendering = Rendering(scene(light), choices, Report())
+    rendering.collect_gain_map()
+    for part in strips(512):
+        rendering.rows(*part)
+    assert rendering.gain_map().pixels[200, 246:256].min() > 10
+
+
 def test_no_reader_gets_beyond_the_peak():
     """White beside a saturated lamp, each with the other's gain: as a reader has it who looks for the map elsewhere."""
     rendering = Rendering(scene(street()), Recipe(gain_map="rgb"), Report())

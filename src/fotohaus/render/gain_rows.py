@@ -111,9 +111,14 @@ def most_mixed(mono: float, mix: Float32) -> float:
 
 
 def least_square(hdr: HdrRendition, level: float) -> float:
-    """The square of light's norm, before exposure, up to which no place in the picture brings that to a level."""
+    """The square of light's norm, before exposure, up to which no place in the picture brings that to a level.
+
+    It is negative where the glow of lamps alone does.
+    """
     place = hdr.character.place(0)
     wanted = level - float(place["small"][..., :3].max())
+    if wanted <= 0:
+        return -1.0
     squares = 2.0 ** np.arange(-40, 20, 0.125)
     octaves = np.log2((squares + place["tone_floor"]) * place["tone_scale"])
     of_levels = place["tone"].max((1, 2))
