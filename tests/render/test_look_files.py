@@ -107,7 +107,6 @@ def test_looks_are_found_by_name_and_path(own, tmp_path):
         load_look("camera")
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_a_file_that_looks_like_a_name_is_told_how_to_be_called(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "evening").write_text("version = 1\nvignette = 0.5")
@@ -116,6 +115,7 @@ def test_a_file_that_looks_like_a_name_is_told_how_to_be_called(tmp_path, monkey
     assert load_look("./evening").vignette == 0.5
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_a_pipe_is_no_look(tmp_path):
     os.mkfifo(tmp_path / "pipe.toml")
     with pytest.raises(ReadError, match="no file"):
