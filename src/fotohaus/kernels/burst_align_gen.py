@@ -61,13 +61,8 @@ def without_hot(here, around, margin):
     return hl.select((here > high + beyond) | (here < low - beyond), sum(around[1:], around[0]) / len(around), here)
 
 
-@hl.generator(name="burst_luma")
-class BurstLuma:
-    """Mean of each 2x2 quad in units of its own noise: a square root of (variance * 16 / scale^2).
-
-    A quad that is beyond the range of its neighbours by more than `margin` and half of that range (a hot pixel) becomes
-    their mean, so that what stays with the sensor does not hold the alignment at zero.
-    """
+class Luma:
+    """What luma is made of, and its schedule."""
 
     mosaic = hl.InputBuffer(hl.UInt(16), 2)  # padded; quad 0 at (pad, pad)
     black = hl.InputBuffer(hl.Float(32), 2)
@@ -79,6 +74,21 @@ class BurstLuma:
     noise_offset = hl.InputScalar(hl.Float(32))
     margin = hl.InputScalar(hl.Float(32))
     luma = hl.OutputBuffer(hl.Float(32), 2)
+
+    def by_rows(self, plain):
+        """Schedule the luma, and what it is made of before hot ones are replaced."""
+        yo = hl.Var("yo")
+        self.luma.split(y, yo, y, 32, hl.TailStrategy.GuardWithIf).parallel(yo).vectorize(x, 8)
+        plain.store_at(self.luma, yo).compute_at(self.luma, y).vectorize(x, 8)
+
+
+@hl.generator(name="burst_luma")
+class BurstLuma(Luma):
+    """Mean of each 2x2 quad in units of its own noise: a square root of (variance * 16 / scale^2).
+
+    A quad that is beyond the range of its neighbours by more than `margin` and half of that range (a hot pixel) becomes
+    their mean, so that what stays with the sensor does not hold the alignment at zero.
+    """
 
     def generate(self):
         g = self
@@ -94,26 +104,12 @@ class BurstLuma:
         edge = hl.BoundaryConditions.repeat_edge(quad, [(0, g.width), (0, g.height)])
         around = [edge[x + i, y + j] for j in (-1, 0, 1) for i in (-1, 0, 1) if i or j]
         g.luma[x, y] = without_hot(edge[x, y], around, g.margin)
-
-        yo = hl.Var("yo")
-        g.luma.split(y, yo, y, 32, hl.TailStrategy.GuardWithIf).parallel(yo).vectorize(x, 8)
-        quad.store_at(g.luma, yo).compute_at(g.luma, y).vectorize(x, 8)
+        g.by_rows(quad)
 
 
 @hl.generator(name="burst_samples")
-class BurstSamples:
+class BurstSamples(Luma):
     """Each sample in units of its own noise, as `burst_luma` does for quads: hot ones by their colour's neighbours."""
-
-    mosaic = hl.InputBuffer(hl.UInt(16), 2)  # padded; quad 0 at (pad, pad)
-    black = hl.InputBuffer(hl.Float(32), 2)
-    scale = hl.InputBuffer(hl.Float(32), 2)
-    pad = hl.InputScalar(hl.Int(32))
-    width = hl.InputScalar(hl.Int(32))  # quads
-    height = hl.InputScalar(hl.Int(32))
-    noise_scale = hl.InputScalar(hl.Float(32))
-    noise_offset = hl.InputScalar(hl.Float(32))
-    margin = hl.InputScalar(hl.Float(32))
-    luma = hl.OutputBuffer(hl.Float(32), 2)
 
     def generate(self):
         g = self
@@ -125,10 +121,7 @@ class BurstSamples:
         edge = hl.BoundaryConditions.repeat_edge(sample, [(0, 2 * g.width), (0, 2 * g.height)])
         around = [edge[x + i, y + j] for j in (-2, 0, 2) for i in (-2, 0, 2) if i or j]
         g.luma[x, y] = without_hot(edge[x, y], around, g.margin)
-
-        yo = hl.Var("yo")
-        g.luma.split(y, yo, y, 32, hl.TailStrategy.GuardWithIf).parallel(yo).vectorize(x, 8)
-        sample.store_at(g.luma, yo).compute_at(g.luma, y).vectorize(x, 8)
+        g.by_rows(sample)
 
 
 def separable(source, weights, step, name):
