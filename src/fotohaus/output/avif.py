@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
-from fotohaus.errors import WriteError
 from fotohaus.output import icc, transfer
 from fotohaus.output.avif_file import Coded, Colors, assemble, coded_image
-from fotohaus.output.hdr import hdr_rows, peak
+from fotohaus.output.hdr import check, hdr_rows, peak
 from fotohaus.render.picture import Rendition
 from fotohaus.report import Report
 from fotohaus.strips import in_threads
@@ -62,10 +61,7 @@ def encode_avif(
 
     report = report or Report()
     height, width = picture.shape
-    if not imagecodecs.AVIF.available:
-        raise WriteError(None, "the imagecodecs that is installed was built without AVIF")
-    if max(height, width) > _MAX_SIDE:
-        raise WriteError(None, f"an AVIF can't be larger than {_MAX_SIDE} pixels a side, this is {width} x {height}")
+    check(imagecodecs.AVIF, "AVIF", picture.shape, _MAX_SIDE)
     sampling = "444" if quality >= _FULL_CHROMA else "420"
     rows = _tile_rows(height, width, sampling)
     tops = range(0, height, rows)

@@ -1,4 +1,4 @@
-"""What writers of HDR files need of a rendition."""
+"""What writers of HDR files need: a codec, and of a picture its size and its rendition."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ from fotohaus.output.transfer import SDR_WHITE
 from fotohaus.render.picture import Rendition
 
 Float32 = NDArray[np.float32]
+
+
+def check(codec: Any, kind: str, shape: tuple[int, int], most: int) -> None:
+    """WriteError for a codec of imagecodecs that is not there, or a picture (H, W) with a side above `most` px."""
+    if not codec.available:
+        raise WriteError(None, f"the imagecodecs that is installed was built without {kind}")
+    height, width = shape
+    if max(shape) > most:
+        raise WriteError(None, f"{kind} can't be larger than {most} pixels a side, this is {width} x {height}")
 
 
 def hdr_rows(picture: Rendition) -> Callable[[int, int], Float32]:

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
-from fotohaus.errors import WriteError
 from fotohaus.output import transfer
 from fotohaus.output.boxes import box
-from fotohaus.output.hdr import hdr_rows, peak
+from fotohaus.output.hdr import check, hdr_rows, peak
 from fotohaus.output.jxl_header import P3, SRGB, rec2100_pq, with_colors
 from fotohaus.render import color
 from fotohaus.render.picture import Rendition
@@ -53,10 +52,7 @@ def encode_jxl(
 
     report = report or Report()
     height, width = picture.shape
-    if not imagecodecs.JPEGXL.available:
-        raise WriteError(None, "the imagecodecs that is installed was built without JPEG XL")
-    if max(height, width) > _MAX_SIDE:
-        raise WriteError(None, f"a JPEG XL can't be larger than {_MAX_SIDE} pixels a side, this is {width} x {height}")
+    check(imagecodecs.JPEGXL, "JPEG XL", picture.shape, _MAX_SIDE)
     lossless = quality >= 100
     bright = hdr_rows(picture) if hdr else None
     matrix = _to_srgb("rec2020" if hdr else picture.gamut)
