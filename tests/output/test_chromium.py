@@ -18,6 +18,10 @@ from fotohaus.render import color
 from fotohaus.render.difference import cie_lab, delta_e_2000
 from fotohaus.render.picture import Picture
 
+pytestmark = pytest.mark.skipif(
+    not (imagecodecs.AVIF.available and imagecodecs.JPEGXL.available), reason="imagecodecs lacks AVIF or JPEG XL"
+)
+
 Shown = dict[str, NDArray[np.uint8] | None]
 MOST = {"jpg": 1.0, "avif": 1.5, "jxl": 1.0, "pq": 3.5}
 """Mean CIEDE2000 of what is shown, of eight bits and dither above all: 0.79, 1.15, 0.77, 2.85. Without an HDR screen,
@@ -135,8 +139,3 @@ def test_a_photograph_is_shown_as_it_is_rendered(shared: Path, tmp_path: Path) -
         assert apart(shown[name], picture.pixels) < 2.2, name
     # What Chromium decodes is what libjpeg does.
     assert np.array_equal(shown["a.jpg"], imagecodecs.jpeg8_decode(paths["a.jpg"].read_bytes()))  # type: ignore[arg-type]
-
-
-pytestmark = pytest.mark.skipif(
-    not (imagecodecs.AVIF.available and imagecodecs.JPEGXL.available), reason="imagecodecs lacks AVIF or JPEG XL"
-)
