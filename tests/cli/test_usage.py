@@ -58,6 +58,7 @@ def test_examples_of_the_help_are_sound(
 def test_help_is_a_command_too(run: Run) -> None:
     assert run("help").stdout == run("--help").stdout
     assert run("help", "sheet").stdout == run("sheet", "--help").stdout
+    assert run("help", "looks", "show").stdout == run("looks", "show", "--help").stdout
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def _run(program: str, about: str, commands: dict[str, Command], arguments: Sequ
         return 2
     name = arguments[0]
     if name == "help":
-        return _run(program, about, commands, [*arguments[1:2], "--help"])
+        return _run(program, about, commands, [*arguments[1:], "--help"])
     if name in commands:
         command = commands[name]
         if command.parts is not None:
