@@ -3,6 +3,7 @@
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -422,6 +423,17 @@ def test_x_trans_is_demosaiced_by_libraw(dng: Maker, tmp_path: Path, choice: dic
     assert any("LibRaw" in n for n in report.stages[0].notes)
     assert not report.warnings
     assert "X-Trans" in describe(path)["demosaiced_by_libraw"]
+
+
+def test_a_copy_for_libraw_that_finds_no_room_is_named(
+    dng: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pattern = ["RGB".index(c) for row in X_TRANS.split(" ") for c in row]
+    raw = {33421: (SHORT, [6, 6]), 33422: (BYTE, pattern)}
+    (tmp_path / "a.dng").write_bytes(dng(np.zeros((12, 12), np.uint16), raw=raw, compression=52546))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(ReadError, match=r"a\.dng: its copy for LibRaw can't be kept in a temporary folder"):
+        read_raw(tmp_path / "a.dng")
 
 
 WARP = WarpRectilinear(((1.0, 0.0, 0.0, 0.0, 0.0, 0.0),), (0.5, 0.5))

@@ -145,12 +145,15 @@ def _demosaiced_dng(path: PathLike, source: Source, report: Report | None) -> Ra
         return read_libraw(path)
     from tempfile import TemporaryDirectory
 
-    with TemporaryDirectory(prefix="fotohaus-") as folder:
-        plain = Path(folder) / "plain.dng"
-        with plain.open("wb") as file:
-            file.writelines(copy)
-        del copy
-        return replace(read_libraw(plain), path=os.fspath(path))
+    try:
+        with TemporaryDirectory(prefix="fotohaus-") as folder:
+            plain = Path(folder) / "plain.dng"
+            with plain.open("wb") as file:
+                file.writelines(copy)
+            del copy
+            return replace(read_libraw(plain), path=os.fspath(path))
+    except OSError as error:
+        raise TiffError(f"its copy for LibRaw can't be kept in a temporary folder: {_reason(error)}") from None
 
 
 @contextmanager
