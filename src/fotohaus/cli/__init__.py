@@ -1,4 +1,4 @@
-"""The command line: `fotohaus develop`, `info`, `demo`."""
+"""The command line, `fotohaus`: how it starts, and how it ends when something goes wrong."""
 
 from __future__ import annotations
 
