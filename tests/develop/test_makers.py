@@ -120,7 +120,7 @@ def lossy() -> bytes:
 
 def merged(**choice: Any) -> bytes:
     """A high dynamic range merge: half floats, three to a pixel."""
-    raw = {50717: (LONG, [16] * 3)}
+    raw = {50717: (LONG, [16] * 3)} | choice.pop("raw", {})
     brighter = {50730: (SRATIONAL, [5, 2])}
     image = (CAMERA * 16).astype(np.float32)
     return bytes(make(image, raw=raw, main=brighter | NEWEST, **{"bits": 16, "tile": (96, 112), **choice}))
@@ -129,6 +129,12 @@ def merged(**choice: Any) -> bytes:
 def drone() -> bytes:
     raw = {50714: (SHORT, [4096] * 3), 50717: (LONG, [65535] * 3), 51022: opcodes(VIGNETTE, WARP)}
     return bytes(make(codes(CAMERA, 4096, 65535), raw=raw))
+
+
+def anamorphic() -> bytes:
+    """A cinema camera behind a lens that squeezes: pixels of 4 x 3, in a crop of their own."""
+    crop = {50719: (RATIONAL, [4, 1, 6, 1]), 50720: (LONG, [192, 160]), 50718: (RATIONAL, [4, 3, 1, 1])}
+    return bytes(make(codes(CAMERA, 0, 65535), raw=crop))
 
 
 # How far pixels may be off at the 99th percentile; where they are resampled, kernels differ at edges.
@@ -147,6 +153,8 @@ MAKERS: dict[str, tuple[Callable[[], bytes], float]] = {
     "HDR merge, deflate": (lambda: merged(compression=8, predictor=34894), 0.02),
     "HDR merge, JPEG XL": (lambda: merged(compression=JPEG_XL), 0.02),
     "drone: vignette and warp": (drone, 1.0),
+    "pixels of 4 x 3": (anamorphic, 1.0),
+    "black level below 0": (lambda: merged(raw={50714: (SRATIONAL, [-1, 10] * 3), 50717: (LONG, [16] * 3)}), 0.02),
     "linear, gain map by plane": (
         lambda: bytes(make(codes(CAMERA, 0, 65535), raw={51009: opcodes(gain_map(3, 3))})),
         0.02,

@@ -192,6 +192,7 @@ def test_maps_are_interpolated_with_their_calibrations():
     assert found is not None
     np.testing.assert_allclose(found.shifts, warm * maps[0].shifts + cool * maps[1].shifts, atol=1e-5)
     assert hue_sat_map_at(profiles.profile_of(profiles.TWO, [maps[1], None]), profiles.BETWEEN) is maps[1]
+    assert hue_sat_map_at(profiles.profile_of(profiles.TWO, [None, maps[1]]), profiles.BETWEEN) is None
     assert hue_sat_map_at(profiles.profile_of(profiles.TWO), profiles.BETWEEN) is None
     assert hue_sat_map_at(None, D50) is None
 

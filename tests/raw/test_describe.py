@@ -40,6 +40,7 @@ def test_a_dng(dng: Maker, samples: Maker, tell: Maker, monkeypatch: pytest.Monk
             main={274: (3, 6), 51041: (12, [1e-4, 1e-8])},
             raw={
                 50714: (3, 64),
+                50718: (5, [4, 3, 1, 1]),
                 50829: (4, [0, 2, 40, 60]),
                 51022: (7, struct.pack(">5I", 1, 1, 0x01030000, 0, 68) + struct.pack(">I8d", 1, 1, *[0] * 5, 0.5, 0.5)),
             },
@@ -54,6 +55,7 @@ def test_a_dng(dng: Maker, samples: Maker, tell: Maker, monkeypatch: pytest.Monk
     assert (raw["width"], raw["height"], raw["bits"], raw["cfa"]) == (60, 40, 14, "RGGB")
     assert (raw["kind"], raw["compression"], raw["tile"]) == ("mosaic", "lossless JPEG", [32, 16])
     assert (raw["black"], raw["white"]) == (64, 16383)
+    assert raw["pixels"] == "1.333 x 1"
     assert raw["orientation"] == "6 (turned by 90° clockwise)"
     assert raw["active_area"] == "58 x 40 at 2, 0"
     assert facts["color"]["illuminant_1"] == "D65"

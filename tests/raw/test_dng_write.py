@@ -62,6 +62,7 @@ def make(height: int = 300, width: int = 420, cfa: CfaPattern | None = "RGGB", *
         black=np.array([256, 256.5, 255.25, 256] if cfa else [256] * 3, np.float32).reshape(levels),
         white=np.array([16382.5, 16383, 16381.75, 16382.5] if cfa else [16383] * 3, np.float32).reshape(levels),
         denoised=0.25,
+        scale=(1.0, 1.5),
         color=ColorCalibration(
             MATRIX_1,
             17,
@@ -162,6 +163,7 @@ def test_our_own_reader_gives_the_same_raw_image(tmp_path: Path, name: str) -> N
     assert np.array_equal(again.black, raw.black)
     assert np.array_equal(again.white, raw.white)
     assert again.denoised == pytest.approx(raw.denoised, abs=1e-6)
+    assert again.scale == raw.scale
     if raw.noise:
         assert again.noise is not None
         assert (again.noise.scale, again.noise.offset) == (raw.noise.scale, raw.noise.offset)

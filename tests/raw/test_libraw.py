@@ -135,7 +135,7 @@ def test_other_sensors_are_refused(header: dict[str, Any], reason: str) -> None:
     ("changes", "reason"),
     [
         ({"white": 63}, "not above black level"),
-        ({"pixel_aspect": 2.0}, "not square"),
+        ({"pixel_aspect": 20.0}, "pixels of 20 x 1"),
         ({"pattern": None}, "no mosaic"),
     ],
 )

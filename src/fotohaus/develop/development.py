@@ -60,7 +60,7 @@ class Development:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the scene."""
-        return self.source.crop.height, self.source.crop.width
+        return (self.source.crop.height, self.source.crop.width) if self.lens is None else self.lens.shape
 
     def rows(self, top: int, bottom: int) -> Float32:
         """Rows of the scene, from `top` to before `bottom`: (bottom - top, W, 3), linear Rec. 2020."""

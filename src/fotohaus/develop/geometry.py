@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from fotohaus.raw.image import CFA_PATTERNS, CfaPattern, RawImage, Rectangle
 from fotohaus.records import record
 
+_SQUARE = 1.001  # longer pixels are oblong
+
 
 def orient(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     """A view of an (H, W[, ...]) array turned upright; `orientation` as in EXIF, 1 to 8."""
@@ -19,6 +21,17 @@ def orient(array: NDArray[Any], orientation: int) -> NDArray[Any]:
         array = array.swapaxes(0, 1)
     flip_y, flip_x = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
     return array[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
+
+
+def stretch(raw: RawImage) -> tuple[float, float]:
+    """Rows and columns of the upright picture to each row and column of its samples; near 1 where pixels are square."""
+    rows, columns = raw.scale
+    return (columns, rows) if raw.orientation >= 5 else (rows, columns)
+
+
+def is_stretched(raw: RawImage) -> bool:
+    """Whether pixels are so oblong that a picture of them must be stretched."""
+    return max(raw.scale) > _SQUARE
 
 
 @record
@@ -42,6 +55,15 @@ class Upright:
     def at_positions(self, tile: NDArray[Any]) -> NDArray[Any]:
         """A (2, 2) tile of the sensor's CFA positions as the view sees it."""
         return np.ascontiguousarray(tile.reshape(4, *tile.shape[2:])[self.positions])
+
+    def of(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """Other samples of the whole mosaic's shape, in the same view."""
+        height, width = self.samples.shape[1::-1] if self.transposed else self.samples.shape[:2]
+        for axis, (count, (start, step)) in enumerate(((height, self.rows), (width, self.columns))):
+            first = start if step > 0 else start - count + 1
+            part = samples.swapaxes(0, axis)[first : first + count][::step]
+            samples = part.swapaxes(0, axis)
+        return samples.swapaxes(0, 1) if self.transposed else samples
 
 
 def upright(raw: RawImage, margin: int) -> Upright:

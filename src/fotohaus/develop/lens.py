@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fotohaus import kernels
-from fotohaus.develop.geometry import Upright
+from fotohaus.develop.geometry import Upright, is_stretched, stretch
 from fotohaus.develop.lens_model import Places, covers, map_gain, moves, source_places, vignette_gain
 from fotohaus.raw import opcode_types as types
 from fotohaus.raw.apply_opcodes import apply_to_part
@@ -55,8 +55,8 @@ class Step:
 class LensMap:
     """How a corrected picture is made of the picture as the sensor saw it, in strips of any rows.
 
-    Both are upright. The corrected picture has the default crop's size; the other one is counted as the `Upright` view
-    that it was prepared for.
+    Both are upright. The corrected picture has the default crop's size, stretched where pixels are oblong; the other
+    one is counted as the `Upright` view that it was prepared for.
 
     shape : rows and columns of the corrected picture. columns : (first, last) column of the view that is read, last
     not included. nodes : (rows, columns, 9) at every 16 px of the corrected picture, beginning 16 px outside:
@@ -132,9 +132,12 @@ class LensMap:
         node = np.ix_(*(np.rint(p / CELL).astype(int) + 1 for p in places))
         moved = self.nodes[node]
         seen = []
-        for axis, (place, shift) in enumerate(zip(np.ix_(*places), (4, 1), strict=True)):
+        crop = self.view.crop
+        for axis, (place, shift, length) in enumerate(
+            zip(np.ix_(*places), (4, 1), (crop.height, crop.width), strict=True)
+        ):
             n = pixels.shape[axis]
-            seen.append(((place + moved[..., shift]) * n / self.shape[axis]).astype(int).clip(0, n - 1))
+            seen.append(((place + moved[..., shift]) * n / length).astype(int).clip(0, n - 1))
         return np.asarray(pixels[seen[0], seen[1]] * moved[..., 6:].mean(axis=-1, keepdims=True))
 
     def _runs(self, band: int) -> list[tuple[str, int, int]]:
@@ -213,12 +216,18 @@ def prepare_lens(
         listed += [o for o in _in_force(profile, report) if isinstance(o, _WARPS) or not shaded]
     steps, shown = _placed([*aberration, *listed], image, report)
     before, mapped, after = _parts(steps, report)
-    if not before and not mapped and not after:
+    stretched = is_stretched(raw)
+    if not before and not mapped and not after and not stretched:
         return None
 
     crop = view.crop
-    grid = _grid(crop.height, crop.width)
-    places = [_on_sensor(view, crop, grid, (shown.top, shown.left))] * 3
+    shape = (crop.height, crop.width)
+    if stretched:
+        shape = (round(crop.height * stretch(raw)[0]), round(crop.width * stretch(raw)[1]))
+        report.note(f"oblong pixels: {crop.width} x {crop.height} made {shape[1]} x {shape[0]}")
+    grid = _grid(*shape)
+    flat = _squeezed(grid, shape, crop) if stretched else grid
+    places = [_on_sensor(view, crop, flat, (shown.top, shown.left))] * 3
     gains: list[Float64] = [np.ones(grid[0].shape)] * 3
     with np.errstate(all="ignore"):  # a file may hold any coefficients
         for step in reversed(mapped):
@@ -235,10 +244,11 @@ def prepare_lens(
         columns = _reach(nodes[..., :3] + grid[0][..., None].astype(np.float32), crop.left, view.samples.shape[1])
     names = ", ".join(dict.fromkeys(opcode_name(s.opcode) for s in steps))
     largest = float(np.abs(nodes[1:-1, 1:-1, :6]).max())
-    report.note(f"lens: {names}; moved by up to {largest:.1f} px, gain up to {float(nodes[..., 6:].max()):.2f}")
+    if names:
+        report.note(f"lens: {names}; moved by up to {largest:.1f} px, gain up to {float(nodes[..., 6:].max()):.2f}")
     return LensMap(
         view=view,
-        shape=(crop.height, crop.width),
+        shape=shape,
         columns=columns,
         nodes=nodes,
         classes=_classes(nodes, crop.left - columns[0], columns[1] - columns[0]),
@@ -320,6 +330,12 @@ def _grid(height: int, width: int) -> Places:
     columns = CELL * np.arange(-1.0, -(-width // CELL) + 3)
     x, y = np.meshgrid(columns, rows)
     return x, y
+
+
+def _squeezed(places: Places, shape: tuple[int, int], crop: Rectangle) -> Places:
+    """Places of a stretched picture of `shape` as places of the crop: borders come to lie on borders."""
+    (x, y), (height, width) = places, shape
+    return (x + 0.5) * (crop.width / width) - 0.5, (y + 0.5) * (crop.height / height) - 0.5
 
 
 def _on_sensor(view: Upright, crop: Rectangle, places: Places, corner: tuple[int, int]) -> Places:

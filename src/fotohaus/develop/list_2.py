@@ -12,7 +12,7 @@ from fotohaus.develop.lens_model import vignette_gain
 from fotohaus.develop.shading import gain_positions
 from fotohaus.raw import opcode_types as types
 from fotohaus.raw.apply_opcodes import apply_to_part, fix_bad_pixels, listed_pixels, map_linear
-from fotohaus.raw.image import CFA_PATTERNS, GainMap, RawImage, Rectangle
+from fotohaus.raw.image import CFA_PATTERNS, GainMap, RawImage, Rectangle, Samples
 from fotohaus.raw.opcode_types import Opcode
 from fotohaus.raw.opcodes import opcode_name
 from fotohaus.report import Report
@@ -29,10 +29,10 @@ def apply_list_2(raw: RawImage, report: Report | None = None) -> RawImage:
     """The image with its opcode list 2 applied, but for gain maps over all of it, which come last and stay in the list.
 
     Samples become linear reference values, 0 at black and 1 at white, are changed in the order of the file, and are
-    kept as 16-bit numbers (`BLACK` to 65535): those below black keep their noise, those above white are cut as DNG
-    1.7.1 has it. Warps of a mosaic are moved to the front of list 3: what they mean is there when the mosaic is
-    complete. Opcodes on the one plane of a monochrome file are on all three from here on. An image whose list holds
-    gain maps over the whole image only comes back as it is.
+    kept as 16-bit numbers (`BLACK` to 65535; floats as floats on that scale): those below black keep their noise, those
+    above white are cut as DNG 1.7.1 has it. Warps of a mosaic are moved to the front of list 3: what they mean is there
+    when the mosaic is complete. Opcodes on the one plane of a monochrome file are on all three from here on. An image
+    whose list holds gain maps over the whole image only comes back as it is.
     """
     report = report or Report()
     if raw.monochrome:
@@ -75,23 +75,25 @@ def _in_place(opcode: Opcode, raw: RawImage) -> bool:
 
 
 class _Values:
-    """Linear reference values as 16-bit numbers, and opcodes on them."""
+    """Linear reference values as numbers of 16 bits, or floats on their scale, and opcodes on them."""
 
     def __init__(self, source: RawImage, report: Report) -> None:
         self.report, self.floating = report, source.mosaic.dtype != np.uint16
         self.left: list[Opcode] = []
-        self._source = source.quantized()
-        self.mosaic = self._source.cfa is not None
-        self.cfa, self.crop = self._source.cfa, self._source.crop
-        self.samples: NDArray[np.uint16] = np.empty(self._source.mosaic.shape, np.uint16)
+        self._source = source
+        self.mosaic = source.cfa is not None
+        self.cfa, self.crop = source.cfa, source.crop
         # One plane of a monochrome image stands for all three.
         self.planes = 1 if source.monochrome or self.mosaic else 3
-        if source.monochrome:
-            self.samples = np.empty((*self._source.mosaic.shape[:2], 1), np.uint16)
+        shape = (*source.mosaic.shape[:2], 1) if source.monochrome else source.mosaic.shape
+        self.samples: Samples = np.empty(shape, source.mosaic.dtype)
         codes = np.arange(65536.0)
-        for place, black, white in self._places(self._source):
-            table = _code((codes - black) / (white - black))
-            _look_up(self._source.mosaic[place], table, self.samples[place])
+        for place, black, white in self._places(source):
+            if self.floating:
+                self.samples[place] = _code((source.mosaic[place] - black) / (white - black), whole=False)
+            else:
+                table = _code((codes - black) / (white - black))
+                _look_up(source.mosaic[place], table, self.samples[place])
 
     def _places(self, raw: RawImage) -> list[tuple[tuple[Any, ...], float, float]]:
         """Samples that share their levels."""
@@ -109,7 +111,7 @@ class _Values:
     def raw(self) -> RawImage:
         """The image as it is now."""
         levels = (2, 2) if self.mosaic else (1, 3)
-        samples: NDArray[np.uint16] = self.samples
+        samples = self.samples
         if not self.mosaic and self.planes == 1:
             samples = np.broadcast_to(samples, (*samples.shape[:2], 3))
         return replace(
@@ -147,11 +149,15 @@ class _Values:
 
     def _curve(self, opcode: types.MapTable | types.MapPolynomial) -> None:
         planes = self.samples.reshape(*self.samples.shape[:2], -1)
-        with np.errstate(all="ignore"):
-            table = _code(map_linear((np.arange(65536.0) - BLACK) / (65535 - BLACK), opcode))
         last = min(opcode.plane + opcode.planes, planes.shape[2])
         part = planes[opcode.rows, opcode.columns, opcode.plane : last]
-        _look_up(part, table, part)
+        with np.errstate(all="ignore"):
+            if not self.floating:
+                _look_up(part, _code(map_linear(_value(np.arange(65536.0)), opcode)), part)
+                return
+            for strip in strips(part.shape[0]):
+                some = part[slice(*strip)]
+                some[...] = _code(map_linear(_value(some).astype(np.float64), opcode), whole=False)
 
     def _by_strips(self, opcode: Any) -> None:
         height, width = self.samples.shape[:2]
@@ -166,7 +172,7 @@ class _Values:
                     values *= gain.reshape(*gain.shape, *[1] * (values.ndim - 2))
                 else:
                     apply_to_part(values, opcode, (strip[0], 0), (height, width), self.floating)
-                part[...] = _code(values)
+                part[...] = _code(values, whole=not self.floating)
 
         for _ in in_threads(change, strips(height)):
             pass
@@ -196,14 +202,14 @@ class _Values:
 
 
 def _value(samples: NDArray[Any]) -> NDArray[Any]:
-    """Linear reference values of 16-bit samples."""
+    """Linear reference values of samples."""
     return np.asarray((samples.astype(np.float32) - np.float32(BLACK)) * np.float32(1 / (65535 - BLACK)))
 
 
-def _code(values: NDArray[Any]) -> NDArray[np.uint16]:
-    """16-bit samples of linear reference values."""
-    codes = np.nan_to_num(values * (65535 - BLACK) + BLACK, copy=False)
-    return np.asarray(np.rint(codes).clip(0, 65535).astype(np.uint16))
+def _code(values: NDArray[Any], *, whole: bool = True) -> Samples:
+    """Samples of linear reference values: of 16 bits if whole, else floats."""
+    codes = np.nan_to_num(values * (65535 - BLACK) + BLACK, copy=False).clip(0, 65535)
+    return np.asarray(np.rint(codes).astype(np.uint16) if whole else codes.astype(np.float32))
 
 
 def _look_up(samples: NDArray[np.uint16], table: NDArray[np.uint16], out: NDArray[np.uint16]) -> None:

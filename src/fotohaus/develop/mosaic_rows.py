@@ -14,10 +14,10 @@ from fotohaus.develop.demosaic import demosaic as interpolate
 from fotohaus.develop.geometry import Upright, cfa_of
 from fotohaus.develop.highlights import LOWEST, Highlights, prepare_highlights, saturation_levels
 from fotohaus.develop.linear_rows import LinearRows
-from fotohaus.develop.linearize import linearize
+from fotohaus.develop.linearize import apply_gain_maps, linearize
 from fotohaus.develop.shading import Shading, shading_of
 from fotohaus.mosaic_denoise import DENOISE_MARGIN, Denoiser, denoise, prepare_denoise
-from fotohaus.raw.image import PLANES, CfaPattern, NoiseProfile, RawImage, Rectangle
+from fotohaus.raw.image import PLANES, CfaPattern, NoiseProfile, RawImage, Rectangle, Samples
 from fotohaus.records import record
 from fotohaus.report import Report
 
@@ -35,7 +35,8 @@ class MosaicRows:
 
     black, scale : (2, 2), per position of the view's CFA; scale holds the white balance. highlights : None where
     nothing is clipped. aberration, denoiser : None where there is nothing to do. lost : for the demosaic, see
-    `light_lost`.
+    `light_lost`. fine : the view's samples as floats, on the same scale, where that is how the file has them: what
+    rounding took of them is given back.
     """
 
     view: Upright
@@ -48,6 +49,7 @@ class MosaicRows:
     denoiser: Denoiser | None = None
     aberration: LateralAberration | None = None
     lost: Float32 | None = None
+    fine: Float32 | None = None
 
     @property
     def crop(self) -> Rectangle:
@@ -77,6 +79,10 @@ class MosaicRows:
                 linear = linearize(self.view.samples[first:last], self.black, self.scale, shading)
             else:
                 linear = self.highlights.linearize(self.view.samples, first, last - first)
+            if self.fine is not None:
+                rest = self.fine[first:last] - self.view.samples[first:last]
+                scale = np.tile(self.scale, (-(-rest.shape[0] // 2), -(-rest.shape[1] // 2)))
+                linear += apply_gain_maps(rest * scale[: rest.shape[0], : rest.shape[1]], shading)
         if self.denoiser is not None:
             with self.report.stage("denoise"):
                 linear = denoise(linear, self.denoiser, shading, origin=(first, 0))
@@ -89,13 +95,13 @@ class MosaicRows:
 
     def small(self, cells: int) -> LinearRows:
         """About `cells` CFA tiles of the crop, on a regular grid, as a picture that has all colours at each pixel."""
-        crop, samples = self.view.crop, self.view.samples
+        crop, samples = self.view.crop, self.view.samples if self.fine is None else self.fine
         top, left = (-(-start // 2) * 2 for start in (crop.top, crop.left))
         bottom, right = ((start + size) // 2 * 2 for start, size in ((crop.top, crop.height), (crop.left, crop.width)))
         if bottom <= top or right <= left:  # a crop thinner than a tile
             top, left, bottom, right = 0, 0, samples.shape[0] // 2 * 2, samples.shape[1] // 2 * 2
         step = 2 * max(1, ceil(((bottom - top) * (right - left) / 4 / cells) ** 0.5))
-        planes: dict[str, list[NDArray[np.uint16]]] = {name: [] for name in PLANES}
+        planes: dict[str, list[Samples]] = {name: [] for name in PLANES}
         levels: dict[str, list[tuple[float, float, float]]] = {name: [] for name in PLANES}
         for position, name in enumerate(self.cfa):
             i, j = divmod(position, 2)
@@ -108,7 +114,7 @@ class MosaicRows:
         )
         (origin_x, origin_y), (step_x, step_y) = self.shading.origin, self.shading.step
         black, scale, clip = (np.array([np.mean([v[k] for v in levels[n]]) for n in PLANES]) for k in range(3))
-        seen = np.stack([np.mean(planes[n], axis=0).astype(np.uint16) for n in PLANES], axis=-1)
+        seen = np.stack([np.mean(planes[n], axis=0).astype(samples.dtype) for n in PLANES], axis=-1)
         return LinearRows(
             seen,
             Rectangle(0, 0, *seen.shape[:2]),

@@ -16,7 +16,7 @@ from fotohaus.develop.demosaic_noise import TOE, light_lost, noise_left
 from fotohaus.develop.denoise import decide_strength, remaining_noise
 from fotohaus.develop.development import Development
 from fotohaus.develop.edges import look_at_edges
-from fotohaus.develop.geometry import Upright, upright
+from fotohaus.develop.geometry import Upright, is_stretched, upright
 from fotohaus.develop.lens import LensMap, corrects_itself, prepare_lens
 from fotohaus.develop.lens_profile import NoProfile, find_lens_profile
 from fotohaus.develop.linear_rows import LinearRows, linear_rows
@@ -69,7 +69,9 @@ def prepare(
     opcodes = "opcodes" not in off
     if opcodes:
         raw = apply_list_2(raw, report)
-    raw = raw.quantized(whole=raw.cfa is not None)
+    fine = raw = raw.quantized(whole=False)
+    if raw.cfa is not None:
+        raw = raw.quantized()
     if raw.cfa is not None and min(raw.mosaic.shape[:2]) < 2:
         raise ReadError(raw.path, "is too small for a Bayer mosaic")
     with report.stage("color"):
@@ -82,12 +84,15 @@ def prepare(
     sample_noise = raw.noise
     if sample_noise is None:
         with report.stage("noise"):
-            sample_noise = estimate_noise_from_frame(raw)
+            sample_noise = estimate_noise_from_frame(fine)
     noise = luminance_noise(sample_noise, color.multipliers, color.matrix * exposure, raw.cfa is not None)
     view, correction = upright(raw, MARGIN), None
     if "lens" not in off:
         with report.stage("lens"):
             view, correction = _corrected(raw, view, lens, color.multipliers, opcodes=opcodes, report=report)
+    elif is_stretched(raw):
+        view = upright(raw, max(raw.mosaic.shape))
+        correction = prepare_lens(raw, view, opcodes=False, report=report)
     shade, highlights = opcodes, "highlights" not in off and not raw.rendered
     strength = 0.0
     if "denoise" not in off:
@@ -133,7 +138,8 @@ def prepare(
         report.take(edges.report)
         share = remaining_noise((1.0, 0.0), source.denoiser)[0] if source.denoiser else 1.0
         lost = light_lost(sample_noise, color.multipliers, share)
-        source = replace(source, aberration=edges.aberration, lost=lost)
+        exact = None if fine is raw else view.of(fine.mosaic)
+        source = replace(source, aberration=edges.aberration, lost=lost, fine=exact)
         sharpening = edges.sharpening
         noise = _interpolated(remaining_noise(noise, source.denoiser) if source.denoiser else noise)
     return Development(
@@ -176,7 +182,7 @@ def _corrected(
     """The view that a lens correction needs, and the correction: the file's own, or one that is looked up."""
     own = lens == "file" or (opcodes and corrects_itself(raw))
     profile = () if own else _looked_up(raw, lens, report)
-    if not profile and not (opcodes and raw.opcodes_3):
+    if not profile and not (opcodes and raw.opcodes_3) and not is_stretched(raw):
         return view, None
     # A correction may read anywhere.
     view = upright(raw, max(raw.mosaic.shape))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fotohaus import kernels
 from fotohaus.develop.color import REC2020_TO_XYZ
-from fotohaus.develop.geometry import Upright, upright
+from fotohaus.develop.geometry import Upright, is_stretched, stretch, upright
 from fotohaus.develop.profile_tables import (
     PROPHOTO_TO_XYZ,
     apply_hue_sat_map,
@@ -88,6 +88,7 @@ def profile_look(raw: RawImage, masks: Sequence[SemanticMask] = ()) -> ProfileLo
     if profile.gain_table_map is not None:
         found = profile.gain_table_map
         grid = _placed(found.gains, found.origin_v, found.origin_h, found.spacing_v, found.spacing_h, size, view)
+        grid = _stretched(grid, raw)
         gains = kernels.planar(grid.grid.transpose(1, 2, 0))
     hdr = profile.dynamic_range == "HDR"
     return ProfileLook(
@@ -97,7 +98,7 @@ def profile_look(raw: RawImage, masks: Sequence[SemanticMask] = ()) -> ProfileLo
         look_table=profile.look_table,
         curve=None if profile.tone_curve is None else sample_curve(profile.tone_curve, hdr),
         tables=tables,
-        masks=tuple(_mask(known[table.mask], size, view) if table.mask else None for table in tables),
+        masks=tuple(_stretched(_mask(known[t.mask], size, view), raw) if t.mask else None for t in tables),
         sequential=profile.rgb_tables is not None and profile.rgb_tables.method == "sequential",
         hdr=hdr,
     )
@@ -238,6 +239,15 @@ def _mask(mask: SemanticMask, size: tuple[int, ...], view: Upright) -> Shading:
     rows, columns = values.shape[:2]
     # The centres of the mask's pixels are the grid's points.
     return _placed(values, 0.5 / rows, 0.5 / columns, 1 / rows, 1 / columns, size, view)
+
+
+def _stretched(grid: Shading, raw: RawImage) -> Shading:
+    """A grid over the samples as it lies over a picture that is made of oblong ones."""
+    if not is_stretched(raw):
+        return grid
+    axes = zip(grid.origin, grid.step, stretch(raw)[::-1], strict=True)
+    (origin_x, step_x), (origin_y, step_y) = ((o + (0.5 / s - 0.5) * step, step / s) for o, step, s in axes)
+    return Shading(grid.grid, (origin_x, origin_y), (step_x, step_y))
 
 
 def _placed(

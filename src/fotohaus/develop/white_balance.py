@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fotohaus import kernels
 from fotohaus.develop.auto_white import estimate_white
 from fotohaus.develop.color import camera_to_rec2020, white_of_neutral
-from fotohaus.develop.geometry import Upright, upright
+from fotohaus.develop.geometry import Upright, stretch, upright
 from fotohaus.develop.highlights import CLIPPED, saturation_levels
 from fotohaus.develop.shading import Shading, shading_of
 from fotohaus.develop.temperature import D50, XY, temperature_to_xy
@@ -139,10 +139,11 @@ def _around(centre: int, count: int) -> slice:
 
 def _picked(raw: RawImage, color: ColorCalibration, x: int, y: int, opcodes: bool, report: Report) -> XY:
     tiles = _Tiles.of(raw, color, opcodes)
-    height, width = tiles.view.samples.shape[:2]
+    (down, across), (height, width) = stretch(raw), tiles.view.samples.shape[:2]
     place = f"white balance can't be picked at {x},{y}"
-    if x >= width or y >= height:
-        raise ReadError(raw.path, f"{place}: the picture has {width} x {height} pixels")
+    if x / across >= width or y / down >= height:
+        raise ReadError(raw.path, f"{place}: the picture has {round(width * across)} x {round(height * down)} pixels")
+    x, y = int(x / across), int(y / down)
     size = 2 if tiles.cfa else 1
     rows, columns = (_around(centre // size, count) for centre, count in zip((y, x), tiles.shape, strict=True))
     found: list[list[float]] = [[], [], []]

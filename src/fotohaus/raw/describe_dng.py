@@ -11,7 +11,15 @@ from fotohaus.raw import opcode_types as types
 from fotohaus.raw.calibration import gray_color, read_color, read_noise
 from fotohaus.raw.capture import read_capture
 from fotohaus.raw.cfa import Filters, OtherCfa, is_linear, read_filters
-from fotohaus.raw.dng_read import active_area, check_version, default_crop, enhanced_ifd, plane_order, raw_ifd
+from fotohaus.raw.dng_read import (
+    active_area,
+    check_version,
+    default_crop,
+    default_scale,
+    enhanced_ifd,
+    plane_order,
+    raw_ifd,
+)
 from fotohaus.raw.extras import depth_facts, extra_ifds
 from fotohaus.raw.image import ColorCalibration, Rectangle
 from fotohaus.raw.layout import COMPRESSION_NAMES, read_layout
@@ -62,6 +70,8 @@ def describe_dng(tiff: Tiff) -> dict[str, Any]:
         layout = read_layout(image)
         bits, floating = layout.bits, layout.floating
         filters = read_filters(image, samples)
+        rows, columns = default_scale(image)
+        raw["pixels"] = f"{columns:.4g} x {rows:.4g}" if (rows, columns) != (1, 1) else None
     except OtherCfa as cfa:
         facts["demosaiced_by_libraw"] = str(cfa)
         filters = Filters("mosaic")

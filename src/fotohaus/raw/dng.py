@@ -206,7 +206,7 @@ def _image(image: Directory, raw: RawImage) -> None:
         image.set(tags.CFA_PLANE_COLOR, Type.BYTE, bytes([0, 1, 2]))
         image.set(tags.CFA_LAYOUT, Type.SHORT, 1)
     _levels(image, raw, floating, samples)
-    image.set(tags.DEFAULT_SCALE, Type.RATIONAL, (Fraction(1), Fraction(1)))
+    image.set(tags.DEFAULT_SCALE, Type.RATIONAL, [Fraction(n).limit_denominator(10_000) for n in raw.scale[::-1]])
     image.set(tags.DEFAULT_CROP_ORIGIN, Type.LONG, (raw.crop.left, raw.crop.top))
     image.set(tags.DEFAULT_CROP_SIZE, Type.LONG, (raw.crop.width, raw.crop.height))
     image.set(tags.BEST_QUALITY_SCALE, Type.RATIONAL, Fraction(1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Collection
 from dataclasses import replace
@@ -29,6 +30,7 @@ Quad = Literal["bin", "full"]
 _NEWEST = (1, 7)
 # Float samples beyond so many times the white level are not light but damage.
 _BRIGHTEST = 65536.0
+_LONGEST = 4.0  # of a pixel's sides over the other
 
 
 def is_dng(tiff: Tiff) -> bool:
@@ -58,8 +60,7 @@ def read_dng(
     main, image = tiff.ifd(tiff.first), raw_ifd(tiff, enhanced)
     check_version(main)
     layout = read_layout(image)
-    if not scale_is_square(image):
-        raise TiffError("pixels that are not square are not supported yet")
+    scale = default_scale(image)
     filters = read_filters(image, layout.samples)
     order = (0, 1, 2) if filters.kind == "monochrome" else plane_order(main, image)
     profile, color = _profile_and_color(tiff, image, filters, order)
@@ -113,6 +114,7 @@ def read_dng(
         path=os.fspath(path) if path is not None else None,
         profile=None if profile.plain else profile,
         monochrome=filters.kind == "monochrome",
+        scale=scale,
     )
     return _finished(made, filters, order, float(white.max()), quad, report)
 
@@ -175,6 +177,7 @@ def with_dng_facts(raw: RawImage, source: Source) -> RawImage:
         raw,
         color=color,
         crop=default_crop(image, active) if fits else raw.crop,
+        scale=default_scale(image) if fits else raw.scale,
         orientation=orientation(main, image),
         noise=read_noise(main, image, order),
         denoised=read_noise_reduction(main, image),
@@ -247,10 +250,15 @@ def raw_ifd(tiff: Tiff, enhanced: bool = False) -> Ifd:
     return _largest(mains)
 
 
-def scale_is_square(image: Ifd) -> bool:
-    """Whether pixels are square (DefaultScale)."""
-    scale = image.floats(tags.DEFAULT_SCALE, 2)
-    return scale is None or bool(abs(scale[0] - scale[1]) <= 0.01 * abs(scale[1]))
+def default_scale(image: Ifd) -> tuple[float, float]:
+    """RawImage's `scale`: DefaultScale without what enlarges both sides; TiffError for what no pixel can be."""
+    found = image.floats(tags.DEFAULT_SCALE, 2)
+    if found is None:
+        return 1.0, 1.0
+    across, down = found.tolist()
+    if not (math.isfinite(across) and math.isfinite(down) and across > 0 and 1 / _LONGEST <= down / across <= _LONGEST):
+        raise TiffError(f"is damaged: pixels of {across:g} x {down:g}")
+    return max(down / across, 1.0), max(across / down, 1.0)
 
 
 def orientation(main: Ifd, image: Ifd) -> int:

@@ -176,6 +176,8 @@ class RawImage:
         level minus the highest black level).
     crop : the default crop, within the mosaic.
     orientation : EXIF Orientation, 1..8, of the mosaic as stored.
+    scale : rows and columns of a picture to each row and column of the mosaic, the smaller one 1: pixels may be
+        oblong (DNG 1.7.1, DefaultScale).
     """
 
     mosaic: Samples
@@ -194,6 +196,7 @@ class RawImage:
     profile: CameraProfile | None = None
     monochrome: bool = False  # the three planes of `mosaic` are one and the same memory
     denoised: float = 0.0  # of all noise reduction that there should be, what the camera did, from 0 to 1
+    scale: tuple[float, float] = (1.0, 1.0)
     rendered: bool = False  # linear raw made of a finished photo: white is where its maker put it
 
     @property

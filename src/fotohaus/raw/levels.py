@@ -121,7 +121,8 @@ def black_level(ifd: Ifd, samples: int, height: int, width: int, period: int = 2
         values = np.full(rows * columns * samples, values[0])
     if not np.isfinite(values).all() or abs(values).max() > 2**32:
         raise TiffError("is damaged: the black level is not a number of the samples' range")
-    pattern = values.reshape(rows, columns, samples)
+    # The standard knows no levels below 0; Adobe's SDK takes them for 0.
+    pattern = values.clip(0).reshape(rows, columns, samples)
     whole = np.tile(pattern, (math.lcm(rows, period) // rows, math.lcm(columns, period) // columns, 1))
     black = whole.reshape(-1, period, whole.shape[1] // period, period, samples).transpose(0, 2, 1, 3, 4)
     mean = black.reshape(-1, period, period, samples).mean(0)

@@ -127,8 +127,9 @@ def read_libraw(path: str | os.PathLike[str], report: Report | None = None) -> R
     cfa = None if linear or gray else libraw_cfa(header)
     if mosaic is None or mosaic.size == 0 or mosaic.shape[2:] not in ((), (3,)):
         raise TiffError("holds no mosaic")
-    if abs(header["pixel_aspect"] - 1) > 0.01:
-        raise TiffError("pixels that are not square are not supported yet")
+    aspect = float(header["pixel_aspect"])
+    if not 0.25 <= aspect <= 4:
+        raise TiffError(f"is damaged: pixels of {aspect:g} x 1")
     if linear:
         black = np.zeros((1, 3), np.float32)
     elif gray:
@@ -162,6 +163,7 @@ def read_libraw(path: str | os.PathLike[str], report: Report | None = None) -> R
         capture=capture,
         path=os.fspath(path),
         monochrome=gray,
+        scale=(max(1 / aspect, 1.0), max(aspect, 1.0)),
     )
 
 

@@ -115,6 +115,8 @@ class CameraProfile:
     @property
     def hue_sat_maps(self) -> tuple[HueSatMap, ...]:
         """One for each calibration, a single one for all, or none."""
+        if not self.calibrations or self.calibrations[0].hue_sat_map is None:
+            return ()
         maps = [c.hue_sat_map for c in self.calibrations if c.hue_sat_map is not None]
         return tuple(maps) if len(maps) in (1, len(self.calibrations)) else tuple(maps[:1])
 
