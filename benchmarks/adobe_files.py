@@ -3,8 +3,8 @@
     python benchmarks/adobe_files.py --write KIND IN.dng OUT.dng
 
 KIND: "lossless" and "lossy", the mosaic in JPEG XL, the lossy one in roots with a border and a polynomial that undoes
-them; "linear", a demosaiced lossy one, as Adobe's DNG converter makes. CIE delta E 2000 between neutral renditions, as
-in benchmarks/sdk.py: pixel by pixel, and of means of 8 x 8 pixels.
+them; "linear", a demosaiced lossy one, as Adobe's DNG converter makes; "jpeg", the same in JPEG, as before DNG 1.7. CIE
+delta E 2000 between neutral renditions, as in benchmarks/sdk.py: pixel by pixel, and of means of 8 x 8 pixels.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path
 
 import adobe_sdk
 
-KINDS = ("lossless", "lossy", "linear")
+KINDS = ("lossless", "lossy", "linear", "jpeg")
 # Bytes from the start of a dng_host, DNG SDK 1.7.1, x86-64, libstdc++.
 SAVE_VERSION, LOSSY_MOSAIC, LOSSLESS = 0x30, 0x35, 0x36
-NEWEST = 0x01070100
+NEWEST, BEFORE_JPEG_XL = 0x01070100, 0x01040000
 
 
 def write(source: Path, target: Path, kind: str) -> None:
@@ -35,12 +35,14 @@ def _write(source: str, target: str, kind: str) -> None:
     sdk = adobe_sdk.Sdk()
     sdk.call("_ZN11dng_xmp_sdk13InitializeSDKEP17dng_xmp_namespacePKc", None, None)
     host = sdk.make("_ZN8dng_hostC1EP20dng_memory_allocatorP17dng_abort_sniffer", None, None)
+    version = BEFORE_JPEG_XL if kind == "jpeg" else NEWEST
     if kind != "linear":
-        ctypes.c_uint32.from_address(host + SAVE_VERSION).value = NEWEST
+        ctypes.c_uint32.from_address(host + SAVE_VERSION).value = version
+    if kind in ("lossless", "lossy"):
         ctypes.c_uint8.from_address(host + (LOSSLESS if kind == "lossless" else LOSSY_MOSAIC)).value = 1
     negative = adobe_sdk.read(sdk, host, source)
     writer = sdk.make("_ZN16dng_image_writerC1Ev")
-    if kind == "linear":
+    if kind in ("linear", "jpeg"):
         sdk.call("_ZN12dng_negative16BuildStage2ImageER8dng_host", negative, host)
         sdk.call("_ZN12dng_negative16BuildStage3ImageER8dng_hosti", negative, host, -1)
         sides = ctypes.c_uint32(0), ctypes.c_uint64(0)
@@ -53,7 +55,7 @@ def _write(source: str, target: str, kind: str) -> None:
     out = sdk.make("_ZN15dng_file_streamC1EPKcbj", target.encode(), True, ctypes.c_uint32(1 << 16))
     put = "_ZN16dng_image_writer8WriteDNGER8dng_hostR10dng_streamR12dng_negativePK16dng_preview_listjbb"
     put += "PK9dng_imagePK26dng_lossy_compressed_image"
-    sdk.call(put, writer, host, out, negative, None, ctypes.c_uint32(NEWEST), False, True, None, None)
+    sdk.call(put, writer, host, out, negative, None, ctypes.c_uint32(version), False, True, None, None)
     sdk.call("_ZN10dng_stream5FlushEv", out)
 
 

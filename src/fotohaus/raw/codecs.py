@@ -150,11 +150,20 @@ def is_baseline(data: Bytes, layout: Layout) -> bool:
     return False
 
 
-def decode_baseline_jpeg(data: Bytes, shape: Shape) -> NDArray[np.uint8]:
-    """A baseline DCT JPEG of 8 bits, colours as RGB."""
+def decode_baseline_jpeg(data: Bytes, shape: Shape, *, exact: bool = False) -> NDArray[np.uint8]:
+    """A baseline DCT JPEG of 8 bits, colours as RGB.
+
+    exact : subsampled chroma is enlarged as Adobe's code does it (`jpeg_chroma`).
+    """
     import imagecodecs
 
     _fit(jpeg_frame(data, lossless=False), shape, "JPEG")
+    if exact and shape[2] == 3:
+        from fotohaus.raw.jpeg_chroma import decode_subsampled
+
+        found = decode_subsampled(data)
+        if found is not None and found.shape == shape:
+            return found
     try:
         samples: NDArray[np.uint8] = imagecodecs.jpeg8_decode(data)
     except (RuntimeError, ValueError) as error:

@@ -82,7 +82,7 @@ def _decode_all(ifd: Ifd, layout: Layout, indices: Iterable[int], out: NDArray[A
             if direct and np.shares_memory(tile, place):
                 continue
         elif layout.compression == LOSSY_JPEG:
-            tile = codecs.decode_baseline_jpeg(data, shape)
+            tile = codecs.decode_baseline_jpeg(data, shape, exact=True)
         elif layout.compression == JPEG_XL:
             tile = codecs.decode_jpeg_xl(data, shape, layout, threads)
         elif layout.compression == NONE:
