@@ -140,9 +140,11 @@ def _enlarged(plane: NDArray[np.uint8], steps: Float32, shape: tuple[int, ...], 
     for row in range(rows):
         blocks = whole[row * _BLOCK : (row + 1) * _BLOCK].reshape(_BLOCK, columns, _BLOCK).swapaxes(0, 1)
         coefficients = np.rint(forth @ blocks @ forth.T / steps) * steps
-        large = _inverse(high) @ coefficients @ _inverse(wide).T
+        # libjpeg rounds between its two passes, to quarters.
+        half = np.floor(_inverse(high) @ coefficients * np.float32(4 * 8**0.5) + np.float32(0.5))
+        large = half @ _inverse(wide).T * np.float32(8**0.5 / 32)
         made[row * high : (row + 1) * high] = large.swapaxes(0, 1).reshape(high, -1)
-    return np.rint(made[: shape[0], : shape[1]]).clip(-128, 127)
+    return np.floor(made[: shape[0], : shape[1]] + np.float32(0.5)).clip(-128, 127)
 
 
 @cache
