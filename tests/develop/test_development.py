@@ -9,6 +9,7 @@ from fotohaus import kernels
 from fotohaus.develop import develop
 from fotohaus.develop.pipeline import prepare
 from fotohaus.raw.image import Rectangle
+from fotohaus.render.exposure import auto_exposure
 from fotohaus.strips import STRIP
 
 
@@ -65,5 +66,35 @@ def test_the_overview_is_the_scene_in_small(scenes):
     assert 65536 / 4.1 < rows * columns <= 65536 * 1.01
     step = scene.shape[0] / rows
     assert scene.shape[1] / columns == pytest.approx(step, abs=0.1)
-    near = scene.pixels[np.ix_(*((np.arange(n) * step).astype(int) for n in (rows, columns)))]
+    near = scene.pixels[np.ix_(*(((np.arange(n) + 0.5) * step).astype(int) for n in (rows, columns)))]
     assert np.abs(scene.overview - near).mean() < 0.015
+
+
+def test_the_overview_shows_things_where_they_are(scenes):
+    height, width = 1008, 1368  # whole cells
+    y, x = np.mgrid[:height, :width]
+    places, off = np.random.default_rng(3).uniform(60, [height - 60, width - 60], (20, 2)), []
+    for at in places:
+        lamp = 0.02 + 0.6 * (np.hypot(y - at[0], x - at[1]) < 21)
+        small = prepare(scenes.raw_of(np.repeat(lamp[..., None], 3, axis=2)), off=("denoise",)).overview[..., 1] > 0.3
+        cells = (np.indices(small.shape) + 0.5) * (np.array([height, width]) / small.shape)[:, None, None]
+        off.append((small * cells).sum(axis=(1, 2)) / small.sum() - at)
+    step = (height * width / small.size) ** 0.5
+    assert step > 4
+    # Half of a pixel more is where its coordinate begins.
+    assert np.abs(np.mean(off, axis=0) - 0.5).max() < 0.25, "not half a cell beside it"
+
+
+@pytest.mark.parametrize("lamps", [0, 60])
+def test_decisions_do_not_hang_on_where_the_cells_fall(scenes, lamps):
+    rng = np.random.default_rng(7)
+    light = 0.08 * scenes.smooth_scene(1040, 1384)
+    y, x = np.mgrid[-3:4, -3:4]
+    for at in rng.integers(20, 1000, (lamps, 2)):  # smaller than a cell
+        light[at[0] - 3 : at[0] + 4, at[1] - 3 : at[1] + 4][np.hypot(y, x) < 2.5] = 1.5
+    chosen = []
+    for down, across in ((0, 0), (2, 4), (6, 2), (8, 8), (4, 10), (10, 6)):
+        part = light[down : down + 1010, across : across + 1364]
+        chosen.append(auto_exposure(prepare(scenes.raw_of(part)).overview))
+    assert np.ptp([c.ev for c in chosen]) < 0.03
+    assert np.ptp([c.highlights for c in chosen]) < (0.6 if lamps else 0.05)

@@ -89,15 +89,32 @@ class LinearRows:
         return rgb
 
     def small(self, cells: int) -> LinearRows:
-        """About `cells` of the crop's pixels, on a regular grid."""
+        """The scene in small, in about `cells` cells: the pixel in the middle of each."""
         crop = self.crop
         step = max(1, ceil((crop.height * crop.width / cells) ** 0.5))
-        samples = self.samples[crop.top :, crop.left :][: crop.height : step, : crop.width : step]
+        inside = self.samples[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+        samples = np.ascontiguousarray(middles(inside, step))
         (origin_x, origin_y), (step_x, step_y) = self.shading.origin, self.shading.step
-        origin = origin_x + crop.left * step_x, origin_y + crop.top * step_y
+        middle = step // 2
+        origin = origin_x + (crop.left + middle) * step_x, origin_y + (crop.top + middle) * step_y
         shading = Shading(self.shading.grid, origin, (step * step_x, step * step_y))
         whole = Rectangle(0, 0, *samples.shape[:2])
         return LinearRows(samples, whole, self.black, self.scale, self.clip, shading, self.report)
+
+
+def middles(samples: Samples, step: int) -> Samples:
+    """The sample in the middle of each cell of `step` x `step` samples, whatever else their axes are.
+
+    Cells at the end may be smaller; of one without a middle, the last sample.
+    """
+    middle = step // 2
+    for axis in (0, 1):
+        turned = samples.swapaxes(0, axis)
+        seen = turned[middle::step]
+        if len(seen) * step < len(turned):
+            seen = np.concatenate([seen, turned[-1:]])
+        samples = seen.swapaxes(0, axis)
+    return samples
 
 
 def linear_rows(

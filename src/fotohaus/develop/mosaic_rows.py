@@ -13,11 +13,11 @@ from fotohaus.develop.demosaic import MARGIN as DEMOSAIC_MARGIN
 from fotohaus.develop.demosaic import demosaic as interpolate
 from fotohaus.develop.geometry import Upright, cfa_of
 from fotohaus.develop.highlights import LOWEST, Highlights, prepare_highlights, saturation_levels
-from fotohaus.develop.linear_rows import LinearRows
+from fotohaus.develop.linear_rows import LinearRows, middles
 from fotohaus.develop.linearize import apply_gain_maps, linearize
 from fotohaus.develop.shading import Shading, shading_of
 from fotohaus.mosaic_denoise import DENOISE_MARGIN, Denoiser, denoise, prepare_denoise
-from fotohaus.raw.image import PLANES, CfaPattern, NoiseProfile, RawImage, Rectangle, Samples
+from fotohaus.raw.image import PLANES, CfaPattern, NoiseProfile, RawImage, Rectangle
 from fotohaus.records import record
 from fotohaus.report import Report
 
@@ -94,18 +94,23 @@ class MosaicRows:
             return interpolate(linear, self.cfa, matrix=matrix, crop=part, lost=self.lost)
 
     def small(self, cells: int) -> LinearRows:
-        """About `cells` CFA tiles of the crop, on a regular grid, as a picture that has all colours at each pixel."""
+        """The scene in small, in about `cells` cells: the CFA tile in the middle of each, which has all colours.
+
+        Not a mean of the cell: light would no longer be as bright as it is anywhere, nor a lamp as bright as it is.
+        """
         crop, samples = self.view.crop, self.view.samples if self.fine is None else self.fine
         top, left = (-(-start // 2) * 2 for start in (crop.top, crop.left))
         bottom, right = ((start + size) // 2 * 2 for start, size in ((crop.top, crop.height), (crop.left, crop.width)))
         if bottom <= top or right <= left:  # a crop thinner than a tile
             top, left, bottom, right = 0, 0, samples.shape[0] // 2 * 2, samples.shape[1] // 2 * 2
         step = 2 * max(1, ceil(((bottom - top) * (right - left) / 4 / cells) ** 0.5))
-        planes: dict[str, list[Samples]] = {name: [] for name in PLANES}
+        tiles = samples[top:bottom, left:right]
+        middle = step // 4 * 2 + 0.5
+        planes: dict[str, list[Float32]] = {name: [] for name in PLANES}
         levels: dict[str, list[tuple[float, float, float]]] = {name: [] for name in PLANES}
         for position, name in enumerate(self.cfa):
             i, j = divmod(position, 2)
-            planes[name].append(samples[top + i : bottom : step, left + j : right : step])
+            planes[name].append(middles(tiles[i::2, j::2], step // 2).astype(np.float32))
             saturation = np.inf if self.highlights is None else self.highlights.saturation[i, j]
             clip = (saturation - self.black[i, j]) * self.scale[i, j]
             levels[name].append((self.black[i, j], self.scale[i, j], clip))
@@ -114,7 +119,7 @@ class MosaicRows:
         )
         (origin_x, origin_y), (step_x, step_y) = self.shading.origin, self.shading.step
         black, scale, clip = (np.array([np.mean([v[k] for v in levels[n]]) for n in PLANES]) for k in range(3))
-        seen = np.stack([np.mean(planes[n], axis=0).astype(samples.dtype) for n in PLANES], axis=-1)
+        seen = np.stack([sum(planes[n][1:], planes[n][0]) / np.float32(len(planes[n])) for n in PLANES], axis=-1)
         return LinearRows(
             seen,
             Rectangle(0, 0, *seen.shape[:2]),
@@ -123,7 +128,7 @@ class MosaicRows:
             None if self.highlights is None else clip,
             Shading(
                 np.ascontiguousarray(grid, np.float32),
-                (origin_x + (left + 0.5) * step_x, origin_y + (top + 0.5) * step_y),
+                (origin_x + (left + middle) * step_x, origin_y + (top + middle) * step_y),
                 (step * step_x, step * step_y),
             ),
             self.report,
