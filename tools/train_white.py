@@ -24,7 +24,7 @@ from scipy.sparse import csr_matrix
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import relit
-from fotohaus.develop.auto_white import BINS, MIREDS, TINTS, bins_of, histograms, lights, prior
+from fotohaus.develop.auto_white import BINS, MIREDS, TINTS, bins_of, histograms, lights, tint_prior
 
 LIGHTS = 5  # per scene
 NEAR = 2.0  # degrees
@@ -73,7 +73,7 @@ def train(steps: int, seed: int) -> np.ndarray:
     spectrum = np.fft.rfft2(seen).astype(np.complex64)
     wanted = np.exp(-0.5 * (angles / NEAR) ** 2)
     wanted /= wanted.sum(axis=1, keepdims=True)
-    before = prior().reshape(len(MIREDS) * len(TINTS))
+    before = tint_prior().reshape(len(MIREDS) * len(TINTS))
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         filters = flat.reshape(SHAPE)

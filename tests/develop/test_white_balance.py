@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fotohaus.develop import develop
-from fotohaus.develop.auto_white import estimate_light, estimate_white, exposure_value
+from fotohaus.develop.auto_white import MIREDS, estimate_light, estimate_white, exposure_value, prior
 from fotohaus.develop.color import camera_to_rec2020, white_of_neutral
 from fotohaus.develop.temperature import temperature_and_tint, temperature_to_xy
 from fotohaus.develop.white_balance import find_white
@@ -283,6 +283,16 @@ def test_auto_knows_sun_from_lamps_by_how_bright_they_are(scenes, brightness, le
     wall = np.sqrt(lamp * sky) * rng.uniform(0.3, 0.5, (40, 60, 1)) * rng.normal(1, 0.02, (40, 60, 3))
     mired, _, _ = estimate_light(wall, np.ones((40, 60), bool), color, brightness)
     assert least < 1e6 / mired < most
+
+
+def test_extreme_lights_need_more_to_be_believed_where_no_brightness_is_known():
+    before = prior()
+    mireds = before.max(axis=1) - before.max()
+    assert abs(MIREDS[mireds.argmax()] - 200) < 8
+    # A hint, no more: what the picture says differs by far more than this.
+    assert -1.5 < mireds.min() < -0.3
+    indoors = prior(3.0).max(axis=1)
+    assert np.ptp(indoors[MIREDS > 260]) < 0.1, "there are lamps of all kinds"
 
 
 def test_exposure_value():

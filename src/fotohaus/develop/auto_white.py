@@ -32,6 +32,9 @@ MIREDS, TINTS = np.arange(95.0, 421.0, 8.0), np.arange(-25.0, 46.0, 5.0)
 TINT, TINT_SPREAD = 6.0, 14.0
 """Lights are near this tint; before anything is known of the picture."""
 
+MIRED, MIRED_SPREAD = 200.0, 180.0
+"""And near this mired, broadly: most light is from the sky. Where the brightness is known, it says so better."""
+
 _NODES = np.linspace(MIREDS[0], MIREDS[-1], 10), np.array([TINTS[0], 10.0, TINTS[-1]])
 _RANGE = 1.95  # of the logarithms
 _DARK = 2e-4  # of the white level
@@ -115,11 +118,16 @@ def exposure_value(capture: CaptureInfo | None) -> float | None:
     return math.log2(capture.f_number**2 / capture.exposure_time * 100 / capture.iso)
 
 
+def tint_prior() -> Float64:
+    """(mireds, tints) logarithm of how likely their tints make lights; what the filters are trained with."""
+    return np.zeros((len(MIREDS), 1)) - 0.5 * ((TINTS - TINT) / TINT_SPREAD) ** 2
+
+
 def prior(brightness: float | None = None) -> Float64:
     """(mireds, tints) logarithm of how likely lights are before the picture is looked at."""
-    usual = np.zeros((len(MIREDS), 1)) - 0.5 * ((TINTS - TINT) / TINT_SPREAD) ** 2
+    usual = tint_prior()
     if brightness is None:
-        return usual
+        return np.asarray(usual - 0.5 * ((MIREDS[:, None] - MIRED) / MIRED_SPREAD) ** 2)
     outdoors = 1 / (1 + math.exp(min(50.0, (_OUTDOORS - brightness) / _DUSK)))
     mired, spread, tint, tint_spread = _DAYLIGHT
     sky = -0.5 * (((MIREDS[:, None] - mired) / spread) ** 2 + ((TINTS - tint) / tint_spread) ** 2)
