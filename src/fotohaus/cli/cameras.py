@@ -10,7 +10,7 @@ from fotohaus.cameras.catalogue import find, phones, sources
 from fotohaus.cameras.countries import countries, country_code
 from fotohaus.cameras.derived import contradictions, derive, show
 from fotohaus.cameras.facts import CAMERA_FACTS, Camera, Fact, Market, Phone
-from fotohaus.cli.app import Command
+from fotohaus.cli.command import Command
 from fotohaus.cli.terminal import print_json
 
 ANSWERS = {"sold": "yes", "announced": "announced", "not sold": "no"}

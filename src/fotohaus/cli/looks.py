@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fotohaus.cli.app import Command
+from fotohaus.cli.command import Command
 from fotohaus.cli.options import add_recipe_options, chosen_recipe
 from fotohaus.cli.terminal import plain
 from fotohaus.errors import ReadError, WriteError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fotohaus.cli.app import add_threads, whole_number
+from fotohaus.cli.command import add_threads, whole_number
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,7 @@ from fotohaus.output.atomic import check_target, save
 from fotohaus.raw.frame_facts import read_facts
 from fotohaus.raw.grouping import group_files
 from fotohaus.raw.image import CaptureInfo
+from fotohaus.raw.reading import reading
 from fotohaus.raw.sources import (
     PHOTO_EXTENSIONS,
     RAW_EXTENSIONS,
@@ -25,7 +26,6 @@ from fotohaus.raw.sources import (
     kind_of,
     nothing_in,
     read_raw,
-    reading,
 )
 from fotohaus.raw.tiff import Source, TiffError
 from fotohaus.recipe import Recipe

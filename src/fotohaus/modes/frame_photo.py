@@ -26,9 +26,10 @@ from fotohaus.output.xmp import recipe_text
 from fotohaus.raw import tags
 from fotohaus.raw.exif import SRGB, UNCALIBRATED
 from fotohaus.raw.image import CaptureInfo
+from fotohaus.raw.reading import reading
 from fotohaus.raw.rendered import photo_facts, read_samples
 from fotohaus.raw.rendered_profile import RgbProfile, read_rgb_profile
-from fotohaus.raw.sources import kind_of, reading
+from fotohaus.raw.sources import kind_of
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 from fotohaus.recipe import Recipe
 from fotohaus.records import record

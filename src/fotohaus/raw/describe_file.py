@@ -10,7 +10,8 @@ from fotohaus.raw.describe_dng import describe_dng, numbers
 from fotohaus.raw.describe_photo import describe_photo
 from fotohaus.raw.image import CaptureInfo
 from fotohaus.raw.libraw import ORIENTATION_OF_FLIP, libraw_header
-from fotohaus.raw.sources import kind_of, reading
+from fotohaus.raw.reading import reading
+from fotohaus.raw.sources import kind_of
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 
 ORIENTATIONS = {

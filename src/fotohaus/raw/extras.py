@@ -94,7 +94,8 @@ def read_extras(path: str | os.PathLike[str]) -> Extras:
 
     Raises ReadError for a file that is missing or damaged.
     """
-    from fotohaus.raw.sources import kind_of, reading
+    from fotohaus.raw.reading import reading
+    from fotohaus.raw.sources import kind_of
 
     with reading(path), Source(path=path) as source:
         return extras_of(Tiff(source)) if kind_of(source, path) == "dng" else Extras()

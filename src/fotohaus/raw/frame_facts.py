@@ -14,7 +14,8 @@ from fotohaus.raw.cfa import OtherCfa, read_filters
 from fotohaus.raw.describe_photo import describe_photo
 from fotohaus.raw.dng_read import active_area, orientation, raw_ifd
 from fotohaus.raw.image import CaptureInfo, RawImage
-from fotohaus.raw.sources import kind_of, reading
+from fotohaus.raw.reading import reading
+from fotohaus.raw.sources import kind_of
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 from fotohaus.records import record
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from fotohaus.errors import ReadError
 from fotohaus.raw.frame_facts import MAX_EV, FrameFacts, mismatch, read_facts
-from fotohaus.raw.sources import reading
+from fotohaus.raw.reading import reading
 from fotohaus.raw.tiff import Source
 
 BRACKET_EV = 0.9

@@ -278,7 +278,7 @@ def read_dcp(path: str | os.PathLike[str]) -> CameraProfile:
 
     Raises ReadError if the file is missing, damaged, or none.
     """
-    from fotohaus.raw.sources import reading
+    from fotohaus.raw.reading import reading
 
     with reading(path), Source(path=path) as source:
         return open_dcp(source)

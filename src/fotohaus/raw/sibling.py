@@ -8,7 +8,7 @@ from typing import Any
 
 from fotohaus.raw.frame_facts import camera_name, read_facts
 from fotohaus.raw.image import CaptureInfo
-from fotohaus.raw.sources import reading
+from fotohaus.raw.reading import reading
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 from fotohaus.report import Report
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,7 @@ from fotohaus.errors import ReadError
 from fotohaus.raw.cfa import OtherCfa
 from fotohaus.raw.dng_read import Quad, is_dng, read_dng, with_dng_facts
 from fotohaus.raw.image import RawImage
+from fotohaus.raw.reading import reading, reason_of
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 from fotohaus.report import Report
 
@@ -76,7 +77,7 @@ def expand_sources(sources: Sequence[PathLike]) -> list[Path]:
             else:
                 raise ReadError(path, "no such file or folder")
         except OSError as error:
-            raise ReadError(path, _reason(error)) from None
+            raise ReadError(path, reason_of(error)) from None
     once: dict[str, Path] = {}
     for file in files:
         once.setdefault(os.path.realpath(file), file)
@@ -88,14 +89,6 @@ def nothing_in(folder: Path, inside: Iterable[Path]) -> ReadError:
     unread = sorted({p.suffix.lower() for p in inside} & {".heic", ".heif", ".webp", ".avif", ".jxl"})
     named = f": {', '.join(unread)} are not read yet, make them JPEG, PNG or TIFF first" if unread else ""
     return ReadError(folder, f"is a folder without raw files or photos{named}")
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    if isinstance(error, PermissionError):
-        return "no permission to read it"
-    return (error.strerror or str(error)).lower()
 
 
 def read_raw(
@@ -153,25 +146,7 @@ def _demosaiced_dng(path: PathLike, source: Source, report: Report | None) -> Ra
             del copy
             return replace(read_libraw(plain), path=os.fspath(path))
     except OSError as error:
-        raise TiffError(f"its copy for LibRaw can't be kept in a temporary folder: {_reason(error)}") from None
-
-
-@contextmanager
-def reading(path: PathLike) -> Iterator[None]:
-    """Turn what can go wrong while a file is read into a ReadError for that file."""
-    try:
-        yield
-    except TiffError as error:
-        raise ReadError(path, str(error)) from None
-    except OSError as error:
-        raise ReadError(path, _reason(error)) from None
-    except MemoryError:
-        raise ReadError(path, "is too large for this machine's memory") from None
-    except ValueError:
-        # A path with a NUL in it.
-        if "\0" not in os.fspath(path):
-            raise
-        raise ReadError(path, "is not a file name") from None
+        raise TiffError(f"its copy for LibRaw can't be kept in a temporary folder: {reason_of(error)}") from None
 
 
 def kind_of(source: Source, path: PathLike) -> Kind:
