@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from fotohaus import kernels
 from fotohaus.burst.belief import Belief
+from fotohaus.burst.consensus import Trust, consensus
 from fotohaus.burst.motion import MAX_SLOPE, Motion, coarse_motion
-from fotohaus.burst.pyramid import TILE, Pyramid, noise_response
+from fotohaus.burst.pyramid import CORRELATION, TILE, Pyramid, noise_response
 from fotohaus.raw.image import Float32, Float64
 
 LOCAL_LEVELS = 3  # finest levels that refine tiles
 NEIGHBOUR_SIGMA = 0.1  # px of the level by which neighbouring tiles differ where the global motion does not hold
 PRIOR_SIGMA = 1.0  # px of the level by which a tile is expected to differ from the global motion
-CORRELATION = 6.0  # px over which the band-passed noise is one sample
 WINDOWS = (1, 4)  # tiles around one that must prove a displacement of their own
 PROOF = 8.0  # log of the likelihood ratio at which they are believed
 SYSTEMATIC = 0.02  # px of a level to which what it measures can be trusted at best
@@ -32,6 +32,8 @@ SURE = 1.5  # variance of a difference, in units of a frame's, below which the r
 CHANCE = 0.1  # of the gradients around a tile that noise alone may take from what both frames have
 MIN_SHARE = 0.01  # of a tile's gradients that is taken to be detail
 MIN_MATCHED = 0.35  # share of the textured tiles that must match
+EXPLAINED = 0.95  # share of the detail that matches where nothing moves by itself
+MOST = 0.5  # of the detail that was explained first, which the motion of most must explain
 MIN_OVERLAP = 0.2  # of the image
 STIFF = 0.003  # px: the deviation in shape of a frame that only shifts and turns
 
@@ -47,6 +49,8 @@ class Alignment:
     ok : whether the frames show the same scene.
     motion : what the nodes were made of.
     error : px of the mosaic that the noise alone leaves, RMS over the image, if the frame only shifts and turns.
+    explained : share of what has detail that matches, over the levels that tiles refine.
+    trust : the parts that told the global motion; None where nothing was seen to move by itself.
     """
 
     nodes: Float32
@@ -55,46 +59,70 @@ class Alignment:
     ok: bool
     motion: Motion
     error: float
+    explained: float
+    trust: Trust | None
 
 
-def align(reference: Pyramid, moved: Pyramid, blocks: tuple[int, int], own: float = 1.0) -> Alignment:
+def align(
+    reference: Pyramid, moved: Pyramid, blocks: tuple[int, int], own: float = 1.0, trust: Trust | None = None
+) -> Alignment:
     """Find the displacement of `moved` against `reference`.
 
     blocks : (rows, columns) of quads that the displacement must cover. own : variance of the reference's noise in units
-    of the moved frame's.
+    of the moved frame's. trust : what of the reference is known not to move by itself, if something does.
     """
-    found = refine(coarse_motion(reference, moved), reference, moved, blocks, own)
-    if not found.ok:
-        # A strong subject that walks may have outvoted a faint scene: then the scene itself has hardly moved.
-        found = refine(Motion.still(reference.sizes[0]), reference, moved, blocks, own)
+    found = None
+    if trust is None:
+        found = refine(coarse_motion(reference, moved), reference, moved, blocks, own)
+        if found.ok and found.explained > EXPLAINED:
+            return found
+    # Something moves by itself, and may have been followed.
+    motion, most = consensus(reference, moved)
+    agreed = refine(motion, reference, moved, blocks, own, most.both(trust))
+    if found is None or not found.ok or (agreed.ok and agreed.explained > MOST * found.explained):
+        return agreed
     return found
 
 
-def refine(motion: Motion, reference: Pyramid, moved: Pyramid, blocks: tuple[int, int], own: float = 1.0) -> Alignment:
-    """As `align`, from a first guess of the global motion, which is changed."""
-    top = len(reference.bands) - 1
+def refine(
+    motion: Motion,
+    reference: Pyramid,
+    moved: Pyramid,
+    blocks: tuple[int, int],
+    own: float = 1.0,
+    trust: Trust | None = None,
+) -> Alignment:
+    """As `align`, from a first guess of the global motion, which is changed.
+
+    trust : parts of the reference that tell the global motion; the guess must then be good to a pixel of its level.
+    """
+    top = len(reference.bands) - 1 if trust is None else trust.level
     h, w = reference.sizes[0]
     belief = Belief.about(motion, 2.0 * 2.0**top)
     noise = 1 + own
     seen = np.diag([0.0] * 3 + [STIFF**-2] * (len(motion.coefficients) - 3))
+    explained = np.zeros(2)
     for level in range(top, -1, -1):
         if level < LOCAL_LEVELS:
             motion.grow(*(n // TILE for n in reference.bands[level].shape))
-        sums, step, known = _global_steps(motion, belief, reference, moved, level, noise)
+        sums, step, known = _global_steps(motion, belief, reference, moved, level, noise, trust)
         seen += known
         if level < LOCAL_LEVELS:
+            fits, tells = _verdict(sums, noise, level)
+            explained += np.array([(fits & tells).sum(), tells.sum()]) * 4**level
             _local_step(motion, sums, step, level, noise)
     if moved.fine is not None:
         # Level -1 moves the whole; what tiles do beyond it is level 0's.
         finer = motion.finer()
-        seen += _global_steps(finer, belief, reference, moved, -1, noise)[2]
+        seen += _global_steps(finer, belief, reference, moved, -1, noise, trust)[2]
         motion.coefficients = finer.coefficients
-    matched, textured = _verdict(sums, noise)
+    matched, textured = _verdict(sums, noise, 0)
     nodes = motion.nodes(0, blocks[0] // TILE, blocks[1] // TILE)
-    count = int(textured.sum())
-    ok = sums[..., 7].sum() >= MIN_OVERLAP * h * w and (matched & textured).sum() >= MIN_MATCHED * count
+    share = float(explained[0] / explained[1]) if explained[1] else 1.0
+    ok = sums[..., 7].sum() >= MIN_OVERLAP * h * w and share >= MIN_MATCHED
     ok = ok and all(np.abs(np.diff(nodes, axis=axis)).max() <= MAX_SLOPE * TILE for axis in (0, 1))
-    return Alignment(2 * nodes, matched, textured, bool(ok), motion, 2 * _spread(motion, seen, h, w))
+    spread = 2 * _spread(motion, seen, h, w)
+    return Alignment(2 * nodes, matched, textured, bool(ok), motion, spread, share, trust)
 
 
 def _spread(motion: Motion, precision: Float64, height: int, width: int) -> float:
@@ -137,10 +165,10 @@ class _Measured:
     vector: Float64
 
     @classmethod
-    def of(cls, sums: Float64, level: int, noise: float) -> _Measured:
+    def of(cls, sums: Float64, level: int, noise: float, believed: float | Float64 = 1.0) -> _Measured:
         """From the kernel's sums; tiles whose residual stands out lose their weight.
 
-        noise : variance of a difference that is only noise, in units of a frame's.
+        noise : variance of a difference that is only noise, in units of a frame's. believed : 0 ... 1, per tile.
         """
         variance, gradient = noise_response(level)
         n = np.maximum(sums[..., 7], 1)
@@ -163,13 +191,19 @@ class _Measured:
             share = share * np.clip((both + CHANCE * around) / np.maximum(_window(detail, 1), 1e-12), MIN_SHARE, 1)
         else:
             share = np.clip(both / np.maximum(around, 1e-12), MIN_SHARE, 1)
-        weight = weight * share
+        weight = weight * share * believed
         raw = raw * (weight * share)[..., None, None]
         return cls(raw, net * weight[..., None, None], -sums[..., 3:5] * weight[..., None])
 
 
 def _global_steps(
-    motion: Motion, belief: Belief, reference: Pyramid, moved: Pyramid, level: int, noise: float
+    motion: Motion,
+    belief: Belief,
+    reference: Pyramid,
+    moved: Pyramid,
+    level: int,
+    noise: float,
+    trust: Trust | None,
 ) -> tuple[Float64, Float64, Float64]:
     """Refine the global motion on one level, and the belief with what the level knows.
 
@@ -180,8 +214,9 @@ def _global_steps(
     scale = 2.0**level
     for _ in range(4 if level > 0 else 2):
         sums = _sums(motion, reference, moved, level)
-        measured = _Measured.of(sums, level, noise)
-        rows, columns = measured.raw.shape[:2]
+        rows, columns = sums.shape[:2]
+        believed = 1.0 if trust is None else trust.tiles(level, rows, columns)
+        measured = _Measured.of(sums, level, noise, believed)
         basis = motion.basis(level, rows, columns, 0.5) / scale
         raw = np.einsum("yxai,yxaj->ij", basis, measured.raw @ basis, optimize=True)
         net = np.einsum("yxai,yxaj->ij", basis, measured.net @ basis, optimize=True)
@@ -291,9 +326,9 @@ def _smooth(tensor: Float64, right: Float64, start: Float64) -> Float64:
     return v
 
 
-def _verdict(sums: Float64, noise: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _verdict(sums: Float64, noise: float, level: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Per tile: whether the residual is noise and a small part of the detail, and whether there is detail at all."""
-    variance, _ = noise_response(0)
+    variance, _ = noise_response(level)
     n = np.maximum(sums[..., 7], 1)
     residual, power = sums[..., 5] / n, sums[..., 6] / n
     seen = sums[..., 7] > TILE

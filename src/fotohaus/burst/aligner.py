@@ -106,7 +106,7 @@ class Aligner:
             self._together = Together(reference, self._blocks)
             for raw, exposure, found, _ in waiting:
                 frame = make_frame(raw, self.noise, self._padded, exposure)
-                self._together.add(pyramid(frame, fine=self._fine), found.motion)
+                self._together.add(pyramid(frame, fine=self._fine), found.motion, found.trust)
             self._together.settle(reference)
         typical = float(np.median([w.found.error for w in waiting]))
         self.report.note(f"noisy: {len(waiting) + 1} frames aligned together (pairs are sure to {typical:.2f} px)")

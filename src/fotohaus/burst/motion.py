@@ -114,8 +114,8 @@ def coarse_motion(reference: Pyramid, moved: Pyramid) -> Motion:
         peak = int(surface.argmax())
         py, px = divmod(peak, size[1])
         height = float(surface[py, px])
-        sy = _parabola(surface[py - 1, px], height, surface[(py + 1) % size[0], px])
-        sx = _parabola(surface[py, px - 1], height, surface[py, (px + 1) % size[1]])
+        sy = parabola(surface[py - 1, px], height, surface[(py + 1) % size[0], px])
+        sx = parabola(surface[py, px - 1], height, surface[py, (px + 1) % size[1]])
         py -= size[0] if py > size[0] // 2 else 0
         px -= size[1] if px > size[1] // 2 else 0
         return height, px + sx, py + sy
@@ -149,7 +149,7 @@ def _bilinear(image: Float32, x: Float64, y: Float64) -> Float64:
     return np.asarray((upper * (1 - fy) + lower * fy) * inside)
 
 
-def _parabola(before: float, peak: float, after: float) -> float:
+def parabola(before: float, peak: float, after: float) -> float:
     """Where between -1/2 and 1/2 the parabola through three samples peaks."""
     bend = 2 * peak - before - after
     return float(np.clip((after - before) / (2 * bend), -0.5, 0.5)) if bend > 0 else 0.0

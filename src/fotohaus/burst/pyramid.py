@@ -16,6 +16,7 @@ TILE = 32
 
 MAX_LEVELS = 6
 MIN_SIZE = 48  # px of the coarsest level's smaller side
+CORRELATION = 6.0  # px over which the band-passed noise is one sample
 HOT_MARGIN = 1.0  # noise sigmas, and half of its neighbours' range, by which a quad may stand out
 
 

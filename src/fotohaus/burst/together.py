@@ -14,6 +14,7 @@ import numpy as np
 
 from fotohaus import kernels
 from fotohaus.burst.align import Alignment, align, refine
+from fotohaus.burst.consensus import Trust
 from fotohaus.burst.motion import Motion
 from fotohaus.burst.pyramid import TILE, Pyramid
 from fotohaus.raw.image import Float32
@@ -36,19 +37,22 @@ class Together:
             self.sums[level][...] = 0
         self.count = 0
         self.offset: Float32 | None = None
+        self.trust: Trust | None = None
         self.add(reference, Motion.still(self.sizes[0]))
 
-    def add(self, seen: Pyramid, motion: Motion) -> None:
-        """A frame that lies so."""
+    def add(self, seen: Pyramid, motion: Motion, trust: Trust | None = None) -> None:
+        """A frame that lies so. What one frame does not trust is smeared in the mean."""
         self._pool(seen, motion, 1.0)
         self.count += 1
+        if trust is not None:
+            self.trust = trust.both(self.trust)
 
     def settle(self, reference: Pyramid) -> None:
         """See where the reference itself lies in the mean of the others; no frame is to be aligned before."""
         still = Motion.still(self.sizes[0])
         rows, columns = (n // TILE for n in self.blocks)
         known = np.ones((rows, columns), bool)
-        before = Alignment(still.nodes(0, rows, columns), known, known, True, still, 0.0)
+        before = Alignment(still.nodes(0, rows, columns), known, known, True, still, 0.0, 1.0, None)
         self._pool(reference, still, -1.0)
         self.offset = self._again(reference, before).nodes
         self._pool(reference, still, 1.0)
@@ -63,18 +67,22 @@ class Together:
 
     def align(self, seen: Pyramid) -> Alignment:
         """Where a frame lies against the reference that was not added yet; it is, if it matches."""
-        found = align(self._mean(), seen, self.blocks, 1 / self.count)
+        found = align(self._mean(), seen, self.blocks, 1 / self.count, self.trust)
         if not found.ok:
             return found
-        self.add(seen, found.motion)
+        self.add(seen, found.motion, found.trust)
         return self._against_reference(found)
 
     def _again(self, seen: Pyramid, before: Alignment) -> Alignment:
         """From where it was, against the mean of the others, of which it has been taken away."""
         motion = replace(before.motion, coefficients=before.motion.coefficients.copy(), tiles=None)
-        found = refine(motion, self._mean(), seen, self.blocks, 1 / (self.count - 1))
-        changed = float(np.abs(found.nodes - before.nodes).max())
-        return found if found.ok and changed <= MAX_CHANGE else before
+        mean, own = self._mean(), 1 / (self.count - 1)
+        found = refine(motion, mean, seen, self.blocks, own, self.trust)
+        if _differ(found, before) and before.trust is None and self.trust is not None:
+            # What others show to move by itself this one may have followed.
+            found = align(mean, seen, self.blocks, own, self.trust)
+            return found if found.ok else before
+        return found if found.ok and not _differ(found, before) else before
 
     def _against_reference(self, found: Alignment) -> Alignment:
         assert self.offset is not None
@@ -87,6 +95,10 @@ class Together:
     def _pool(self, seen: Pyramid, motion: Motion, sign: float) -> None:
         for level, pooled in self.sums.items():
             _pool(pooled, seen, level, motion, sign)
+
+
+def _differ(found: Alignment, before: Alignment) -> bool:
+    return float(np.abs(found.nodes - before.nodes).max()) > MAX_CHANGE
 
 
 def _mean(pooled: Float32) -> Float32:
