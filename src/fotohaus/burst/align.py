@@ -31,9 +31,9 @@ SYSTEMATIC_TOGETHER = 0.004  # the same against a mean, in which what is no nois
 SURE = 1.5  # variance of a difference, in units of a frame's, below which the reference's own gradients tell the detail
 CHANCE = 0.1  # of the gradients around a tile that noise alone may take from what both frames have
 MIN_SHARE = 0.01  # of a tile's gradients that is taken to be detail
-MIN_MATCHED = 0.35  # share of the textured tiles that must match
+MIN_MATCHED = 0.35  # share of the detail that must match
+MIN_AGREED, MIN_TRUSTED = 0.2, 0.6  # the same where something moves by itself, and of what is trusted
 EXPLAINED = 0.95  # share of the detail that matches where nothing moves by itself
-MOST = 0.5  # of the detail that was explained first, which the motion of most must explain
 MIN_OVERLAP = 0.2  # of the image
 STIFF = 0.003  # px: the deviation in shape of a frame that only shifts and turns
 
@@ -79,9 +79,7 @@ def align(
     # Something moves by itself, and may have been followed.
     motion, most = consensus(reference, moved)
     agreed = refine(motion, reference, moved, blocks, own, most.both(trust))
-    if found is None or not found.ok or (agreed.ok and agreed.explained > MOST * found.explained):
-        return agreed
-    return found
+    return agreed if found is None or agreed.ok or not found.ok else found
 
 
 def refine(
@@ -101,7 +99,7 @@ def refine(
     belief = Belief.about(motion, 2.0 * 2.0**top)
     noise = 1 + own
     seen = np.diag([0.0] * 3 + [STIFF**-2] * (len(motion.coefficients) - 3))
-    explained = np.zeros(2)
+    explained = np.zeros(4)
     for level in range(top, -1, -1):
         if level < LOCAL_LEVELS:
             motion.grow(*(n // TILE for n in reference.bands[level].shape))
@@ -109,7 +107,9 @@ def refine(
         seen += known
         if level < LOCAL_LEVELS:
             fits, tells = _verdict(sums, noise, level)
-            explained += np.array([(fits & tells).sum(), tells.sum()]) * 4**level
+            trusted = tells if trust is None else tells & (trust.tiles(level, *tells.shape) > 0)
+            counts = [(fits & tells).sum(), tells.sum(), (fits & trusted).sum(), trusted.sum()]
+            explained += np.array(counts) * 4.0**level
             _local_step(motion, sums, step, level, noise)
     if moved.fine is not None:
         # Level -1 moves the whole; what tiles do beyond it is level 0's.
@@ -118,8 +118,9 @@ def refine(
         motion.coefficients = finer.coefficients
     matched, textured = _verdict(sums, noise, 0)
     nodes = motion.nodes(0, blocks[0] // TILE, blocks[1] // TILE)
-    share = float(explained[0] / explained[1]) if explained[1] else 1.0
-    ok = sums[..., 7].sum() >= MIN_OVERLAP * h * w and share >= MIN_MATCHED
+    share, of_trusted = (float(a / b) if b else 1.0 for a, b in (explained[:2], explained[2:]))
+    ok = share >= MIN_MATCHED or (trust is not None and share >= MIN_AGREED and of_trusted >= MIN_TRUSTED)
+    ok = ok and sums[..., 7].sum() >= MIN_OVERLAP * h * w
     ok = ok and all(np.abs(np.diff(nodes, axis=axis)).max() <= MAX_SLOPE * TILE for axis in (0, 1))
     spread = 2 * _spread(motion, seen, h, w)
     return Alignment(2 * nodes, matched, textured, bool(ok), motion, spread, share, trust)

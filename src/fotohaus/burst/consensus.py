@@ -21,6 +21,7 @@ CELL = 16  # px of that level from window to window
 WINDOW = 2 * CELL
 REACH = 32  # px that are searched each way
 VOTE = 5.0  # deviations of chance that a window's best correlation counts at most
+SURROUND = 4  # power of the way from the middle to the border by which a window counts
 CLEAR = 6.0  # deviations from which a window's best place is no chance
 ELSEWHERE = 0.6  # of its best correlation below which a window does not move with the others
 LEAST = 0.15  # of all cells that must be trusted
@@ -64,7 +65,7 @@ def consensus(reference: Pyramid, moved: Pyramid) -> tuple[Motion, Trust]:
     steps = int(MAX_SLOPE / spacing)
     votes = np.stack([_votes(row) for row in likeness])
     # Subjects stand in the middle; the scene surrounds them.
-    votes *= np.maximum(np.abs(y[:, None]) / (h / 2), np.abs(x) / (w / 2))[..., None, None]
+    votes *= (np.maximum(np.abs(y[:, None]) / (h / 2), np.abs(x) / (w / 2)) ** SURROUND)[..., None, None]
     counts = {step: _count(votes, *_turned(step * spacing, x, y)) for step in range(-steps, steps + 1)}
     # Of equal counts the smaller turn wins.
     step = max(sorted(counts, key=abs), key=lambda s: float(counts[s].max()))
