@@ -32,8 +32,11 @@ SURE = 1.5  # variance of a difference, in units of a frame's, below which the r
 CHANCE = 0.1  # of the gradients around a tile that noise alone may take from what both frames have
 MIN_SHARE = 0.01  # of a tile's gradients that is taken to be detail
 MIN_MATCHED = 0.35  # share of the detail that must match
-MIN_AGREED, MIN_TRUSTED = 0.2, 0.6  # the same where something moves by itself, and of what is trusted
+MIN_TRUSTED = 0.6  # the same of what is trusted, where something moves by itself
+DECIDED = 14.0  # deviations above other places at which a vote is no chance: other scenes reach 11, subjects leave 16
 EXPLAINED = 0.95  # share of the detail that matches where nothing moves by itself
+DIM = 0.1  # px that noise leaves of an alignment, from which what matches may be a subject alone
+APART = 1.25  # px of the voting level between what was found first and what most agree on
 MIN_OVERLAP = 0.2  # of the image
 STIFF = 0.003  # px: the deviation in shape of a frame that only shifts and turns
 
@@ -74,11 +77,18 @@ def align(
     found = None
     if trust is None:
         found = refine(coarse_motion(reference, moved), reference, moved, blocks, own)
-        if found.ok and found.explained > EXPLAINED:
+        calm = found.ok and found.explained > EXPLAINED
+        if calm and found.error < DIM:
+            return found
+    motion, most, clear = consensus(reference, moved)
+    if found is not None and calm:
+        # In the dark a subject may be all that shows: then most lies elsewhere.
+        apart = (motion.coefficients - found.motion.coefficients)[:2] / 2.0**most.level
+        if np.hypot(*apart) < APART:
             return found
     # Something moves by itself, and may have been followed.
-    motion, most = consensus(reference, moved)
-    agreed = refine(motion, reference, moved, blocks, own, most.both(trust))
+    least = 0.0 if clear > DECIDED else MIN_MATCHED
+    agreed = refine(motion, reference, moved, blocks, own, most.both(trust), least)
     return agreed if found is None or agreed.ok or not found.ok else found
 
 
@@ -89,10 +99,12 @@ def refine(
     blocks: tuple[int, int],
     own: float = 1.0,
     trust: Trust | None = None,
+    least: float = MIN_MATCHED,
 ) -> Alignment:
     """As `align`, from a first guess of the global motion, which is changed.
 
     trust : parts of the reference that tell the global motion; the guess must then be good to a pixel of its level.
+    least : share of the detail that must match.
     """
     top = len(reference.bands) - 1 if trust is None else trust.level
     h, w = reference.sizes[0]
@@ -119,7 +131,7 @@ def refine(
     matched, textured = _verdict(sums, noise, 0)
     nodes = motion.nodes(0, blocks[0] // TILE, blocks[1] // TILE)
     share, of_trusted = (float(a / b) if b else 1.0 for a, b in (explained[:2], explained[2:]))
-    ok = share >= MIN_MATCHED or (trust is not None and share >= MIN_AGREED and of_trusted >= MIN_TRUSTED)
+    ok = share >= least and (trust is None or of_trusted >= MIN_TRUSTED)
     ok = ok and sums[..., 7].sum() >= MIN_OVERLAP * h * w
     ok = ok and all(np.abs(np.diff(nodes, axis=axis)).max() <= MAX_SLOPE * TILE for axis in (0, 1))
     spread = 2 * _spread(motion, seen, h, w)

@@ -53,8 +53,8 @@ class Trust:
         return self if other is None else Trust(np.minimum(self.cells, other.cells), self.level)
 
 
-def consensus(reference: Pyramid, moved: Pyramid) -> tuple[Motion, Trust]:
-    """Shift and rotation on which most windows agree, and where they do."""
+def consensus(reference: Pyramid, moved: Pyramid) -> tuple[Motion, Trust, float]:
+    """Shift and rotation on which most windows agree, where they do, and the vote in deviations of other places'."""
     level = max((k for k, size in enumerate(reference.sizes) if min(size) >= SIDE), default=0)
     h, w = reference.sizes[level]
     rows, columns = max(h // CELL - 1, 1), max(w // CELL - 1, 1)
@@ -78,7 +78,8 @@ def consensus(reference: Pyramid, moved: Pyramid) -> tuple[Motion, Trust]:
     motion = Motion.still(reference.sizes[0])
     motion.coefficients[:2] = np.array([dx, dy]) * 2.0**level
     motion.coefficients[2:4] = motion.reach * np.sin(angle), motion.reach * (np.cos(angle) - 1)
-    return motion, _trusted(likeness, angle, (dx, dy), x, y, level)
+    clear = float((count[py, px] - count.mean()) / (count.std() + 1e-9))
+    return motion, _trusted(likeness, angle, (dx, dy), x, y, level), clear
 
 
 def _row(reference: Float32, moved: Float32, size: tuple[int, int], row: int, columns: int) -> Float32:

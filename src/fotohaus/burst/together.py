@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from fotohaus import kernels
-from fotohaus.burst.align import Alignment, align, refine
+from fotohaus.burst.align import MIN_MATCHED, Alignment, align, refine
 from fotohaus.burst.consensus import Trust
 from fotohaus.burst.motion import Motion
 from fotohaus.burst.pyramid import TILE, Pyramid
@@ -77,7 +77,8 @@ class Together:
         """From where it was, against the mean of the others, of which it has been taken away."""
         motion = replace(before.motion, coefficients=before.motion.coefficients.copy(), tiles=None)
         mean, own = self._mean(), 1 / (self.count - 1)
-        found = refine(motion, mean, seen, self.blocks, own, self.trust)
+        least = MIN_MATCHED if self.trust is None else 0.0
+        found = refine(motion, mean, seen, self.blocks, own, self.trust, least)
         if _differ(found, before) and before.trust is None and self.trust is not None:
             # What others show to move by itself this one may have followed.
             found = align(mean, seen, self.blocks, own, self.trust)
