@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fotohaus import kernels
 from fotohaus.burst.belief import Belief
-from fotohaus.burst.consensus import Trust, consensus
+from fotohaus.burst.consensus import DECIDED, Trust, consensus
 from fotohaus.burst.motion import MAX_SLOPE, Motion, coarse_motion
 from fotohaus.burst.pyramid import CORRELATION, TILE, Pyramid, noise_response
 from fotohaus.raw.image import Float32, Float64
@@ -33,7 +33,6 @@ CHANCE = 0.1  # of the gradients around a tile that noise alone may take from wh
 MIN_SHARE = 0.01  # of a tile's gradients that is taken to be detail
 MIN_MATCHED = 0.35  # share of the detail that must match
 MIN_TRUSTED = 0.6  # the same of what is trusted, where something moves by itself
-DECIDED = 14.0  # deviations above other places at which a vote is no chance: other scenes reach 11, subjects leave 16
 EXPLAINED = 0.95  # share of the detail that matches where nothing moves by itself
 DIM = 0.1  # px that noise leaves of an alignment, from which what matches may be a subject alone
 APART = 1.25  # px of the voting level between what was found first and what most agree on

@@ -24,6 +24,7 @@ VOTE = 5.0  # deviations of chance that a window's best correlation counts at mo
 SURROUND = 4  # power of the way from the middle to the border by which a window counts
 CLEAR = 6.0  # deviations from which a window's best place is no chance
 ELSEWHERE = 0.6  # of its best correlation below which a window does not move with the others
+DECIDED = 14.0  # deviations above other places at which a vote is no chance: other scenes reach 11, subjects leave 16
 LEAST = 0.15  # of all cells that must be trusted
 
 
@@ -59,8 +60,8 @@ def consensus(reference: Pyramid, moved: Pyramid) -> tuple[Motion, Trust, float]
     h, w = reference.sizes[level]
     rows, columns = max(h // CELL - 1, 1), max(w // CELL - 1, 1)
     likeness = np.stack([_row(reference.bands[level], moved.bands[level], (h, w), i, columns) for i in range(rows)])
-    y = (np.arange(rows) + 1) * CELL - 0.5 - (h - 1) / 2
-    x = (np.arange(columns) + 1) * CELL - 0.5 - (w - 1) / 2
+    y = np.arange(1, rows + 1, dtype=np.float64) * CELL - h / 2
+    x = np.arange(1, columns + 1, dtype=np.float64) * CELL - w / 2
     spacing = 2.0 / max(h, w)
     steps = int(MAX_SLOPE / spacing)
     votes = np.stack([_votes(row) for row in likeness])
@@ -132,9 +133,7 @@ def _count(votes: Float32, dx: Float64, dy: Float64) -> Float32:
     return total
 
 
-def _trusted(
-    likeness: Float32, angle: float, shift: tuple[float, float], x: Float64, y: Float64, level: int
-) -> Trust:
+def _trusted(likeness: Float32, angle: float, shift: tuple[float, float], x: Float64, y: Float64, level: int) -> Trust:
     """Cells of which no window clearly lies elsewhere."""
     rows, columns = likeness.shape[:2]
     dx, dy = _turned(angle, x, y)
