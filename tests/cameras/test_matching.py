@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fotohaus.cameras import complete, lacks, match
+from fotohaus.cameras import complete, known_noise, lacks, match
 from fotohaus.cameras.matching import crop_of
 from fotohaus.raw.image import CaptureInfo
 from fotohaus.report import Report
@@ -207,6 +207,19 @@ def test_a_gopro_stays_as_it_is() -> None:
     report = Report()
     assert complete(hero, (4000, 3000), report) == hero
     assert report.stages == []
+
+
+def test_noise_grows_with_the_sensitivity() -> None:
+    capture = CaptureInfo(make="GoPro", model="HERO6 Black", iso=400)
+    noise = known_noise(capture, (4000, 3000))
+    assert noise is not None
+    assert noise.source == "catalogue"
+    assert noise.scale == pytest.approx((4 * 1.56201e-4,) * 3)
+    assert noise.offset == pytest.approx((16 * 4.88002e-8,) * 3)
+    assert known_noise(capture, (2000, 1500)) is None, "binned"
+    assert known_noise(replace(capture, iso=None)) is None
+    assert known_noise(replace(capture, model="HERO7 Black"), (4000, 3000)) is None
+    assert known_noise(CaptureInfo(make="Xiaomi", model="2203121C", iso=100)) is None, "nothing is known"
 
 
 def test_completing_imports_little() -> None:

@@ -3,10 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from fotohaus.modes.photo import make_photo
+from fotohaus.modes.photo import make_photo, merge_files
 from fotohaus.output import write
 from fotohaus.raw import read_raw
 from fotohaus.raw.image import CaptureInfo
@@ -55,3 +56,17 @@ def test_other_files_keep_theirs(tmp_path: Path) -> None:
     assert tags[ExifTags.Base.FocalLengthIn35mmFilm] == 24
     assert ExifTags.Base.LensModel not in tags
     assert "catalogue" not in [stage.name for stage in report.stages]
+
+
+def test_noise_that_the_file_lacks_is_the_camera_s(tmp_path: Path) -> None:
+    small = read_raw(sorted(SAMPLE.glob("*.dng"))[0])
+    crop = replace(small.crop, height=2 * small.crop.height, width=2 * small.crop.width)
+    capture = CaptureInfo(make="GoPro", model="FUSION", iso=200)
+    raw = replace(small, mosaic=np.tile(small.mosaic, (2, 2)), crop=crop, capture=capture)
+    file = tmp_path / "raw.dng"
+    for noise, notes in ((None, 1), (small.noise, 0)):
+        write(replace(raw, noise=noise), file)
+        read = merge_files([file], Recipe(), report := Report())
+        assert [stage.name for stage in report.stages].count("catalogue") == notes
+        assert read.noise is not None
+        assert (read.noise.source == "catalogue") == (noise is None)

@@ -50,6 +50,7 @@ def _entry(phone: Phone, camera: Camera, models: tuple[str, ...], against: set[s
         f_numbers=tuple(Number(value, "f_number" not in against) for value in apertures),
         crop_factor=None if crop is None else Number(crop, geometry),
         size=_size(camera, geometry),
+        noise=None if (noise := camera.value("noise", True)) is None else (noise[0], noise[1]),
     )
 
 

@@ -138,6 +138,8 @@ def show(name: str, value: Any) -> str:
         return f"{value[0]} x {value[1]}"
     if name == "f_number":
         return "-".join(f"f/{n:g}" for n in value) if isinstance(value, list) else f"f/{value:g}"
+    if name == "noise":
+        return "S {:g}, O {:g} of the white level".format(*value)
     number = f"{value:g}" if isinstance(value, (int, float)) else str(value)
     return f"{number} {CAMERA_FACTS[name].unit}".strip()
 

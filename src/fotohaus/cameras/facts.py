@@ -127,6 +127,11 @@ def _pixels(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(type(n) is int and 100 <= n <= 40_000 for n in value)
 
 
+def _noise(value: Any) -> bool:
+    possible = (_number(1e-7, 0.05), _number(0, 0.01))
+    return isinstance(value, list) and len(value) == 2 and all(f(v) for f, v in zip(possible, value, strict=True))
+
+
 _DATE = r"(19|20)\d\d(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?"
 
 
@@ -159,8 +164,10 @@ CAMERA_FACTS: dict[str, Kind] = {
     "focal_length_35mm": Kind("35 mm equivalent", "mm", _number(5, 1000)),
     "f_number": Kind("aperture", "", _apertures),
     "field_of_view": Kind("field of view", "degrees", _number(1, 200)),
+    "noise": Kind("noise at ISO 100", "of the white level", _noise),
 }
-"""The facts of a camera, or of a sensor. f_number may be a range."""
+"""The facts of a camera, or of a sensor. f_number may be a range. noise is S and O of variance = S x + O (DNG 1.7.1,
+NoiseProfile); S grows with the sensitivity, O with its square."""
 SENSOR_FACTS = ("format", "pixel_pitch", "pixels", "megapixels", "aspect", "binning")
 
 

@@ -26,7 +26,7 @@ class Entry:
     """One rear camera. None is what is not known.
 
     focal_length, focal_length_35mm : mm. f_numbers : the one aperture, or the widest and the smallest. crop_factor : of
-    the whole sensor. size : its width and height in pixels, before any are binned.
+    the whole sensor. size : its width and height in pixels, before any are binned. noise : S and O at ISO 100.
     """
 
     phone: str
@@ -38,6 +38,7 @@ class Entry:
     f_numbers: tuple[Number, ...] = ()
     crop_factor: Number | None = None
     size: tuple[int, int] | None = None
+    noise: tuple[float, float] | None = None
 
 
 def plain(name: str) -> str:
@@ -57,8 +58,9 @@ def write_line(entry: Entry) -> str:
     apertures = "-".join(map(_written, entry.f_numbers))
     lengths = (_written(entry.focal_length), _written(entry.focal_length_35mm))
     models = "|".join(entry.models)
+    noise = "" if entry.noise is None else " ".join(f"{value:g}" for value in entry.noise)
     return "\t".join(
-        (models, entry.key, entry.phone, entry.camera, *lengths, apertures, _written(entry.crop_factor), size)
+        (models, entry.key, entry.phone, entry.camera, *lengths, apertures, _written(entry.crop_factor), size, noise)
     )
 
 
@@ -70,8 +72,9 @@ def entries(model: str) -> list[Entry]:
 
 
 def _read_line(line: str) -> Entry:
-    models, key, phone, camera, focal, equivalent, apertures, crop, size = line.split("\t")
+    models, key, phone, camera, focal, equivalent, apertures, crop, size, noise = line.split("\t")
     width, _, height = size.partition("x")
+    scale, _, offset = noise.partition(" ")
     return Entry(
         phone=phone,
         camera=camera,
@@ -82,6 +85,7 @@ def _read_line(line: str) -> Entry:
         f_numbers=tuple(number for text in apertures.split("-") if (number := _read(text)) is not None),
         crop_factor=_read(crop),
         size=(int(width), int(height)) if size else None,
+        noise=(float(scale), float(offset)) if noise else None,
     )
 
 

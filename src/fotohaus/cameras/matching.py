@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from fotohaus.cameras.index import Entry, Number, entries, model_name, plain
-from fotohaus.raw.image import CaptureInfo
+from fotohaus.raw.image import CaptureInfo, NoiseProfile
 from fotohaus.records import record
 from fotohaus.report import Report
 
@@ -18,6 +18,10 @@ _SAME_APERTURE = 0.04
 _SAME_SIZE = 0.015
 _BINNED = (1, 2, 3, 4)
 """Pixels along a side that make one: raw files are of the whole sensor, or of 2 x 2, 3 x 3 or 4 x 4 binned."""
+
+
+_WHOLE = 0.6
+"""Share of the sensor's long side above which pixels are not binned."""
 
 
 @record
@@ -87,6 +91,24 @@ def complete(capture: CaptureInfo, size: tuple[int, int] | None = None, report: 
         with report.stage("catalogue"):
             report.note(f"{found.phone}, {found.camera.camera} camera by {found.by}: {_told(filled)}")
     return replace(capture, **filled)
+
+
+def known_noise(capture: CaptureInfo, size: tuple[int, int] | None = None) -> NoiseProfile | None:
+    """The noise of a camera's samples at a capture's sensitivity, if the catalogue has it. Arguments as of `match`.
+
+    S grows with the sensitivity and O with its square, as where all noise is the light's and what comes before the
+    amplifier. Binned pixels have another noise: None for them.
+    """
+    if not capture.iso or not (capture.model or capture.unique_model):
+        return None
+    found = match(capture, size)
+    if found is None or found.camera is None or found.camera.noise is None:
+        return None
+    if size and found.camera.size and max(size) < _WHOLE * max(found.camera.size):
+        return None
+    scale, offset = found.camera.noise
+    gain = capture.iso / 100
+    return NoiseProfile((gain * scale,) * 3, (gain**2 * offset,) * 3, source="catalogue")
 
 
 def _filled(capture: CaptureInfo, camera: Entry, size: tuple[int, int] | None, named: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from fotohaus.develop.pipeline import prepare
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import ReadError, WriteError
 from fotohaus.metadata import Metadata
-from fotohaus.modes.capture_facts import completed, with_metadata
+from fotohaus.modes.capture_facts import completed, with_metadata, with_noise
 from fotohaus.output import HOLDS, check_target, jpeg, write
 from fotohaus.raw import apply_profile, expand_sources, read_dcp, stream
 from fotohaus.raw.image import RawImage
@@ -45,6 +45,7 @@ def merge_files(
     if len(files) == 1:
         with report.stage("read"):
             raw = next(stream(files, report, off=recipe.off, quad=recipe.quad))
+        raw = with_noise(raw, report)
         if diagnosis is not None:
             diagnosis.alone(raw)
         return raw
@@ -59,7 +60,7 @@ def merge_files(
             raise error
         report.warn(f"{error.path} left out: {error.reason}")
 
-    frames = stream(chosen, report, off=recipe.off, quad=recipe.quad, damaged=damaged)
+    frames = map(with_noise, stream(chosen, report, off=recipe.off, quad=recipe.quad, damaged=damaged))
     return merge(
         frames,
         method=recipe.merge,
