@@ -3,7 +3,8 @@
 import halide as hl
 
 from fotohaus.kernels.common import c, x, y
-from fotohaus.kernels.common_raw import Gains, any_view, clipping, largest, smoothstep, total
+from fotohaus.kernels.common_raw import any_view, clipping, largest, smoothstep, total
+from fotohaus.kernels.shaded import Shaded
 
 LEVELS = 8
 TILE_X, TILE_Y = 128, 16
@@ -67,7 +68,7 @@ class HighlightsOverview:
 
 
 @hl.generator(name="highlights_colors")
-class HighlightsColors:
+class HighlightsColors(Shaded):
     """What the cells of `highlights_overview` say of their colours.
 
     clip, plane : per position of the CFA, the light at which it saturates and which of R, G, B it is. The gains are for
@@ -79,12 +80,6 @@ class HighlightsColors:
     cells = hl.InputBuffer(hl.Float(32), 3)
     clip = hl.InputBuffer(hl.Float(32), 1)
     plane = hl.InputBuffer(hl.Int(32), 1)
-    gains = hl.InputBuffer(hl.Float(32), 3)
-    origin_x = hl.InputScalar(hl.Float(32))
-    origin_y = hl.InputScalar(hl.Float(32))
-    step_x = hl.InputScalar(hl.Float(32))
-    step_y = hl.InputScalar(hl.Float(32))
-    top = hl.InputScalar(hl.Int(32))
     cell = hl.InputScalar(hl.Int(32))
     clear = hl.InputScalar(hl.Float(32))
     gone = hl.InputScalar(hl.Float(32))
@@ -92,7 +87,7 @@ class HighlightsColors:
 
     def generate(self):
         g = self
-        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), 4, g.top)
+        gains = g.shading(4, g.top)
         sums, squares, highest = ([g.cells[x, y, 3 * p + n] for p in range(4)] for n in range(3))
         gain = [gains.sample(p) for p in range(4)]
 
@@ -201,7 +196,7 @@ class HighlightsFill:
 
 
 @hl.generator(name="linearize_rebuilt")
-class LinearizeRebuilt:
+class LinearizeRebuilt(Shaded):
     """Rows from `top` on of a mosaic: `linearize`, and samples that reach their saturation level rebuilt.
 
     black, scale, saturation (a level in DN) and gains per position of the 2x2 CFA, as in `linearize`. `colors`:
@@ -213,25 +208,19 @@ class LinearizeRebuilt:
     black = hl.InputBuffer(hl.Float(32), 2)
     scale = hl.InputBuffer(hl.Float(32), 2)
     saturation = hl.InputBuffer(hl.Float(32), 2)
-    gains = hl.InputBuffer(hl.Float(32), 3)
-    origin_x = hl.InputScalar(hl.Float(32))
-    origin_y = hl.InputScalar(hl.Float(32))
-    step_x = hl.InputScalar(hl.Float(32))
-    step_y = hl.InputScalar(hl.Float(32))
     colors = hl.InputBuffer(hl.Float(32), 3)
     cell = hl.InputScalar(hl.Int(32))
     green = hl.InputScalar(hl.Int(32))
     first = hl.InputScalar(hl.Int(32))
-    top = hl.InputScalar(hl.Int(32))
     linear = hl.OutputBuffer(hl.Float(32), 2)
 
     def generate(self):
         g = self
         inside = [(0, g.mosaic.dim(0).extent()), (0, g.mosaic.dim(1).extent())]
         mirrored = hl.BoundaryConditions.mirror_interior(g.mosaic, inside)
-        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), 4)
+        gains = g.shading(4)
         step = 1.0 / hl.f32(g.cell)
-        whole_gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), 4, g.top)
+        whole_gains = g.shading(4, g.top)
         position = 2 * (y & 1) + (x & 1)
 
         sample, value, share = hl.Func("sample"), hl.Func("value"), hl.Func("share")

@@ -3,10 +3,11 @@
 import halide as hl
 
 from fotohaus.kernels.common import c, x, y
-from fotohaus.kernels.common_raw import Gains, any_view, clipping, largest, total, unclip
+from fotohaus.kernels.common_raw import any_view, clipping, largest, total, unclip
+from fotohaus.kernels.shaded import Shaded
 
 
-class LinearRaw:
+class LinearRaw(Shaded):
     """Levels, gains, white balance, clipped samples and colour matrix; levels per plane.
 
     A clipped sample is rebuilt from the pixel's other two. `matrix[i, o]` is the weight of plane i in channel o.
@@ -17,17 +18,11 @@ class LinearRaw:
     scale = hl.InputBuffer(hl.Float(32), 1)
     clip = hl.InputBuffer(hl.Float(32), 1)
     matrix = hl.InputBuffer(hl.Float(32), 2)
-    gains = hl.InputBuffer(hl.Float(32), 3)
-    origin_x = hl.InputScalar(hl.Float(32))
-    origin_y = hl.InputScalar(hl.Float(32))
-    step_x = hl.InputScalar(hl.Float(32))
-    step_y = hl.InputScalar(hl.Float(32))
-    top = hl.InputScalar(hl.Int(32))
     rgb = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
-        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), 3, g.top)
+        gains = g.shading(3, g.top)
         value, saturation, level, rebuilt = [], [], [], []
         for i in range(3):
             gain = gains.sample(i)

@@ -3,11 +3,12 @@
 import halide as hl
 
 from fotohaus.kernels.common import x, y
-from fotohaus.kernels.common_raw import Gains, any_view
+from fotohaus.kernels.common_raw import any_view
+from fotohaus.kernels.shaded import Shaded
 
 
 @hl.generator(name="linearize")
-class Linearize:
+class Linearize(Shaded):
     """linear = (mosaic - black) * scale * gain; black, scale and gain per position of the 2x2 CFA.
 
     `gains[column, row, 2 * (y & 1) + (x & 1)]`.
@@ -16,17 +17,11 @@ class Linearize:
     mosaic = hl.InputBuffer(hl.UInt(16), 2)
     black = hl.InputBuffer(hl.Float(32), 2)
     scale = hl.InputBuffer(hl.Float(32), 2)
-    gains = hl.InputBuffer(hl.Float(32), 3)
-    origin_x = hl.InputScalar(hl.Float(32))
-    origin_y = hl.InputScalar(hl.Float(32))
-    step_x = hl.InputScalar(hl.Float(32))
-    step_y = hl.InputScalar(hl.Float(32))
-    top = hl.InputScalar(hl.Int(32))
     linear = hl.OutputBuffer(hl.Float(32), 2)
 
     def generate(self):
         g = self
-        gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), 4, g.top)
+        gains = g.shading(4, g.top)
         levels = (hl.f32(g.mosaic[x, y]) - g.black[x & 1, y & 1]) * g.scale[x & 1, y & 1]
         g.linear[x, y] = levels * gains.sample(2 * (y & 1) + (x & 1))
 
