@@ -15,6 +15,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from fotohaus.raw.jpeg_frame import tile_segments
 from fotohaus.raw.tiff import TiffError
 
 Float32 = NDArray[np.float32]
@@ -62,24 +63,15 @@ def decode_subsampled(data: bytes | bytearray) -> NDArray[np.uint8] | None:
 
 def _segments(data: bytes | bytearray) -> tuple[bytes, bytes, bytes, bytes] | None:
     """Tables with their markers, the body of a frame header of three components, of its scan, and what follows."""
-    at, tables, frame = 2, b"", b""
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:  # a fill byte
-            at += 1
-            continue
-        length = int.from_bytes(data[at + 2 : at + 4], "big")
-        body = bytes(data[at + 4 : at + 2 + length])
+    tables, frame = b"", b""
+    for marker, first, end in tile_segments(data):
         if marker in _SOF:
-            frame = body
+            frame = bytes(data[first:end])
         elif marker in _KEPT:
-            tables += bytes(data[at : at + 2 + length])
+            tables += bytes(data[first - 4 : end])
         elif marker == _SOS:
             plain = len(frame) == 15 and frame[10::3] == b"\x11\x11"
-            return (tables, frame, body, bytes(data[at + 2 + length :])) if plain else None
-        if length < 2:
-            break
-        at += 2 + length
+            return (tables, frame, bytes(data[first:end]), bytes(data[end:])) if plain else None
     return None
 
 

@@ -58,23 +58,32 @@ def jpeg_segments(source: Source, at: int, end: int) -> Iterator[tuple[int, int,
         at += 2 + length
 
 
-def jpeg_frame(data: bytes | bytearray, lossless: bool) -> Frame:
-    """The frame header of a lossless (SOF3) or baseline (SOF0, SOF1) JPEG; TiffError if there is none.
+def tile_segments(data: bytes | bytearray) -> Iterator[tuple[int, int, int]]:
+    """(second byte of the marker, first byte, end) of the segments of a tile's JPEG, that of its scan the last.
 
-    Among lossless ones counts a DCT of one component and 12 bits (SOF1), which cinema cameras put in their place.
+    Stricter than `jpeg_segments`: nothing may lie between two but fill bytes. The end may lie beyond the data's.
     """
     at = 2
-    while data[:2] == b"\xff\xd8" and at + 4 <= len(data) and data[at] == 0xFF:
+    while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
         if marker == 0xFF:  # a fill byte
             at += 1
             continue
         length = int.from_bytes(data[at + 2 : at + 4], "big")
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return _frame(marker, data[at + 4 : at + 2 + length], lossless)
+        yield marker, at + 4, at + 2 + length
         if length < 2 or marker == 0xDA:
-            break
+            return
         at += 2 + length
+
+
+def jpeg_frame(data: bytes | bytearray, lossless: bool) -> Frame:
+    """The frame header of a lossless (SOF3) or baseline (SOF0, SOF1) JPEG; TiffError if there is none.
+
+    Among lossless ones counts a DCT of one component and 12 bits (SOF1), which cinema cameras put in their place.
+    """
+    for marker, first, end in tile_segments(data) if data[:2] == b"\xff\xd8" else ():
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return _frame(marker, data[first:end], lossless)
     raise TiffError(f"is damaged: a strip or tile is not a {'lossless' if lossless else 'baseline'} JPEG")
 
 
