@@ -9,7 +9,7 @@ import numpy as np
 
 from fotohaus.burst.align import Alignment, align
 from fotohaus.burst.frame import Frame, block_size, make_frame, padded_like
-from fotohaus.burst.pyramid import Pyramid, pyramid
+from fotohaus.burst.pyramid import Pyramid, pyramid, with_samples
 from fotohaus.burst.together import Together
 from fotohaus.raw.image import NoiseProfile, RawImage, UInt16
 from fotohaus.report import Report
@@ -102,7 +102,7 @@ class Aligner:
 
     def _meet(self, waiting: list[_Waiting]) -> None:
         with self.report.stage("align"):
-            reference = pyramid(self._reference, fine=True) if self._fine else self.pyramid
+            reference = with_samples(self.pyramid, self._reference) if self._fine else self.pyramid
             self._together = Together(reference, self._blocks)
             for raw, exposure, found, _ in waiting:
                 frame = make_frame(raw, self.noise, self._padded, exposure)

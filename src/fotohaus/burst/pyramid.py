@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,12 +60,14 @@ def pyramid(frame: Frame, *, fine: bool = False) -> Pyramid:
     step = TILE << (levels - 1)
     height, width = -(-rows // step) * step, -(-columns // step) * step
     sizes = [(rows >> k, columns >> k) for k in range(levels)]
-    samples = _luma("burst_samples", frame, (2 * height, 2 * width)) if fine else None
-    return Pyramid(
-        _bands(_luma("burst_luma", frame, (height, width)), levels),
-        sizes,
-        None if samples is None else _bands(samples, 1)[0],
-    )
+    made = Pyramid(_bands(_luma("burst_luma", frame, (height, width)), levels), sizes)
+    return with_samples(made, frame) if fine else made
+
+
+def with_samples(made: Pyramid, frame: Frame) -> Pyramid:
+    """A frame's pyramid with the level of the mosaic's own samples, too."""
+    height, width = made.bands[0].shape
+    return replace(made, fine=_bands(_luma("burst_samples", frame, (2 * height, 2 * width)), 1)[0])
 
 
 def _luma(kernel: str, frame: Frame, shape: tuple[int, int]) -> Float32:
