@@ -139,7 +139,7 @@ def make_photo(
 
 def _make_ready(recipe: Recipe, extension: str) -> None:
     make_ready(recipe)
-    if extension in (".jpg", ".jpeg"):
+    if extension in jpeg.EXTENSIONS:
         jpeg.make_ready()
 
 

@@ -15,6 +15,8 @@ from fotohaus.render.picture import Rendition
 from fotohaus.report import Report
 from fotohaus.strips import STRIP, in_threads, strips
 
+EXTENSIONS = (".jpg", ".jpeg")
+
 _MAX_SIDE = 65500  # libjpeg's limit
 _FULL_CHROMA = 90
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fotohaus.metadata import Metadata
+from fotohaus.output.jpeg import EXTENSIONS as JPEG
 from fotohaus.output.jpeg import encode_jpeg
 from fotohaus.output.label import Label
 from fotohaus.raw.exif import SRGB, UNCALIBRATED
@@ -27,7 +28,7 @@ def encode_picture(
 
     Raises WriteError for what the format can't hold.
     """
-    jpeg = kind in (".jpg", ".jpeg")
+    jpeg = kind in JPEG
     if jpeg and isinstance(noun, Rendering) and not recipe.sdr:
         noun.collect_gain_map()
     picture = _composed(noun, recipe, report)
@@ -84,7 +85,7 @@ def _coder(kind: str, recipe: Recipe, hdr: bool, exif: bytes, xmp: bytes) -> Cod
     """What codes a picture with a quality."""
 
     def encode(picture: Rendition, quality: int, report: Report) -> list[bytes]:
-        if kind in (".jpg", ".jpeg"):
+        if kind in JPEG:
             # Where bytes are short, coarse colour costs less than coarse lightness.
             chroma = None if quality == recipe.quality else False
             return encode_jpeg(
