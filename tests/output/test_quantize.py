@@ -48,6 +48,27 @@ def test_a_gradient_does_not_band() -> None:
     assert banding(quantize(pixels)) < 0.02
 
 
+@pytest.mark.parametrize("own", [0.1, 0.3, 0.6, 1.5])
+def test_a_gradient_with_noise_of_its_own_does_not_band(own: float) -> None:
+    """Whether or not the noise is enough for the dither to leave places out."""
+    noise = np.random.default_rng(1).normal(0, own * 257, (512, 1024, 3))
+    pixels = np.rint(ramp(512, 1024, 24.3, 28.3) + noise).astype(np.uint16)
+    blocks = (quantize(pixels) - pixels / 257).reshape(16, 32, 32, 32, 3).mean(axis=(1, 3))
+    assert np.sqrt((blocks**2).mean()) < 0.02
+
+
+def test_a_busy_place_is_only_rounded() -> None:
+    """So it is nearer to the 16 bits than with noise, in the last column, too, which has no next pixel."""
+    pixels = np.random.default_rng(0).integers(0, 65536, (64, 300, 3)).astype(np.uint16)
+    pixels[:, 1::2] = pixels[:, ::2] ^ 32768
+    off = quantize(pixels)[:, :-1].astype(int) - quantize(pixels, dither=False)[:, :-1]
+    still = np.abs(np.diff(pixels.astype(int), axis=1)) > 257
+    assert still.mean() > 0.9
+    assert not off[still].any()
+    quiet = np.full((64, 300, 3), 20 * 257 + 100, np.uint16)
+    assert np.unique(quantize(quiet)[:, -1]).size > 1
+
+
 def test_the_noise_is_white_and_the_channels_are_independent() -> None:
     noise = quantize(np.full((512, 512, 3), 100 * 257, np.uint16)).astype(float) - 100
     flat = noise.reshape(-1, 3)

@@ -25,7 +25,8 @@ def quantize(pixels: NDArray[np.uint16], *, dither: bool = True, top: int = 0) -
     """16-bit samples to 8 bits: (H, W, 3) uint16 to (H, W, 3) uint8.
 
     dither : add noise of at most one output step, mostly of high frequency, so that gradients do not band. The noise
-        is a function of the position; exact black and white get none. top : the picture's row that is the first here.
+        is a function of the position; exact black and white get none, nor does what differs by more than a step from
+        the next pixel, where nothing bands. top : the picture's row that is the first here.
     """
     out = np.empty(pixels.shape, np.uint8)
     kernels.call("quantize", samples=np.ascontiguousarray(pixels), top=top, dither=int(dither), out=out)
