@@ -18,6 +18,7 @@ from fotohaus.strips import in_threads, strips
 _SIGNATURE = box(b"JXL ", b"\r\n\x87\n") + box(b"ftyp", b"jxl \0\0\0\0jxl ")
 _MAX_SIDE = 1 << 18  # level 5 (18181-1, annex M)
 _LIGHT_UNIT = 255.0  # cd/m2 that the encoder takes 1.0 for
+_QUICK = 3  # efforts of the encoder's that time matters to more than size
 _CODING = 0.3  # the share of the time that is spent when every row is there
 
 
@@ -81,14 +82,18 @@ def encode_jxl(
     total = round(len(parts) / (1 - _CODING))
     for done, _ in enumerate(in_threads(fill, parts), 1):
         report.progress(done, total)
+    number, threads = _effort(effort, lossless), kernels.threads()
     with report.stage("encode"):
         codestream = imagecodecs.jpegxl_encode(
             samples,
             lossless=lossless,
             distance=None if lossless else distance(quality),
-            effort=_effort(effort, lossless),
+            effort=number,
+            # A file that is easier to decode is easier to code, too: 7 % for 2 % of its size at the same error.
+            decodingspeed=1 if number <= _QUICK and not lossless else None,
             usecontainer=False,
-            numthreads=kernels.threads(),
+            # Its threads wait for one another; one more than there are cores to run on fills the gaps.
+            numthreads=threads + 1 if threads > 1 else 1,
         )
     report.progress(total, total)
     plain = bytes(codestream)
