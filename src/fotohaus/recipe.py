@@ -16,8 +16,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
-import tomli_w
-
 from fotohaus.records import record
 from fotohaus.white_choice import FORMS, parse_white
 
@@ -369,6 +367,8 @@ class Recipe:
 
     def to_toml(self) -> str:
         """The recipe as TOML, every field written out; a field without a value is left out."""
+        import tomli_w
+
         return tomli_w.dumps({name: value for name, value in self.model_dump().items() if value is not None})
 
     @classmethod

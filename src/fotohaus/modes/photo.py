@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fotohaus.develop.pipeline import prepare
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import ReadError, WriteError
 from fotohaus.metadata import Metadata
@@ -19,7 +18,6 @@ from fotohaus.raw import apply_profile, expand_sources, read_dcp, stream
 from fotohaus.raw.image import RawImage
 from fotohaus.recipe import DEFAULT_LOOK, Recipe
 from fotohaus.render.picture import Picture
-from fotohaus.render.pipeline import Rendering, make_ready
 from fotohaus.report import Report
 
 if TYPE_CHECKING:
@@ -105,6 +103,7 @@ def make_photo(
         from fotohaus.raw.sibling import read_metadata
 
         sibling = read_metadata(metadata_from)
+    threading.Thread(target=_import_what_develops, daemon=True).start()
     with _diagnosis(debug, report) as diagnosis:
         raw = merge_files(files, recipe, report, gap=gap, strict=strict, diagnosis=diagnosis)
     raw = with_metadata(raw, sibling, metadata_from, files[0], report)
@@ -119,6 +118,9 @@ def make_photo(
     kind = HOLDS[path.suffix.lower()]
     if kind is RawImage:
         return write(raw, path, recipe=recipe, report=report, metadata=metadata)
+    from fotohaus.develop.pipeline import prepare
+    from fotohaus.render.pipeline import Rendering
+
     if kind is Picture:
         threading.Thread(target=_make_ready, args=(recipe, path.suffix.lower()), daemon=True).start()
     development = prepare(
@@ -137,7 +139,15 @@ def make_photo(
     return write(Rendering(development, recipe, report), path, recipe=recipe, report=report, metadata=metadata)
 
 
+def _import_what_develops() -> None:
+    """For a thread, while a file is read: importing takes longer than reading does."""
+    import fotohaus.develop.pipeline
+    import fotohaus.render.pipeline  # noqa: F401
+
+
 def _make_ready(recipe: Recipe, extension: str) -> None:
+    from fotohaus.render.pipeline import make_ready
+
     make_ready(recipe)
     if extension in jpeg.EXTENSIONS:
         jpeg.make_ready()
