@@ -8,16 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
-from fotohaus.errors import WriteError
 from fotohaus.output import icc
-from fotohaus.output.jpeg_stream import join, segment
+from fotohaus.output.jpeg_stream import check_side, join, segment
 from fotohaus.render.picture import Rendition
 from fotohaus.report import Report
 from fotohaus.strips import STRIP, in_threads, strips
 
 EXTENSIONS = (".jpg", ".jpeg")
 
-_MAX_SIDE = 65500  # libjpeg's limit
 _FULL_CHROMA = 90
 
 
@@ -62,8 +60,7 @@ def encode_jpeg(
     """
     report = report or Report()
     height, width = picture.shape
-    if max(height, width) > _MAX_SIDE:
-        raise WriteError(None, f"a JPEG can't be larger than {_MAX_SIDE} pixels a side, this is {width} x {height}")
+    check_side(height, width)
     sampling = "444" if (quality >= _FULL_CHROMA if full_chroma is None else full_chroma) else "420"
 
     def encode(strip: tuple[int, int]) -> bytes:

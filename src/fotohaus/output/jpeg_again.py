@@ -17,13 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fotohaus.errors import WriteError
 from fotohaus.framing.framed import Float64
-from fotohaus.output.jpeg_stream import segment, segments
+from fotohaus.output.jpeg_stream import check_side, segment, segments
 from fotohaus.raw.tiff import TiffError
 from fotohaus.records import record
 
-_MAX_SIDE = 65500  # libjpeg's limit
 _420 = 2  # Pillow's number for chroma of half the resolution in both directions
 _YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 
@@ -89,8 +87,7 @@ def encode(samples: NDArray[np.uint8], like: Coded, extra: Sequence[bytes] = ())
     from PIL import Image
 
     height, width = samples.shape[:2]
-    if max(height, width) > _MAX_SIDE:
-        raise WriteError(None, f"a JPEG can't be larger than {_MAX_SIDE} pixels a side, this is {width} x {height}")
+    check_side(height, width)
     grey = samples.shape[2] == 1
     image = Image.fromarray(samples[..., 0]) if grey else Image.frombytes("YCbCr", (width, height), samples.tobytes())
     tables = [list(table) for table in like.tables]
