@@ -22,7 +22,7 @@ from fotohaus.develop.lens_profile import NoProfile, find_lens_profile
 from fotohaus.develop.linear_rows import LinearRows, linear_rows
 from fotohaus.develop.list_2 import apply_list_2
 from fotohaus.develop.mosaic_rows import MARGIN, MosaicRows, mosaic_rows
-from fotohaus.develop.profile_look import profile_look
+from fotohaus.develop.profile_look import EXPOSURE_LIMIT, profile_look
 from fotohaus.develop.profile_tables import hue_sat_map_at, total_baseline_exposure
 from fotohaus.develop.white_balance import find_white
 from fotohaus.errors import ReadError
@@ -34,8 +34,6 @@ from fotohaus.report import Report
 from fotohaus.white_choice import White, parse_white
 
 Float64 = NDArray[np.float64]
-
-_EXPOSURE_LIMIT = 8.0  # EV; a baseline exposure beyond is a mistake of the file
 
 _MID_GREY = 0.18
 _MOSAIC_NOISE = np.array([0.14, 0.50, 0.11])  # luminance variance per variance of R, G and B samples
@@ -90,6 +88,8 @@ def prepare(
     if "lens" not in off:
         with report.stage("lens"):
             view, correction = _corrected(raw, view, lens, color.multipliers, opcodes=opcodes, report=report)
+        if correction is not None and fine.mosaic.dtype != raw.mosaic.dtype:
+            correction = replace(correction, floating=True)
     elif is_stretched(raw):
         view = upright(raw, max(raw.mosaic.shape))
         correction = prepare_lens(raw, view, opcodes=False, report=report)
@@ -209,7 +209,7 @@ def _interpolated(noise: tuple[float, float]) -> tuple[float, float]:
 def _baseline(raw: RawImage, report: Report) -> float:
     """Factor that the file asks for on top of its white level."""
     exposure = total_baseline_exposure(raw)
-    if not np.isfinite(exposure) or abs(exposure) > _EXPOSURE_LIMIT:
+    if not np.isfinite(exposure) or abs(exposure) > EXPOSURE_LIMIT:
         report.note(f"baseline exposure {exposure} EV ignored")
         return 1.0
     if exposure:

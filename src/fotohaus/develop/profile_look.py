@@ -20,6 +20,7 @@ from fotohaus.develop.profile_tables import (
     between,
     prophoto_to_rec2020,
     rec2020_to_prophoto,
+    total_baseline_exposure,
     without_green,
 )
 from fotohaus.develop.shading import Shading
@@ -32,6 +33,8 @@ from fotohaus.records import record
 Float32 = NDArray[np.float32]
 
 CURVE_ENTRIES = 4097
+EXPOSURE_LIMIT = 8.0
+"""EV; a baseline exposure beyond is a mistake of the file."""
 _PRIMARIES: dict[str, tuple[XY, XY, XY]] = {
     "sRGB": ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06)),
     "Adobe RGB": ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)),
@@ -55,6 +58,7 @@ class ProfileLook:
 
     gains : the gain table's (columns, entries, rows), as they lie over the picture at the places of `grid`.
     masks : for each RGB table the strength of its region on a grid over the picture, None for the background.
+    lift : what undoes a negative baseline exposure, which `curve` then has in it.
     """
 
     gain_table: GainTableMap | None
@@ -66,6 +70,7 @@ class ProfileLook:
     masks: tuple[Shading | None, ...]
     sequential: bool
     hdr: bool
+    lift: float = 1.0
 
 
 def profile_look(raw: RawImage, masks: Sequence[SemanticMask] = ()) -> ProfileLook | None:
@@ -91,16 +96,20 @@ def profile_look(raw: RawImage, masks: Sequence[SemanticMask] = ()) -> ProfileLo
         grid = _stretched(grid, raw)
         gains = kernels.planar(grid.grid.transpose(1, 2, 0))
     hdr = profile.dynamic_range == "HDR"
+    exposure = total_baseline_exposure(raw)
+    if hdr or not -EXPOSURE_LIMIT <= exposure < 0:
+        exposure = 0.0
     return ProfileLook(
         gain_table=profile.gain_table_map,
         gains=gains,
         grid=grid,
         look_table=profile.look_table,
-        curve=None if profile.tone_curve is None else sample_curve(profile.tone_curve, hdr),
+        curve=_curve(profile.tone_curve, exposure, hdr),
         tables=tables,
         masks=tuple(_stretched(_mask(known[t.mask], size, view), raw) if t.mask else None for t in tables),
         sequential=profile.rgb_tables is not None and profile.rgb_tables.method == "sequential",
         hdr=hdr,
+        lift=2.0**-exposure,
     )
 
 
@@ -129,6 +138,8 @@ def apply_profile_look(
             step_y=step * step_y,
             out=pixels,
         )
+    if look.lift != 1:
+        pixels *= np.float32(look.lift)
     if look.look_table is not None:
         apply_hue_sat_map(pixels, look.look_table, hdr=look.hdr, out=pixels)
     if look.curve is not None:
@@ -183,6 +194,25 @@ def _table_space(table: RgbTable) -> tuple[Float64, Float64]:
     else:
         forth = between(REC2020_TO_XYZ, D65, rgb_to_xyz(_PRIMARIES[table.primaries], D65), D65)
     return forth, np.asarray(np.linalg.inv(forth))
+
+
+def _curve(points: NDArray[np.float32] | None, exposure: float, hdr: bool) -> Curve | None:
+    """The tone curve for light before a negative exposure in EV: darkened as Adobe's SDK does it, white staying white.
+
+    The specification leaves open how; light scaled down would leave clipped skies gray (dng_function_exposure_tone).
+    """
+    if exposure >= 0:
+        return None if points is None else sample_curve(points, hdr)
+    x = np.linspace(0, 1, CURVE_ENTRIES)
+    slope = 2.0**exposure
+    # From a quarter of white on a parabola, which goes on from there as steeply and ends at white.
+    a = 16 / 9 * (1 - slope)
+    b = slope - a / 2
+    x = np.where(x <= 0.25, x * slope, (a * x + b) * x + (1 - a - b))
+    if points is not None:
+        knots, values = points.astype(np.float64).T
+        x = _hermite(knots, values, _natural_slopes(knots, values), x)
+    return Curve(x.astype(np.float32), 0.0)
 
 
 def sample_curve(points: NDArray[np.float32], hdr: bool = False) -> Curve:
