@@ -51,7 +51,8 @@ def rgb_tables(order: str) -> tuple[bytes, np.ndarray]:
     colors = np.random.default_rng(2).uniform(0, 1, (4, 4, 4, 3))
     parts = [struct.pack(order + "2I", 2, 1)]
     parts += [struct.pack(order + "H", 3), b"sky", bytes([4, 1, 1, 4, 1])]
-    parts += [np.rint(colors * 65535).astype(order + "u2").tobytes()]
+    # Entries are little-endian in files of either order, as Adobe's SDK has them.
+    parts += [np.rint(colors * 65535).astype("<u2").tobytes()]
     parts += [struct.pack(order + "H", 0), bytes([4, 0, 0, 3, 0]), np.rint(colors * 255).astype("u1").tobytes()]
     return b"".join(parts), colors
 

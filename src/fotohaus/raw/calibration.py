@@ -14,6 +14,7 @@ from fotohaus.raw.profile_read import D65, matrix, read_calibrations
 from fotohaus.raw.tiff import Ifd
 
 _CAMERA = (tags.CAMERA_CALIBRATION_1, tags.CAMERA_CALIBRATION_2, tags.CAMERA_CALIBRATION_3)
+_D50 = (0.3457, 0.3585)  # of the ICC's profile connection space
 
 # XYZ (D65) to linear sRGB, IEC 61966-2-1: the camera matrix of a file that has none.
 SRGB_FROM_XYZ = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
@@ -36,6 +37,9 @@ def read_color(main: Ifd, order: Sequence[int], profile: CameraProfile | None = 
     balance = _positive(main, tags.ANALOG_BALANCE, 3)
     neutral = _positive(main, tags.AS_SHOT_NEUTRAL, 3)
     white = _positive(main, tags.AS_SHOT_WHITE_XY, 2)
+    if main.integer(tags.COLORIMETRIC_REFERENCE, 0) in (1, 2):
+        # XYZ of a finished picture has D50 for its white, under whatever light it was taken.
+        neutral, white = None, np.array(_D50)
     exposure = main.number(tags.BASELINE_EXPOSURE)
     camera = tuple(_camera_calibration(main, tag, planes) for tag in _CAMERA)
     color = ColorCalibration(

@@ -186,7 +186,8 @@ def rgb_tables(data: bytes, order: str) -> RgbTables | None:
         (divisions, pixel, gamma, primaries, extend), at = _struct(data, at + length, order + "5B", what)
         if not 2 <= divisions <= MAX_DIVISIONS or pixel > 2 or gamma > 4 or primaries > 4 or extend > 1:
             raise TiffError(f"is damaged: {what} has a table of {divisions}, type {pixel}, gamma {gamma}")
-        dtype = np.dtype(order + ("u1", "u2", "f4")[pixel])
+        # The standard names no byte order for them; Adobe's SDK, which alone writes them, knows only this one.
+        dtype = np.dtype("<" + ("u1", "u2", "f4")[pixel])
         size = divisions**3 * 3
         if at + size * dtype.itemsize > len(data):
             raise TiffError(f"is damaged: {what} is cut short")
