@@ -45,10 +45,14 @@ _POINTWISE = (
 
 @record
 class Step:
-    """An opcode, and the part of the active area that is its image: what TrimBounds before it has left."""
+    """An opcode, and the part of the active area that is its image: what TrimBounds before it has left.
+
+    aspect : height of a pixel over its width.
+    """
 
     opcode: Any
     image: Rectangle
+    aspect: float = 1.0
 
 
 @record
@@ -62,6 +66,7 @@ class LensMap:
     not included. nodes : (rows, columns, 9) at every 16 px of the corrected picture, beginning 16 px outside:
     displacements of the three planes along x, then along y, then gains. moving : whether anything is displaced.
     before, after : opcodes on values that stand in the file before the first and after the last warp.
+    corner : row and column of the active area at which the image begins that trims have left.
     """
 
     view: Upright
@@ -74,6 +79,7 @@ class LensMap:
     after: tuple[Step, ...] = ()
     multipliers: Float32 | None = None
     floating: bool = False
+    corner: tuple[int, int] = (0, 0)
 
     def source_rows(self, top: int, bottom: int) -> tuple[int, int]:
         """(first, last) row of the view that rows `top` to before `bottom` are made from, last not included."""
@@ -122,7 +128,7 @@ class LensMap:
                     rgb=made[begin - top : end - top, left:right],
                 )
         if self.after:
-            made = self._changed(made, (self.view.crop.top + top, self.view.crop.left), self.after)
+            made = self._changed(made, (self.view.crop.top + top, self.view.crop.left), self.after, self.corner)
             made[...] = made @ weights.T
         return made
 
@@ -151,8 +157,13 @@ class LensMap:
             at = end
         return runs
 
-    def _changed(self, pixels: Float32, corner: tuple[int, int], steps: Sequence[Step]) -> Float32:
-        """Some pixels of the picture put through opcodes on values; corner : their first row and column in the view."""
+    def _changed(
+        self, pixels: Float32, corner: tuple[int, int], steps: Sequence[Step], trimmed: tuple[int, int] = (0, 0)
+    ) -> Float32:
+        """Some pixels of the picture put through opcodes on values; corner : their first row and column in the view.
+
+        trimmed : how far the view's first row and column lie from those of the active area.
+        """
         out = kernels.empty(pixels.shape)
         balance = np.ones(3, np.float32) if self.multipliers is None else self.multipliers
         np.divide(pixels, balance, out=out)
@@ -162,7 +173,7 @@ class LensMap:
         starts = []
         for axis, (start, sign), offset in ((0, rows, size[0]), (1, columns, size[1])):
             length = seen.shape[axis]
-            begin = start + sign * offset
+            begin = start + sign * offset + trimmed[axis]
             starts.append(begin if sign > 0 else begin - length + 1)
             if sign < 0:
                 seen = np.flip(seen, axis)
@@ -180,7 +191,7 @@ class LensMap:
             places = np.meshgrid(
                 np.arange(seen.shape[1]) + float(corner[1]), np.arange(seen.shape[0]) + float(corner[0])
             )
-            gain = np.nan_to_num(vignette_gain(step.opcode, step.image, (places[0], places[1])), nan=1.0)
+            gain = np.nan_to_num(vignette_gain(step.opcode, step.image, (places[0], places[1]), step.aspect), nan=1.0)
             seen *= gain.clip(0, _BRIGHTEST)[..., None].astype(np.float32)
             return
         image = step.image
@@ -214,10 +225,10 @@ def prepare_lens(
         # Gain maps of list 2 have evened out the light already.
         shaded = any(isinstance(o, types.GainMap) for o in raw.opcodes_2)
         listed += [o for o in _in_force(profile, report) if isinstance(o, _WARPS) or not shaded]
-    steps, shown = _placed([*aberration, *listed], image, report)
+    steps, shown = _placed([*aberration, *listed], image, raw.scale[0] / raw.scale[1], report)
     before, mapped, after = _parts(steps, report)
     stretched = is_stretched(raw)
-    if not before and not mapped and not after and not stretched:
+    if not before and not mapped and not after and not stretched and shown == image:
         return None
 
     crop = view.crop
@@ -257,6 +268,7 @@ def prepare_lens(
         after=tuple(after),
         multipliers=None if multipliers is None else np.asarray(multipliers, np.float32),
         floating=raw.mosaic.dtype != np.uint16,
+        corner=(shown.top, shown.left),
     )
 
 
@@ -286,7 +298,7 @@ def _in_force(opcodes: Sequence[Opcode], report: Report) -> list[Opcode]:
     return kept
 
 
-def _placed(opcodes: Sequence[Opcode], image: Rectangle, report: Report) -> tuple[list[Step], Rectangle]:
+def _placed(opcodes: Sequence[Opcode], image: Rectangle, aspect: float, report: Report) -> tuple[list[Step], Rectangle]:
     """Opcodes with the image that each has to do with, and what of the active area is left after all."""
     steps: list[Step] = []
     for opcode in opcodes:
@@ -300,7 +312,7 @@ def _placed(opcodes: Sequence[Opcode], image: Rectangle, report: Report) -> tupl
             else:
                 report.warn("TrimBounds would leave nothing of the image, and is not applied")
             continue
-        steps.append(Step(opcode, image))
+        steps.append(Step(opcode, image, aspect))
     return steps, image
 
 
@@ -356,17 +368,17 @@ def _in_view(view: Upright, crop: Rectangle, places: Places) -> Places:
 
 def _back(step: Step, places: list[Places], gains: list[Float64]) -> tuple[list[Places], list[Float64]]:
     """What an opcode makes of places after it: places before it, and gains."""
-    opcode, image = step.opcode, step.image
+    opcode, image, aspect = step.opcode, step.image, step.aspect
     if isinstance(opcode, types.FixVignetteRadial):
         same = all(p is places[0] for p in places) and all(g is gains[0] for g in gains)
-        made = [gains[p] * vignette_gain(opcode, image, places[p]) for p in range(1 if same else 3)]
+        made = [gains[p] * vignette_gain(opcode, image, places[p], aspect) for p in range(1 if same else 3)]
         return places, made * 3 if same else made
     if isinstance(opcode, types.GainMap):
         planes = range(opcode.plane, opcode.plane + opcode.planes)
         return places, [gains[p] * map_gain(opcode, image, p, places[p]) if p in planes else gains[p] for p in range(3)]
     if len(opcode.coefficients) == 1 and all(p is places[0] for p in places):
-        return [source_places(opcode, image, 0, places[0])] * 3, gains
-    return [source_places(opcode, image, p, places[p]) for p in range(3)], gains
+        return [source_places(opcode, image, 0, places[0], aspect)] * 3, gains
+    return [source_places(opcode, image, p, places[p], aspect) for p in range(3)], gains
 
 
 def _reach(columns: Float32, left: int, width: int) -> tuple[int, int]:

@@ -2,7 +2,8 @@
 
 Places are columns and rows of the sensor's active area, whole numbers at the pixels' centres. Where the specification
 leaves half a pixel open, these do as Adobe's SDK does: the optical centre is a fraction of the image's width and height
-(not of what lies between the centres of its first and last pixel), and radii end at the corner of the image.
+(not of what lies between the centres of its first and last pixel), and radii end at the corner of the image. Of oblong
+pixels (`aspect`: height over width), distances are those in the picture that is made of them, as in Adobe's SDK.
 """
 
 from __future__ import annotations
@@ -23,18 +24,19 @@ Places = tuple[Float64, Float64]
 
 @record
 class Circle:
-    """The optical centre of an image, and the distance from it to the farthest corner, in px."""
+    """The optical centre of an image, and the distance from it to the farthest corner, in px' widths."""
 
     x: float
     y: float
     radius: float
+    aspect: float = 1.0
 
 
-def circle(center: tuple[float, float], image: Rectangle) -> Circle:
+def circle(center: tuple[float, float], image: Rectangle, aspect: float = 1.0) -> Circle:
     """Where radii count from and what they count in; center : fractions of the image's width and height."""
     x, y = center[0] * image.width, center[1] * image.height
     far_x, far_y = max(abs(x), abs(image.width - x)), max(abs(y), abs(image.height - y))
-    return Circle(image.left + x, image.top + y, max(float(np.hypot(far_x, far_y)), 1e-6))
+    return Circle(image.left + x, image.top + y, max(float(np.hypot(far_x, far_y * aspect)), 1e-6), aspect)
 
 
 def _from_center(about: Circle, places: Places) -> tuple[Float64, Float64, Float64]:
@@ -42,7 +44,7 @@ def _from_center(about: Circle, places: Places) -> tuple[Float64, Float64, Float
 
     These go a little beyond 1, for what lies just outside of the image and is interpolated with.
     """
-    x, y = (places[0] - about.x) / about.radius, (places[1] - about.y) / about.radius
+    x, y = (places[0] - about.x) / about.radius, (places[1] - about.y) * (about.aspect / about.radius)
     return x, y, np.minimum(x * x + y * y, min((1 + 40 / about.radius) ** 2, 1.5))
 
 
@@ -69,9 +71,9 @@ def radial_ratio(warp: Warp, plane: int, r2: Float64) -> Float64:
     return np.asarray(1 / np.where(np.abs(ratio) < 1e-6, 1e-6, ratio))
 
 
-def source_places(warp: Warp, image: Rectangle, plane: int, places: Places) -> Places:
+def source_places(warp: Warp, image: Rectangle, plane: int, places: Places, aspect: float = 1.0) -> Places:
     """Where in the image before a warp the places of the image after it come from."""
-    about = circle(warp.center, image)
+    about = circle(warp.center, image, aspect)
     x, y, r2 = _from_center(about, places)
     ratio = radial_ratio(warp, plane, r2)
     source_x, source_y = x * ratio, y * ratio
@@ -80,7 +82,7 @@ def source_places(warp: Warp, image: Rectangle, plane: int, places: Places) -> P
         both = 2 * x * y
         source_x = source_x + k[0] * both + k[1] * (r2 + 2 * x * x)
         source_y = source_y + k[1] * both + k[0] * (r2 + 2 * y * y)
-    return about.x + about.radius * source_x, about.y + about.radius * source_y
+    return about.x + about.radius * source_x, about.y + about.radius / aspect * source_y
 
 
 def moves(warp: Warp) -> bool:
@@ -90,9 +92,9 @@ def moves(warp: Warp) -> bool:
     return any(k[0] != 1 or any(k[1:]) for k in warp.coefficients)
 
 
-def vignette_gain(opcode: FixVignetteRadial, image: Rectangle, places: Places) -> Float64:
+def vignette_gain(opcode: FixVignetteRadial, image: Rectangle, places: Places, aspect: float = 1.0) -> Float64:
     """Gain at places. Here, other than for warps, the SDK counts from the image's corner to the pixel's centre."""
-    _, _, r2 = _from_center(circle(opcode.center, image), (places[0] + 0.5, places[1] + 0.5))
+    _, _, r2 = _from_center(circle(opcode.center, image, aspect), (places[0] + 0.5, places[1] + 0.5))
     return np.asarray(np.polynomial.polynomial.polyval(r2, (1.0, *opcode.coefficients)))
 
 

@@ -161,6 +161,7 @@ class _Values:
 
     def _by_strips(self, opcode: Any) -> None:
         height, width = self.samples.shape[:2]
+        aspect = self._source.scale[0] / self._source.scale[1]
 
         def change(strip: tuple[int, int]) -> None:
             part = self.samples[slice(*strip)]
@@ -168,7 +169,7 @@ class _Values:
             with np.errstate(all="ignore"):  # a file may hold any coefficients
                 if isinstance(opcode, types.FixVignetteRadial):
                     x, y = np.meshgrid(np.arange(float(width)), np.arange(float(strip[0]), strip[1]))
-                    gain = vignette_gain(opcode, Rectangle(0, 0, height, width), (x, y)).astype(np.float32)
+                    gain = vignette_gain(opcode, Rectangle(0, 0, height, width), (x, y), aspect).astype(np.float32)
                     values *= gain.reshape(*gain.shape, *[1] * (values.ndim - 2))
                 else:
                     apply_to_part(values, opcode, (strip[0], 0), (height, width), self.floating)

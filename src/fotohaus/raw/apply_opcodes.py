@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fotohaus.raw import opcode_types as types
 from fotohaus.raw.opcode_types import GainMap, Opcode
 from fotohaus.raw.opcodes import opcode_name
+from fotohaus.raw.rectangle import Rectangle
 from fotohaus.report import Report
 
 _ROWS = 64  # at a time: bounds the temporaries
@@ -27,13 +28,17 @@ def apply_opcodes(
     """Apply the opcodes of list 1 to stored samples, (H, W) or (H, W, planes), in DN, in place.
 
     period : after how many pixels the filters of a mosaic repeat.
-    Integers are clipped to 16 bits after each. Returns those that were not applied: warps, vignettes and trims have no
-    meaning before the mosaic is complete, unknown ones have none at all.
+    Integers are clipped to 16 bits after each. What follows a trim is for what it leaves (`untrimmed`), which is for
+    the caller to cut out. Returns those that were not applied: warps and vignettes have no meaning before the mosaic is
+    complete, unknown ones have none at all.
     """
     left: list[Opcode] = []
     for opcode in opcodes:
         planes = samples.reshape(*samples.shape[:2], -1)
         match opcode:
+            case types.TrimBounds():
+                samples = samples[untrimmed([opcode], samples.shape[0], samples.shape[1]).slices]
+                continue
             case types.FixBadPixelsConstant() if samples.ndim == 2:
                 bad = samples == opcode.constant
             case types.FixBadPixelsList() if samples.ndim == 2:
@@ -57,6 +62,18 @@ def apply_opcodes(
             fix_bad_pixels(samples, bad, period)
             report.note(f"{count} bad pixels interpolated ({opcode_name(opcode)})")
     return tuple(left)
+
+
+def untrimmed(opcodes: Sequence[Opcode], height: int, width: int) -> Rectangle:
+    """What the trims among opcodes leave of an image; one that would leave nothing of it does not count."""
+    left = Rectangle(0, 0, height, width)
+    for opcode in opcodes:
+        if isinstance(opcode, types.TrimBounds):
+            area = opcode.area
+            rows, columns = min(area.height, left.height - area.top), min(area.width, left.width - area.left)
+            if rows >= 2 and columns >= 2:
+                left = Rectangle(left.top + area.top, left.left + area.left, rows, columns)
+    return left
 
 
 def listed_pixels(opcode: types.FixBadPixelsList, height: int, width: int) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.raw import levels, tags
-from fotohaus.raw.apply_opcodes import apply_opcodes
+from fotohaus.raw.apply_opcodes import apply_opcodes, untrimmed
 from fotohaus.raw.calibration import gray_color, read_color, read_noise, read_noise_reduction
 from fotohaus.raw.capture import read_capture
 from fotohaus.raw.cfa import Filters, read_filters
@@ -68,15 +68,17 @@ def read_dng(
         report.warn(f"{path or 'raw image'}: has no color matrix; its colours are taken for sRGB's")
     if enhanced_ifd(tiff) not in (None, image):
         report.note("the file's enhanced image is left aside for the raw one")
-    active = active_area(image, layout.height, layout.width)
+    first = parse_opcodes(image.raw(tags.OPCODE_LIST_1))
+    full = (layout.height, layout.width)
+    # Everything that counts pixels counts those that list 1 leaves.
+    left = untrimmed(first if "opcodes" not in off else (), *full)
+    active = active_area(image, left.height, left.width)
     table = None if layout.floating else levels.linearization_table(image)
     layout = replace(layout, bits=levels.stored_bits(image, layout.bits, layout.floating, table))
     white = levels.white_level(image, layout.samples, layout.bits, table, layout.floating)
     black = levels.black_level(image, layout.samples, active.height, active.width, filters.period)
     _check_levels(black.highest, white)
-    full = (layout.height, layout.width)
     shown = Rectangle(0, 0, active.height, active.width)
-    first = parse_opcodes(image.raw(tags.OPCODE_LIST_1))
     second, third = (
         fit_gain_maps(parse_opcodes(image.raw(tag)), shown, (active.height, active.width))
         for tag in (tags.OPCODE_LIST_2, tags.OPCODE_LIST_3)
@@ -88,6 +90,7 @@ def read_dng(
     if first and "opcodes" not in off:
         period = 2 * filters.cell if filters.kind == "mosaic" else 1
         first = apply_opcodes(mosaic, first, report, period)
+        mosaic = np.ascontiguousarray(mosaic[left.slices])
     if table is not None and mosaic.dtype == np.uint16:
         levels.linearize(mosaic, table)
     if tags.BLACK_LEVEL not in image and tags.MASKED_AREAS in image:
