@@ -13,7 +13,7 @@ from fotohaus.develop.temperature import (
     ILLUMINANTS,
     XY,
     calibration_place,
-    temperature_to_xy,
+    calibration_white,
 )
 from fotohaus.raw.image import ColorCalibration
 
@@ -43,7 +43,7 @@ WHITES: dict[int, XY] = {
     21: D65,
     22: _D75,
     23: D50,
-    24: temperature_to_xy(3200.0),
+    24: calibration_white(3200.0),
 }
 
 

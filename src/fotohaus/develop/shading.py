@@ -30,13 +30,18 @@ def gain_positions(gain_map: GainMap, height: int, width: int, cfa: bool) -> lis
     return [2 * row + column for row in rows for column in columns] if gain_map.plane == 0 else []
 
 
+def _finer(points: int) -> int:
+    """Points of a grid on which maps of other grids lose little: between them, a sixteenth of what they would."""
+    return max(points, min(4 * (points - 1) + 1, 257))
+
+
 def combine_gain_maps(
     maps: Sequence[GainMap], height: int, width: int, cfa: bool, report: Report | None = None
 ) -> Shading:
     """All gain maps of a (height, width) image as one grid, in the sensor's coordinates.
 
-    Maps with one common grid (as phones write them) are taken as they are; others are sampled on the finest grid of
-    them. A map over a part of the image only is left out and the report says so.
+    Maps with one common grid (as phones write them) are taken as they are; others are sampled on a finer grid than any
+    of them. A map over a part of the image only is left out and the report says so.
     """
     report = report or Report()
     applied = []
@@ -57,7 +62,8 @@ def combine_gain_maps(
         origin, spacing = (first.origin_v, first.origin_h), (first.spacing_v, first.spacing_h)
         points = first.gains.shape[:2]
     else:
-        points = (max(m.gains.shape[0] for m, _ in applied), max(m.gains.shape[1] for m, _ in applied))
+        down, across = (max(m.gains.shape[axis] for m, _ in applied) for axis in (0, 1))
+        points = (_finer(down), _finer(across))
         origin, spacing = (0.0, 0.0), (1 / max(1, points[0] - 1), 1 / max(1, points[1] - 1))
     grid = np.ones((*points, 4 if cfa else 3))
     for gain_map, positions in applied:

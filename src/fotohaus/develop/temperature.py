@@ -128,10 +128,19 @@ def _temperature_and_tint(xy: XY, table: Float64) -> tuple[float, float]:
 
 def temperature_to_xy(kelvin: float, tint: float = 0.0) -> XY:
     """Chromaticity of a colour temperature (1667 K and more) and tint: `temperature_and_tint` turned round."""
-    mired = _ROBERTSON[:, 0]
+    return _temperature_to_xy(kelvin, tint, _ROBERTSON)
+
+
+def calibration_white(kelvin: float) -> XY:
+    """Chromaticity of a calibration's light by its temperature: `calibration_place` turned round."""
+    return _temperature_to_xy(kelvin, 0.0, _ADOBE)
+
+
+def _temperature_to_xy(kelvin: float, tint: float, table: Float64) -> XY:
+    mired = table[:, 0]
     value = min(max(1e6 / kelvin, 0.0), float(mired[-1]))
     i = min(max(int(np.searchsorted(mired, value)), 1), len(mired) - 1)
-    _, locus, along = _isotemperature_line(_ROBERTSON, i, float((mired[i] - value) / (mired[i] - mired[i - 1])))
+    _, locus, along = _isotemperature_line(table, i, float((mired[i] - value) / (mired[i] - mired[i - 1])))
     u, v = locus + along * (tint / _TINT_SCALE)
     divisor = u - 4.0 * v + 2.0
     return float(1.5 * u / divisor), float(v / divisor)

@@ -53,8 +53,13 @@ def linearize(samples: UInt16, table: UInt16) -> None:
 
 
 def white_level(ifd: Ifd, samples: int, bits: int, table: UInt16 | None, floating: bool = False) -> Float32:
-    """(samples,) white level in DN; where the file names none, 1 for floats and the largest integer otherwise."""
-    largest = float(table.max() if table is not None else 1 if floating else (1 << bits) - 1)
+    """(samples,) white level in DN; where the file names none, 1 for floats and the largest integer otherwise.
+
+    A linearization table that reaches beyond that has its own largest number for it.
+    """
+    largest = 1.0 if floating else float((1 << bits) - 1)
+    if table is not None:
+        largest = max(largest, float(table.max()))
     highest = float((1 << max(bits, 16)) - 1)
     values = ifd.floats(tags.WHITE_LEVEL)
     if values is None or values.size not in (1, samples):
