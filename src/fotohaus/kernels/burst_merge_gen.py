@@ -71,10 +71,9 @@ class Spectrum:
 
     def __init__(self, difference, inverse_sigma, window, every=1):
         tile = hl.Func("tile")
-        weight = window[u] * window[v]
         i, j = tx * every + every // 2, ty * every + every // 2
-        parts = [difference[STEP * i + u, STEP * j + v, 2 * q + n] * inverse_sigma[i, j, 2 * q + n] * weight
-                 for n in (0, 1)]  # fmt: skip
+        parts = [difference[STEP * i + u, STEP * j + v, 2 * q + n] * window[u]
+                 * (inverse_sigma[i, j, 2 * q + n] * window[v]) for n in (0, 1)]  # fmt: skip
         tile[u, v, q, tx, ty] = hl.Tuple(parts)
         # Along y first: the lanes are the tile's columns, which lie side by side in memory.
         self.columns = Dft16("columns", (u,), (q, tx, ty), lambda n: _pair(tile[u, n, q, tx, ty]))
@@ -85,7 +84,8 @@ class Spectrum:
         self.value = hl.Func("spectrum")
         self.value[k, u, q, tx, ty] = hl.Tuple(self.rows.out(u))
         self.power = hl.Func("power")
-        a, b = (self.value[k, u, n, tx, ty] for n in (0, 1))
+        # Periodic, so that what lies before and after a vector of frequencies is read as one.
+        a, b = (self.value[k % N, u, n, tx, ty] for n in (0, 1))
         self.power[k, u, tx, ty] = a[0] * a[0] + a[1] * a[1] + b[0] * b[0] + b[1] * b[1]
         self.tile = tile
         self.pooled, self.rowwise = hl.Func("pooled"), hl.Func("rowwise")
@@ -93,26 +93,27 @@ class Spectrum:
     def keep(self, floor, strength):
         """Share of the frame that is merged at vertical frequency k and horizontal frequency u, 0 ... 1."""
         # |Z(f)|^2 + |Z(-f)|^2 of Z = A + iB is 2 (|A|^2 + |B|^2): the planes' mean is an eighth of the sum.
-        mirrored = self.power[(N - k) % N, (N - u) % N, tx, ty]
+        mirrored = self.power[N - k, (N - u) % N, tx, ty]
         self.pooled[k, u, tx, ty] = (self.power[k, u, tx, ty] + mirrored) * hl.f32(1 / 8)
         # Neighbouring frequencies say much the same: their mean is less of a lottery.
         p, r = self.pooled, self.rowwise
         taps = ((-2, 1 / 16), (-1, 4 / 16), (0, 6 / 16), (1, 4 / 16), (2, 1 / 16))
-        self.rowwise[k, u, tx, ty] = total([p[k, (u + N + n) % N, tx, ty] * hl.f32(w) for n, w in taps])
-        smooth = total([r[(k + N + n) % N, u, tx, ty] * hl.f32(w) for n, w in taps])
-        excess = hl.max(smooth - floor[k, u], hl.f32(0))
-        ratio = excess / strength
+        self.rowwise[k, u, tx, ty] = total([p[k % N, (u + N + n) % N, tx, ty] * hl.f32(w) for n, w in taps])
+        smooth = total([r[k % N + n, u, tx, ty] * hl.f32(w) for n, w in taps])
+        excess = hl.max(smooth - floor[k % N, u], hl.f32(0))
+        ratio = excess * (1.0 / strength)
         return 1.0 / (1.0 + ratio * ratio)
 
     def schedule(self, consumer, at):
         """Compute everything per tile, within loop `at` of `consumer`."""
         self.tile.compute_at(consumer, at).vectorize(u, 8)
         self.between.compute_at(consumer, at).reorder(k, u, q).bound(k, 0, N).unroll(k).vectorize(u, 8)
+        self.between.reorder_storage(k, u, q, tx, ty)
         self.columns.schedule(self.between, u, u)
         self.value.compute_at(consumer, at).reorder(u, k, q).bound(u, 0, N).unroll(u).vectorize(k, 8)
         self.rows.schedule(self.value, k, k)
         for stage in (self.power, self.pooled, self.rowwise):
-            stage.compute_at(consumer, at).vectorize(k, 8)
+            stage.compute_at(consumer, at).align_bounds(k, 8).vectorize(k, 8)
 
 
 def _pair(t):
@@ -143,19 +144,23 @@ class BurstMerge:
         spectrum = Spectrum(g.difference, g.inverse_sigma, g.analysis)
         kept = hl.Func("kept")
         keep = hl.Func("keep")
-        keep[k, u, tx, ty] = spectrum.keep(g.floor, g.strength)
+        keep[k, u, tx, ty] = spectrum.keep(g.floor, g.strength)  # the same at opposite frequencies
         z = spectrum.value[k, u, q, tx, ty]
         # The inverse transform is the forward one with real and imaginary parts exchanged, before and after.
-        kept[k, u, q, tx, ty] = hl.Tuple([z[1] * keep[k, u, tx, ty], z[0] * keep[k, u, tx, ty]])
+        half = N // 2
+        own, opposite = (hl.Expr(keep[i, hl.min(n, half), tx, ty]) for i, n in ((k, u), (N - k, N - u)))
+        share = hl.select(u <= half, own, opposite)
+        kept[k, u, q, tx, ty] = hl.Tuple([z[1] * share, z[0] * share])
         rows = Dft16("inverse_rows", (k,), (q, tx, ty), lambda n: _pair(kept[k, n, q, tx, ty]))
         between = hl.Func("inverse_between")
         between[k, u, q, tx, ty] = hl.Tuple(rows.out(u))
         columns = Dft16("inverse_columns", (u,), (q, tx, ty), lambda n: _pair(between[n, u, q, tx, ty]))
         tile = hl.Func("merged_tile")
         im, re = columns.out(v)
-        weight = g.synthesis[u] * g.synthesis[v] * hl.f32(1 / (N * N))
-        sigma = [weight / g.inverse_sigma[tx, ty, 2 * q + n] for n in (0, 1)]
-        tile[u, v, q, tx, ty] = hl.Tuple([re * sigma[0], im * sigma[1]])
+        weight = hl.Func("weight")  # of the tile's rows
+        weight[v, c, tx, ty] = g.synthesis[v] * (hl.f32(1 / (N * N)) / g.inverse_sigma[tx, ty, c])
+        weights = [g.synthesis[u] * weight[v, 2 * q + n, tx, ty] for n in (0, 1)]
+        tile[u, v, q, tx, ty] = hl.Tuple([re * weights[0], im * weights[1]])
         total = g.sum[x, y, c]
         for i in (0, 1):
             for n in (0, 1):
@@ -168,13 +173,15 @@ class BurstMerge:
         start_at_zero(g.merged)
         g.merged.split(x, xo, x, BLOCK, hl.TailStrategy.RoundUp).split(x, xt, xi, STEP)
         g.merged.split(y, yo, y, BLOCK, hl.TailStrategy.RoundUp).split(y, yt, yi, STEP)
-        g.merged.reorder(xi, c, yi, xt, yt, xo, yo).unroll(c).vectorize(xi).parallel(yo)
+        g.merged.reorder(xi, c, xt, yi, yt, xo, yo).unroll(c).vectorize(xi).parallel(yo)
         tile.store_at(g.merged, xo).compute_at(g.merged, yt).reorder(v, u, q, tx, ty).bound(v, 0, N)
         tile.bound(u, 0, N).bound(q, 0, 2).unroll(v).vectorize(u, 8)
         columns.schedule(tile, u, u)
         between.compute_at(tile, tx).reorder(u, k, q).bound(u, 0, N).unroll(u).vectorize(k, 8)
+        between.reorder_storage(u, k, q, tx, ty)
         rows.schedule(between, k, k)
-        keep.compute_at(tile, tx).vectorize(k, 8)
+        keep.compute_at(tile, tx).align_bounds(k, 8).vectorize(k, 8)
+        weight.compute_at(tile, tx).vectorize(v, 8)
         spectrum.schedule(tile, tx)
 
 
