@@ -20,6 +20,7 @@ SPILL = 0.015
 """Share of a peak that its neighbours get from the sharpest of lenses; a star that is centred on a sample gives each of
 the four beside it 8 %, and in another colour a fifth of that."""
 
+_GROUP = 32  # samples of a row, as in kernels/burst_hot_gen.py
 _NODES = 64  # px between the displacement's nodes
 _SAME = np.array([(i, j) for i in (-2, 0, 2) for j in (-2, 0, 2) if i or j])
 _BESIDE = np.array([(0, -1), (0, 1), (-1, 0), (1, 0)])
@@ -51,9 +52,8 @@ class HotPixels:
 
     def __init__(self, reference: Frame) -> None:
         rows, columns = (2 * n for n in reference.quads)
-        self._reference, self._columns, self._size = reference, columns, rows * columns
-        self._buffer = np.zeros(-(-self._size // 8) * 8, np.uint8)
-        self._outliers = self._buffer[: self._size].reshape(rows, columns)
+        self._reference, self._columns = reference, columns
+        self._suspects = np.empty((rows, -(-columns // _GROUP)), np.uint8)
         self.known: Places = np.zeros(0, np.intp)
         # Of the reference and of the last frame.
         self._seen = [_Sight(*self._find(reference), np.zeros((1, 1, 2), np.float32))]
@@ -82,25 +82,43 @@ class HotPixels:
 
     def _find(self, frame: Frame) -> tuple[Places, Places, Places]:
         """Sorted indices of a frame's outliers, of the clear and of the lonely ones among them."""
+        plane = np.arange(4).reshape(2, 2)
         kernels.call(
-            "burst_outliers",
+            "burst_suspects",
             mosaic=frame.padded,
             black=frame.black,
-            scale=frame.scale,
-            balance=frame.balance,
-            noise_scale=frame.noise_scale,
-            noise_offset=frame.noise_offset,
+            slope=frame.noise_scale[plane] / frame.scale,
+            offset=frame.noise_offset[plane] / np.square(frame.scale),
             pad=PAD,
             weak=WEAK,
-            strong=STRONG,
             contrast=CONTRAST,
-            outliers=self._outliers,
+            suspects=self._suspects,
         )
-        # Nearly all are zero: eight at a time.
-        eights = np.flatnonzero(self._buffer.view(np.uint64))
-        places = (eights[:, None] * 8 + np.arange(8)).ravel()
-        outliers = places[self._buffer[places] != 0]
-        clear = places[self._buffer[places] == 2]
+        groups = np.flatnonzero(self._suspects)
+        kinds = np.empty((groups.size, _GROUP), np.uint8)
+        if groups.size:
+            kernels.call(
+                "burst_outliers",
+                mosaic=frame.padded,
+                groups=groups.astype(np.int32),
+                across=self._suspects.shape[1],
+                black=frame.black,
+                scale=frame.scale,
+                balance=frame.balance,
+                noise_scale=frame.noise_scale,
+                noise_offset=frame.noise_offset,
+                pad=PAD,
+                weak=WEAK,
+                strong=STRONG,
+                contrast=CONTRAST,
+                outliers=kinds,
+            )
+        found = np.flatnonzero(kinds)
+        y, part = np.divmod(groups[found // _GROUP], self._suspects.shape[1])
+        x = part * _GROUP + found % _GROUP
+        outliers, kind = y * self._columns + x, kinds.ravel()[found]
+        outliers, kind = outliers[x < self._columns], kind[x < self._columns]
+        clear = outliers[kind == 2]
         return outliers, clear, self._lonely(frame, clear)
 
     def _lonely(self, frame: Frame, places: Places) -> Places:

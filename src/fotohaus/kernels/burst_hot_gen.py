@@ -5,11 +5,66 @@ from halide import f32
 
 from fotohaus.kernels.common import strip_of, x, y
 
-LANES = 8
+GROUP = 32  # samples of a row that are looked at, or passed over, together
 SAME = [(i, j) for j in (-2, 0, 2) for i in (-2, 0, 2) if i or j]  # of the same colour
 BESIDE = [(-1, 0), (1, 0), (0, -1), (0, 1)]
 COLOR = [0, 1, 1, 2]
 MOST, USUAL = 4.0, 2.0  # deviations between the least and the second of twelve samples of noise
+
+
+def top_two(first, second):
+    """The largest and the second of two such pairs."""
+    return hl.max(first[0], second[0]), hl.max(hl.min(first[0], second[0]), hl.max(first[1], second[1]))
+
+
+@hl.generator(name="burst_suspects")
+class BurstSuspects:
+    """Groups of a row's samples in which one may be an outlier: not 0.
+
+    Such a sample passes the tests of `burst_outliers`, the weak ones, among the eight neighbours of its own colour
+    alone, in DN: their noise has a variance of `slope` * DN above `black` + `offset`, each by position. Quads begin at
+    (pad, pad).
+    """
+
+    mosaic = hl.InputBuffer(hl.UInt(16), 2)
+    black = hl.InputBuffer(hl.Float(32), 2)
+    slope = hl.InputBuffer(hl.Float(32), 2)
+    offset = hl.InputBuffer(hl.Float(32), 2)
+    pad = hl.InputScalar(hl.Int(32))
+    weak = hl.InputScalar(hl.Float(32))
+    contrast = hl.InputScalar(hl.Float(32))
+    suspects = hl.OutputBuffer(hl.UInt(8), 2)  # group of GROUP columns, row
+
+    def generate(self):
+        g = self
+        lane = hl.RDom([(0, GROUP)])
+        column, row = x * GROUP + lane + g.pad, y + g.pad
+        near = [g.mosaic[column + i, row + j] for i, j in SAME]
+        pairs = [(hl.max(p, q), hl.min(p, q)) for p, q in zip(near[::2], near[1::2], strict=True)]
+        second = top_two(top_two(*pairs[:2]), top_two(*pairs[2:]))[1]
+        least = hl.min(hl.min(pairs[0][1], pairs[1][1]), hl.min(pairs[2][1], pairs[3][1]))
+        middle = f32(second)
+        excess, span = f32(g.mosaic[column, row]) - middle, middle - f32(least)
+
+        def by_position(levels):
+            return hl.select((lane & 1) == 0, levels[0, y & 1], levels[1, y & 1])
+
+        variance = hl.max(middle - by_position(g.black), 0.0) * by_position(g.slope) + by_position(g.offset)
+        # excess > weak * noise, and excess > contrast * (span - MOST * noise) + weak * noise
+        detail = g.contrast * span - excess
+        allowed = g.contrast * MOST - g.weak
+        found = (excess > 0.0) & (excess * excess > g.weak * g.weak * variance)
+        found = found & ((detail < 0.0) | (detail * detail < allowed * allowed * variance))
+        most = hl.Func("most")
+        most[x, y] = hl.u8(0)
+        most[x, y] = hl.max(most[x, y], hl.select(found, hl.u8(1), hl.u8(0)))
+        g.suspects[x, y] = most[x, y]
+
+        yo = hl.Var("yo")
+        rows = strip_of(g.suspects.output_buffer().dim(1).extent(), 64)
+        g.suspects.split(y, yo, y, rows, hl.TailStrategy.GuardWithIf).parallel(yo)
+        most.compute_at(g.suspects, x)
+        most.update().atomic().vectorize(lane, GROUP)
 
 
 @hl.generator(name="burst_outliers")
@@ -19,9 +74,12 @@ class BurstOutliers:
     By `weak` deviations of the noise and `contrast` times what the neighbours' range is beyond that of noise; or by
     `strong` deviations and `contrast` times their range, if it is more than noise. The neighbours are the eight of its
     colour and the four beside it, these made comparable by `balance`. Quads begin at (pad, pad) of the padded mosaic.
+    Looked at are `groups`, counted along the rows, of which each has `across`.
     """
 
     mosaic = hl.InputBuffer(hl.UInt(16), 2)
+    groups = hl.InputBuffer(hl.Int(32), 1)
+    across = hl.InputScalar(hl.Int(32))
     black = hl.InputBuffer(hl.Float(32), 2)
     scale = hl.InputBuffer(hl.Float(32), 2)
     balance = hl.InputBuffer(hl.Float(32), 1)
@@ -31,39 +89,52 @@ class BurstOutliers:
     weak = hl.InputScalar(hl.Float(32))
     strong = hl.InputScalar(hl.Float(32))
     contrast = hl.InputScalar(hl.Float(32))
-    outliers = hl.OutputBuffer(hl.UInt(8), 2)  # of the mosaic without padding: its quad 0 at (0, 0)
+    outliers = hl.OutputBuffer(hl.UInt(8), 2)  # sample of the group, group
 
     def generate(self):
         g = self
-        light = hl.Func("light")
-        px, py = x & 1, y & 1
-        balance = hl.mux(px + 2 * py, [g.balance[n] for n in COLOR])
-        value = f32(g.mosaic[x + g.pad, y + g.pad]) - g.black[px, py]
-        light[x, y] = value * (g.scale[px, py] * balance)
-        here = light[x, y]
+        lane, n = x, y
+        left = (g.groups[n] % g.across) * GROUP + g.pad
+        top = g.groups[n] / g.across + g.pad
+        last_x, last_y = (g.mosaic.dim(d).extent() - reach for d, reach in ((0, GROUP + 2), (1, 3)))
+        left, top = hl.clamp(left & ~1, 2, last_x & ~1), hl.clamp(top, 2, last_y)
+        py = (top - g.pad) & 1
+
+        def light(i, j):
+            """Comparable light beside the sample."""
+            at_y = (py + j) & 1
+            blacks, gains = (
+                [g.black[at_x, at_y] for at_x in (0, 1)],
+                [g.scale[at_x, at_y] * hl.mux(at_x + 2 * at_y, [g.balance[c] for c in COLOR]) for at_x in (0, 1)],
+            )
+            even = ((lane + i) & 1) == 0
+            return (f32(g.mosaic[left + lane + i, top + j]) - hl.select(even, *blacks)) * hl.select(even, *gains)
+
+        here = light(0, 0)
         first, second, least = f32(-1e9), f32(-1e9), f32(1e9)
         for i, j in SAME + BESIDE:
-            near = light[x + i, y + j]
+            near = light(i, j)
             second = hl.max(second, hl.min(first, near))
             first, least = hl.max(first, near), hl.min(least, near)
-        plane = px + 2 * py
-        variance = g.noise_scale[plane] * hl.max(second, 0.0) + g.noise_offset[plane] * balance
+        planes = [2 * py, 2 * py + 1]
+
+        def of_plane(value):
+            return hl.select((lane & 1) == 0, *[value(plane) for plane in planes])
+
+        balance = of_plane(lambda plane: hl.mux(plane, [g.balance[c] for c in COLOR]))
+        variance = of_plane(lambda plane: g.noise_scale[plane]) * hl.max(second, 0.0)
+        variance += of_plane(lambda plane: g.noise_offset[plane]) * balance
         noise = hl.sqrt(variance * balance)
         excess, span = here - second, second - least
         weak = excess > g.contrast * hl.max(span - MOST * noise, 0.0) + g.weak * noise
         texture = span * hl.clamp(span / (noise * (MOST - USUAL)) - USUAL / (MOST - USUAL), 0.0, 1.0)
         strong = excess > g.contrast * texture + g.strong * noise
-        g.outliers[x, y] = hl.u8(weak) + hl.u8(weak & strong)
+        g.outliers[lane, n] = hl.u8(weak) + hl.u8(weak & strong)
 
-        yo = hl.Var("yo")
-        start = g.outliers.output_buffer()
-        start.dim(0).set_min(0)
-        start.dim(1).set_min(0)
-        rows = strip_of(start.dim(1).extent(), 64)
-        # Both samples of a row's quad at a time: which position a sample has is then known.
-        g.outliers.split(y, yo, y, rows, hl.TailStrategy.GuardWithIf).parallel(yo)
-        g.outliers.vectorize(x, 2 * LANES, hl.TailStrategy.GuardWithIf)
-        light.store_at(g.outliers, yo).compute_at(g.outliers, y).vectorize(x, 2 * LANES, hl.TailStrategy.GuardWithIf)
+        no = hl.Var("no")
+        g.outliers.bound(lane, 0, GROUP).vectorize(lane, GROUP // 2)
+        groups = strip_of(g.outliers.output_buffer().dim(1).extent(), 1024)
+        g.outliers.split(n, no, n, groups, hl.TailStrategy.GuardWithIf).parallel(no)
 
 
 if __name__ == "__main__":
