@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 from fotohaus.burst import align_frames
+from fotohaus.burst.align import _sums, align
 from fotohaus.burst.belief import Belief
+from fotohaus.burst.frame import block_size, make_frame, padded_like
 from fotohaus.burst.motion import Motion as Motion8
+from fotohaus.burst.noise import known_noise
+from fotohaus.burst.pyramid import pyramid
 from fotohaus.errors import MergeError
 from fotohaus.raw.image import CFA_PATTERNS
 from fotohaus.simulate import Motion, Mover, simulate_burst
@@ -47,6 +51,27 @@ def test_shifts_of_five_percent_and_two_degrees(scene, measure, seed):
     found = align_frames(*burst)
     assert found.ok
     assert measure.rms(measure.alignment_error(found, motion, size, border=100)) < 0.04
+
+
+def test_a_quarter_of_the_tiles_says_what_they_say_in_the_whole(scene):
+    burst = simulate_burst(scene, size=(600, 830), iso=400, frames=2)
+    noise = known_noise(burst.frame(0))
+    first, second = (pyramid(make_frame(raw, noise, padded_like(raw))) for raw in burst)
+    motion = align(first, second, block_size(burst.frame(0))).motion
+    for level in (0, 1):
+        motion.tiles = None
+        whole, part = (_sums(motion, first, second, level, every) for every in (1, 2))
+        np.testing.assert_array_equal(part, whole[1::2, 1::2][: part.shape[0], : part.shape[1]])
+
+
+def test_large_frames_whose_first_fine_step_looks_at_a_quarter(scene, measure, monkeypatch):
+    burst = simulate_burst(scene, size=SIZE, iso=400, exposure=0.25, frames=2)
+    whole = align_frames(*burst)
+    monkeypatch.setattr("fotohaus.burst.align.MANY", 100)
+    found = align_frames(*burst)
+    assert not np.array_equal(found.nodes, whole.nodes)
+    errors = [measure.rms(measure.alignment_error(a, burst.motions[1], SIZE)) for a in (found, whole)]
+    assert errors[0] < max(1.2 * errors[1], 0.02)
 
 
 def test_rolling_shutter(scene, measure):

@@ -37,6 +37,7 @@ EXPLAINED = 0.95  # share of the detail that matches where nothing moves by itse
 DIM = 0.1  # px that noise leaves of an alignment, from which what matches may be a subject alone
 APART = 1.25  # px of the voting level between what was found first and what most agree on
 MIN_OVERLAP = 0.2  # of the image
+MANY = 1500  # tiles of a level, of which a quarter is enough for a first step
 STIFF = 0.003  # px: the deviation in shape of a frame that only shifts and turns
 
 
@@ -145,19 +146,20 @@ def _spread(motion: Motion, precision: Float64, height: int, width: int) -> floa
     return float(np.sqrt(np.einsum("ni,ij,nj->n", at, covariance, at, optimize=True).mean()))
 
 
-def _sums(motion: Motion, reference: Pyramid, moved: Pyramid, level: int) -> Float64:
-    """(rows, columns, 8) sums of a Lucas-Kanade step per tile (see the kernel)."""
+def _sums(motion: Motion, reference: Pyramid, moved: Pyramid, level: int, every: int = 1) -> Float64:
+    """(rows, columns, 11) sums of a Lucas-Kanade step per tile (see the kernel), of one in `every` along both axes."""
     band = reference.band(level)
     rows, columns = band.shape[0] // TILE, band.shape[1] // TILE
-    sums = kernels.empty((rows, columns, 11))
+    sums = kernels.empty((rows // every, columns // every, 11))
     h, w = reference.size(level)
     kernels.call(
         "burst_tiles",
-        reference=band,
-        moved=moved.band(level),
+        reference=band.ravel(),
+        moved=moved.band(level).ravel(),
         grid=motion.nodes(level, rows, columns),
         width=w,
         height=h,
+        every=every,
         sums=sums,
     )
     return sums.astype(np.float64)
@@ -224,12 +226,16 @@ def _global_steps(
     The levels' bands hardly overlap, so what they say adds up: where the finest is all noise, the coarser ones stand.
     """
     scale = 2.0**level
-    for _ in range(4 if level > 0 else 2):
-        sums = _sums(motion, reference, moved, level)
-        rows, columns = sums.shape[:2]
-        believed = 1.0 if trust is None else trust.tiles(level, rows, columns)
+    rows, columns = (n // TILE for n in reference.band(level).shape)
+    # From where the first step leads, the second finds what all tiles together say: a quarter can show the way.
+    few = level <= 0 and rows * columns >= MANY
+    for i in range(4 if level > 0 else 2):
+        every = 2 if few and i == 0 else 1
+        sums = _sums(motion, reference, moved, level, every)
+        part = tuple(slice(every // 2, n * every, every) for n in sums.shape[:2])
+        believed = 1.0 if trust is None else trust.tiles(level, rows, columns)[part]
         measured = _Measured.of(sums, level, noise, believed)
-        basis = motion.basis(level, rows, columns, 0.5) / scale
+        basis = motion.basis(level, rows, columns, 0.5)[part] / scale
         raw = np.einsum("yxai,yxaj->ij", basis, measured.raw @ basis, optimize=True)
         net = np.einsum("yxai,yxaj->ij", basis, measured.net @ basis, optimize=True)
         vector = np.einsum("yxai,yxa->i", basis, measured.vector)
@@ -243,7 +249,7 @@ def _global_steps(
         largest = float(np.abs(step).max()) / scale
         step *= min(1.0, 2.0 / max(largest, 1e-9))
         motion.coefficients = now + step
-        if largest < 0.003:
+        if every == 1 and largest < 0.003:
             break
     belief.learn(known, says)
     return sums, step, exact

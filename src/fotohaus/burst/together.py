@@ -119,7 +119,7 @@ def _pool(pooled: Float32, seen: Pyramid, level: int, motion: Motion, sign: floa
         motion = replace(motion, tiles=tiles)
     kernels.call(
         "burst_pool",
-        band=band,
+        band=band.ravel(),
         grid=motion.nodes(level, rows, columns),
         width=w,
         height=h,

@@ -5,7 +5,7 @@ import halide as hl
 from fotohaus.kernels.common import c, x, y
 
 TILE = 32  # px of the level
-LANES = 8
+LANES = 16
 REACH = 8  # px from the border at which the band no longer depends on what lies beyond it
 SUMS = 11
 TAPS = 5  # of a cubic whose whole-pixel step differs by at most one across the lanes
@@ -198,13 +198,19 @@ class BurstHalve:
 i, b, tx, ty, k, m = (hl.Var(n) for n in ("i", "b", "tx", "ty", "k", "m"))
 
 
+def tiled_size(grid):
+    """(columns, rows) of a level with these displacements at its tiles' corners."""
+    return [(grid.dim(d).extent() - 1) * TILE for d in (0, 1)]
+
+
 def sampled(moved, grid, width, height):
     """What `moved` has at p + d(p), and 1 where both lie well within width x height, else 0.
 
+    `moved` is one row after another: beyond the end of one comes the next, which is too near to the border to count.
     At lane i of block b of row y: x = LANES b + i. Gives the Funcs to schedule: displacements at the ends of the tiles'
     rows, origins of the blocks, samples.
     """
-    full_w, full_h = moved.dim(0).extent(), moved.dim(1).extent()
+    full_w, full_h = tiled_size(grid)
     ends = hl.Func("ends")
     fy = (hl.f32(y % TILE) + 0.5) / TILE
     ends[m, k, tx, y] = grid[tx + m, y / TILE, k] * (1.0 - fy) + grid[tx + m, y / TILE + 1, k] * fy
@@ -231,12 +237,11 @@ def sampled(moved, grid, width, height):
     wy = five_taps(sy - hl.f32(oy), lagrange)
     sample = hl.Func("sample")
     value = hl.f32(0)
+    start = hl.clamp(oy, 2, full_h - TAPS) * full_w + hl.clamp(ox, -LANES, full_w)
     for r in range(TAPS):
-        row = hl.clamp(oy + (r - 1), 0, full_h - 1)
         along = hl.f32(0)
         for t in range(TAPS):
-            column = hl.clamp(ox + (t - 1), 0, full_w - LANES)
-            along += moved[column + i, row] * wx[t]
+            along += moved[start + (r - 1) * full_w + (t - 1) + i] * wx[t]
         value += along * wy[r]
     px = b * LANES + i
     inside = (
@@ -256,24 +261,26 @@ class BurstTiles:
     be reference(p). With g the gradient of the reference and r = moved - reference, sums[.., k] over the tile are
     gx gx, gx gy, gy gy, gx r, gy r, r r, (reference^2 + moved^2) / 2, the number of pixels seen by both, and three
     times -moved D reference with D the second differences xx, xy, yy: by partial summation the product of both
-    gradients, in which their noise has no part.
+    gradients, in which their noise has no part. Of `every` tiles along both axes one is looked at.
     """
 
-    reference = hl.InputBuffer(hl.Float(32), 2)
-    moved = hl.InputBuffer(hl.Float(32), 2)
+    reference = hl.InputBuffer(hl.Float(32), 1)  # one row after another
+    moved = hl.InputBuffer(hl.Float(32), 1)
     grid = hl.InputBuffer(hl.Float(32), 3)
-    width = hl.InputScalar(hl.Int(32))  # px that mean something; the buffers are whole tiles
+    width = hl.InputScalar(hl.Int(32))  # px that mean something; the bands are whole tiles
     height = hl.InputScalar(hl.Int(32))
+    every = hl.InputScalar(hl.Int(32))
     sums = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
-        full_w, full_h = g.reference.dim(0).extent(), g.reference.dim(1).extent()
+        full_w, full_h = tiled_size(g.grid)
         ends, origin, sample = sampled(g.moved, g.grid, g.width, g.height)
 
+        place = hl.clamp(y, 2, full_h - 3) * full_w + b * LANES
+
         def ref(dx, dy):
-            column = hl.clamp(b * LANES + dx, 0, full_w - LANES)
-            return g.reference[column + i, hl.clamp(y + dy, 0, full_h - 1)]
+            return g.reference[place + dy * full_w + dx + i]
 
         seen = hl.Func("seen")
         here = ref(0, 0)
@@ -290,7 +297,8 @@ class BurstTiles:
         )
         rdom = hl.RDom([(0, TILE // LANES), (0, TILE)])
         lanes = hl.Func("lanes")
-        at = (i, tx * (TILE // LANES) + rdom.x, ty * TILE + rdom.y)
+        column, row = (n * g.every + g.every // 2 for n in (tx, ty))
+        at = (i, column * (TILE // LANES) + rdom.x, row * TILE + rdom.y)
         s, one = seen[at], sample[at][1]
         products = [s[0] * s[0], s[0] * s[1], s[1] * s[1], s[0] * s[2], s[1] * s[2], s[2] * s[2]]
         terms = [*products, s[3], one, s[4], s[5], s[6]]
@@ -318,7 +326,7 @@ class BurstPool:
     `grid` as for `burst_tiles`. Where the band does not reach it adds nothing.
     """
 
-    band = hl.InputBuffer(hl.Float(32), 2)
+    band = hl.InputBuffer(hl.Float(32), 1)  # one row after another
     grid = hl.InputBuffer(hl.Float(32), 3)
     width = hl.InputScalar(hl.Int(32))
     height = hl.InputScalar(hl.Int(32))
