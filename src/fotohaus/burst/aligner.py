@@ -33,6 +33,13 @@ class Aligned(NamedTuple):
     sharpness: float | None
 
 
+class Seen(NamedTuple):
+    """A frame's pyramid, without the level of its own samples, and the noise in whose units it is."""
+
+    pyramid: Pyramid
+    noise: NoiseProfile
+
+
 class _Waiting(NamedTuple):
     raw: RawImage
     exposure: float
@@ -43,7 +50,8 @@ class _Waiting(NamedTuple):
 class Aligner:
     """Aligns frames to a reference: pair by pair, or together (`Together`) where the first pair shows strong noise.
 
-    measure : also tell the frames' sharpness. planes : the frames' quads are pixels (`as_quads`).
+    measure : also tell the frames' sharpness. planes : the frames' quads are pixels (`as_quads`). seen : the
+    reference's pyramid, if it was made before.
     """
 
     def __init__(
@@ -54,10 +62,11 @@ class Aligner:
         *,
         measure: bool = False,
         planes: bool = False,
+        seen: Seen | None = None,
     ) -> None:
         self.noise, self.measure, self.report = noise, measure, report or Report()
         self._reference = reference
-        self.pyramid: Pyramid = pyramid(reference)
+        self.pyramid = seen.pyramid if seen is not None and seen.noise == noise else pyramid(reference)
         self._blocks = block_size(reference.raw)
         self._padded: UInt16 = padded_like(reference.raw)
         self._room: int | None = None  # for frames that wait; not known before the first pair
@@ -66,17 +75,24 @@ class Aligner:
         # Samples of one place have no finer luma than their quads.
         self._fine = not planes
 
-    def add(self, raw: RawImage, exposure: float = 1.0) -> Iterator[Aligned]:
-        """Align one frame, whose light is multiplied by `exposure`; gives those that are ready now, in order."""
+    def add(self, raw: RawImage, exposure: float = 1.0, seen: Seen | None = None) -> Iterator[Aligned]:
+        """Align one frame, whose light is multiplied by `exposure`; gives those that are ready now, in order.
+
+        seen : the frame's pyramid, if it was made before; not to be kept by the caller.
+        """
         frame = make_frame(raw, self.noise, self._padded, exposure)
         with self.report.stage("align"):
-            seen = pyramid(frame, fine=self._fine and self._together is not None)
-            if self._together is not None:
-                found = self._together.align(seen)
+            fine = self._fine and self._together is not None
+            if seen is not None and seen.noise == self.noise and exposure == 1:
+                made = with_samples(seen.pyramid, frame) if fine else seen.pyramid
             else:
-                found = align(self.pyramid, seen, self._blocks)
-            sharpness = seen.sharpness if self.measure else None
-            del seen
+                made = pyramid(frame, fine=fine)
+            if self._together is not None:
+                found = self._together.align(made)
+            else:
+                found = align(self.pyramid, made, self._blocks)
+            sharpness = made.sharpness if self.measure else None
+            del made, seen
         if self._room is None and found.ok:
             room = min(MOST, MAX_BYTES // max(raw.mosaic.nbytes, 1)) if found.error > NOISY else 0
             self._room = room if room >= LEAST else 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from fotohaus.burst.align import Alignment, align
-from fotohaus.burst.aligner import Aligner
+from fotohaus.burst.aligner import Aligner, Seen
 from fotohaus.burst.colored_noise import noise_of_frames
 from fotohaus.burst.frame import as_pixels, as_quads, block_size, make_frame, padded_like
 from fotohaus.burst.merger import Merger, Method
@@ -96,7 +96,7 @@ def merge(
 
         chosen = None if reference is None else held[reference - 1]
         held = [raw for raw in held if fits(raw)]
-        index = _sharpest(held) if chosen is None else next(i for i, raw in enumerate(held) if raw is chosen)
+        index, seen = _sharpest(held) if chosen is None else (next(i for i, r in enumerate(held) if r is chosen), None)
         if method == "off":
             report.note(f"off: {held[index].name} alone")
             return _alone(held[index], diagnosis)
@@ -114,13 +114,22 @@ def merge(
             held += islice(source, max(0, CANDIDATES - len(held)))
             others = (as_quads(raw) for i, raw in enumerate(held) if i != index)
             lead = replace(lead, noise=noise_of_frames(lead, others))
-        merger = Merger(lead, method, report, leave_out, 0.0 if linear else denoise, planes=linear, diagnosis=diagnosis)
+        merger = Merger(
+            lead,
+            method,
+            report,
+            leave_out,
+            0.0 if linear else denoise,
+            planes=linear,
+            diagnosis=diagnosis,
+            seen=None if seen is None else seen.pop(index),
+        )
         del lead
         del chosen
         ordered = _forget(held, index)
         done = 1
         for raw in chain(ordered, source):
-            merger.add(as_quads(raw))
+            merger.add(as_quads(raw), seen.pop(0) if seen else None)
             done += 1
             report.progress(done, total or done)
         merged = merger.finish()
@@ -174,11 +183,11 @@ def _forget(held: list[RawImage], skip: int) -> Iterator[RawImage]:
         yield held.pop(0)
 
 
-def _sharpest(held: list[RawImage]) -> int:
-    """Index of the frame with the most detail; the earlier wins a tie."""
+def _sharpest(held: list[RawImage]) -> tuple[int, list[Seen] | None]:
+    """Index of the frame with the most detail, and what was made to tell; the earlier wins a tie."""
     if len(held) == 1:
-        return 0
+        return 0, None
     first = as_quads(held[0])
     padded, noise = padded_like(first), known_noise(first)
-    energy = [pyramid(make_frame(as_quads(raw), noise, padded)).sharpness for raw in held]
-    return int(np.argmax(energy))
+    seen = [Seen(pyramid(make_frame(as_quads(raw), noise, padded)), noise) for raw in held]
+    return int(np.argmax([s.pyramid.sharpness for s in seen])), seen

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from fotohaus import kernels
-from fotohaus.burst.aligner import Aligned, Aligner
+from fotohaus.burst.aligner import Aligned, Aligner, Seen
 from fotohaus.burst.colored_noise import measured_floor
 from fotohaus.burst.finish import WHITE, Noise, finish
 from fotohaus.burst.frame import PAD, Frame, block_size, make_frame, padded_like
@@ -92,15 +92,18 @@ class Merger:
         *,
         planes: bool = False,
         diagnosis: Diagnosis | None = None,
+        seen: Seen | None = None,
     ) -> None:
-        """planes : the frames' quads are pixels (`as_quads`) that have all colours."""
+        """planes : the frames' quads are pixels (`as_quads`) that have all colours. seen : the reference, as known."""
         self.report, self.method, self.leave_out, self.denoise = report, method, leave_out, denoise
         self.planes, self.diagnosis = planes, diagnosis
         self.noise = known_noise(reference)
         if self.noise is not reference.noise:
             report.note(f"noise estimated: scale {self.noise.scale[1]:.3g}, offset {self.noise.offset[1]:.3g}")
         self.reference: Frame = make_frame(reference, self.noise, padded_like(reference))
-        self.aligner = Aligner(self.reference, self.noise, report, measure=diagnosis is not None, planes=planes)
+        self.aligner = Aligner(
+            self.reference, self.noise, report, measure=diagnosis is not None, planes=planes, seen=seen
+        )
         rows, columns = block_size(reference)
         self.difference: Float32 = kernels.empty((rows + 2 * _MARGIN, columns + 2 * _MARGIN, 4))
         self.difference[...] = 0
@@ -134,8 +137,11 @@ class Merger:
             diagnosis.begin(reference, method, sharpness=self.aligner.pyramid.sharpness)
             diagnosis.see_noise(reference, os.path.basename(reference.name), self.noise)
 
-    def add(self, raw: RawImage) -> None:
-        """Align one frame and merge it, or leave it out with a warning; in strong noise some wait for each other."""
+    def add(self, raw: RawImage, seen: Seen | None = None) -> None:
+        """Align one frame and merge it, or leave it out with a warning; in strong noise some wait for each other.
+
+        seen : the frame's pyramid, if it was made before.
+        """
         ev = exposure_value(raw.capture)
         step = 0.0 if ev is None or self.exposure is None else ev - self.exposure
         if abs(step) > MAX_EV:
@@ -144,7 +150,7 @@ class Merger:
             self.seen.append((raw.capture, False))
             self.leave_out(raw, f"its exposure differs by {step:+.1f} EV")
             return
-        for aligned in self.aligner.add(raw, 2.0**-step):
+        for aligned in self.aligner.add(raw, 2.0**-step, seen):
             self._take(aligned)
 
     def _take(self, aligned: Aligned) -> None:
