@@ -12,6 +12,7 @@ LUMINANCE = (0.2627, 0.6780, 0.0593)
 SATURATED = (1.0, 1.0, 1.0, 0.67, 0.33)
 # A pixel's luminance changes by no more than this factor.
 LARGEST_RATIO = 3.0
+WIDE = 4096  # pixels of a row that are made at once: memory is read faster in long rows
 
 
 @hl.generator(name="capture_sharpening")
@@ -40,7 +41,7 @@ class CaptureSharpening:
         at = [source[x + g.left, y + g.top, i] for i in range(3)]
         luminance, saturated = hl.Func("luminance"), hl.Func("saturated")
         luminance[x, y] = total([k * v for k, v in zip(LUMINANCE, at, strict=True)])
-        saturated[x, y] = hl.clamp((largest(at) / g.white - 0.85) * (1 / 0.13), 0.0, 1.0)
+        saturated[x, y] = hl.clamp(largest(at) * (f32(1 / 0.13) / g.white) - f32(0.85 / 0.13), 0.0, 1.0)
         here = luminance[x, y]
 
         # The filter, 5x5 and alike in its eight octants: rows at the same distance are added first.
@@ -94,7 +95,7 @@ class CaptureSharpening:
         strip = strip_of(g.sharpened.output_buffer().dim(1).extent(), 128)
         tail = hl.TailStrategy.GuardWithIf
         g.sharpened.bound(c, 0, 3)
-        g.sharpened.split(y, yo, yi, strip, hl.TailStrategy.ShiftInwards).split(x, xo, xi, 512, tail)
+        g.sharpened.split(y, yo, yi, strip, hl.TailStrategy.ShiftInwards).split(x, xo, xi, WIDE, tail)
         g.sharpened.reorder(xi, c, yi, xo, yo).vectorize(xi, vector, tail).unroll(c).parallel(yo)
         gain.compute_at(g.sharpened, yi).vectorize(x, vector)
         for f in (luminance, saturated, detail):
@@ -103,6 +104,9 @@ class CaptureSharpening:
             f.store_at(g.sharpened, xo).compute_at(g.sharpened, yi).vectorize(x, vector)
         for f in (energy_y, low_y, high_y, near_y):
             f.compute_at(g.sharpened, yi).vectorize(x, vector)
+        # The picture's border is split off within a row alone: not in whole tasks, strips and rows that touch it.
+        for var in (yo, xo, yi):
+            g.sharpened.partition(var, hl.Partition.Never)
 
 
 if __name__ == "__main__":
