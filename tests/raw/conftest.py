@@ -1,12 +1,20 @@
 """A maker of small DNG files, written apart from the code under test."""
 
+import importlib.util
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import imagecodecs
 import numpy as np
 import pytest
+
+_spec = importlib.util.spec_from_file_location("vc5_encoder", Path(__file__).with_name("vc5_encoder.py"))
+assert _spec is not None
+assert _spec.loader is not None
+vc5_encoder: Any = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(vc5_encoder)
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, FLOAT, DOUBLE = 1, 2, 3, 4, 5, 7, 10, 11, 12
 FORMATS = {1: "B", 2: "B", 3: "H", 4: "I", 5: "I", 6: "b", 7: "B", 8: "h", 9: "i", 10: "i", 11: "f", 12: "d", 16: "Q"}
@@ -141,7 +149,7 @@ def jpeg_xl(part: np.ndarray, bits: int, distance: float) -> bytes:
 
 
 def encoded(
-    part: np.ndarray, compression: int, bits: int, order: str, frame: str, predictor: int, quality: float
+    part: np.ndarray, compression: int, bits: int, order: str, frame: str, predictor: int, quality: float, cfa: str
 ) -> bytes:
     """One strip or tile."""
     flat = part.reshape(part.shape[0], -1)
@@ -149,6 +157,8 @@ def encoded(
         return lossless(flat, frame)
     if compression == 8:
         return deflated(part, bits, order, predictor)
+    if compression == 9:
+        return bytes(vc5_encoder.encode(flat, divmod(cfa.index("R"), 2)))
     if compression == 52546:
         return jpeg_xl(part, bits, quality)
     if compression == 34892:
@@ -212,7 +222,7 @@ def make_dng(
     for layer in [image[..., i : i + 1] for i in range(planes)] if separate else [image]:
         for part in segments(layer, rows, columns, tile is not None):
             part = blocks_of(part, *block) if block != (1, 1) else part
-            data = encoded(part, compression, bits, order, frame, predictor, quality)
+            data = encoded(part, compression, bits, order, frame, predictor, quality, cfa)
             stored.append((tiff.add(data), len(data)))
     pixels: dict[int, tuple[int, Any] | None] = {
         254: (LONG, 0),

@@ -28,6 +28,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "monochrome": {"planes": 1, "compression": 7},
     "interleaved, in blocks": {"fields": (2, 3), "block": (4, 4), "tile": (16, 16)},
     "32 bits": {"bits": 32, "compression": 8, "predictor": 34893},
+    "VC-5": {"compression": 9},
     "quad Bayer": {"bits": 10, "cell": 2},
 }
 

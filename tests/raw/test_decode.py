@@ -108,7 +108,6 @@ def test_a_single_jpeg_strip_needs_no_byte_count(dng: Maker, samples: Maker) -> 
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        ({259: (3, 9)}, "compression 9 (VC-5) is not supported yet"),
         ({259: (3, 12345)}, "compression 12345 is not supported yet"),
         ({339: (3, 2)}, "signed"),
         ({339: (3, 3), 258: (3, 12)}, "12 bits per floating-point sample"),

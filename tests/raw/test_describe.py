@@ -70,8 +70,8 @@ def test_a_dng(dng: Maker, samples: Maker, tell: Maker, monkeypatch: pytest.Monk
 
 
 def test_what_is_sound_but_not_supported_is_described(dng: Maker, samples: Maker, tell: Maker) -> None:
-    facts = tell(dng(samples((40, 60)), raw={259: (3, 9)}))
-    assert facts["not_supported"] == "compression 9 (VC-5) is not supported yet"
+    facts = tell(dng(samples((40, 60)), raw={259: (3, 34713)}))
+    assert facts["not_supported"] == "compression 34713 is not supported yet"
     assert facts["raw"]["width"] == 60
 
 

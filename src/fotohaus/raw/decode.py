@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from fotohaus import kernels
 from fotohaus.raw import codecs
 from fotohaus.raw.image import Samples
-from fotohaus.raw.layout import JPEG, JPEG_XL, LOSSY_JPEG, NONE, Layout
-from fotohaus.raw.tiff import Ifd
+from fotohaus.raw.layout import JPEG, JPEG_XL, LOSSY_JPEG, NONE, VC5, Layout
+from fotohaus.raw.tiff import Ifd, TiffError
 
 
 def decode(ifd: Ifd, layout: Layout) -> Samples:
@@ -85,6 +85,10 @@ def _decode_all(ifd: Ifd, layout: Layout, indices: Iterable[int], out: NDArray[A
             tile = codecs.decode_baseline_jpeg(data, shape, exact=True)
         elif layout.compression == JPEG_XL:
             tile = codecs.decode_jpeg_xl(data, shape, layout, threads)
+        elif layout.compression == VC5:
+            tile = _decode_vc5(data, shape, ifd, place)
+            if np.shares_memory(tile, place):
+                continue
         elif layout.compression == NONE:
             tile = codecs.unpack(data, shape, layout, ifd.tiff.order)
         else:
@@ -92,6 +96,21 @@ def _decode_all(ifd: Ifd, layout: Layout, indices: Iterable[int], out: NDArray[A
         if layout.block != (1, 1):
             tile = _unblock(tile, layout.block)
         place[...] = tile[: place.shape[0], : place.shape[1]]
+
+
+def _decode_vc5(data: codecs.Bytes, shape: codecs.Shape, ifd: Ifd, place: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """A mosaic of VC-5, made in its place if that is whole; where red is and how many bits there are, the DNG says."""
+    from fotohaus.raw import vc5
+    from fotohaus.raw.cfa import read_filters
+    from fotohaus.raw.levels import white_level
+
+    pattern = read_filters(ifd, 1).pattern
+    if pattern not in ("RGGB", "GBRG"):
+        raise TiffError(f"VC-5 of the colour filter array {pattern} is not supported")
+    bits = max(int(white_level(ifd, 1, 16, None)[0]).bit_length(), 1)
+    mosaic = place[..., 0] if place.shape == shape else np.empty(shape[:2], np.uint16)
+    vc5.decode(data, divmod(pattern.index("R"), 2), bits, mosaic)
+    return mosaic[..., None]
 
 
 def _unblock(tile: NDArray[Any], block: tuple[int, int]) -> NDArray[Any]:

@@ -17,6 +17,7 @@ MAX_BLOCK = 1 << 12
 
 NONE, JPEG, DEFLATE, OLD_DEFLATE, LOSSY_JPEG, JPEG_XL = 1, 7, 8, 32946, 34892, 52546
 LZW, PACKBITS = 5, 32773
+VC5 = 9
 COMPRESSION_NAMES = {
     NONE: "none",
     LZW: "LZW",
@@ -25,7 +26,7 @@ COMPRESSION_NAMES = {
     DEFLATE: "deflate",
     OLD_DEFLATE: "deflate",
     LOSSY_JPEG: "lossy JPEG",
-    9: "VC-5",
+    VC5: "VC-5",
     JPEG_XL: "JPEG XL",
 }
 UNSIGNED, FLOAT = 1, 3
@@ -35,9 +36,10 @@ FLOATING = {3: 1, 34894: 2, 34895: 4}
 
 # The least number of bytes that a sample can take. A Huffman code has at least one bit (T.81 annex C); a block of 8 x 8
 # samples at least two; deflate expands at most 1032 times, PackBits 64 times, and LZW, whose 3837 words grow by a byte
-# each and take 9 to 12 bits, less than 1400 times. JPEG XL has no such bound.
+# each and take 9 to 12 bits, less than 1400 times. Of VC-5's 64 coefficients one takes two bytes. JPEG XL has no such
+# bound.
 _LEAST_BYTES = {JPEG: 1 / 8, DEFLATE: 1 / 1032, OLD_DEFLATE: 1 / 1032, LOSSY_JPEG: 1 / 4 / 256, JPEG_XL: 0.0}
-_LEAST_BYTES |= {LZW: 1 / 1400, PACKBITS: 1 / 64}
+_LEAST_BYTES |= {LZW: 1 / 1400, PACKBITS: 1 / 64, VC5: 1 / 32}
 _OF_BYTES = (DEFLATE, OLD_DEFLATE, LZW, PACKBITS)  # pack bytes, whatever they stand for
 _PREDICTED = (DEFLATE, OLD_DEFLATE, LZW)
 
@@ -198,6 +200,7 @@ def _check_codec(layout: Layout) -> None:
         or (compression == LOSSY_JPEG and bits != 8)
         or (compression == JPEG_XL and bits > 16 and not layout.floating)
         or (compression in (LOSSY_JPEG, JPEG_XL) and layout.together not in (1, 3))
+        or (compression == VC5 and (bits != 16 or layout.photometric != tags.PHOTOMETRIC_CFA or layout.samples != 1))
         or (compression in _OF_BYTES and bits not in (8, 16, 24, 32))
     )
     if wrong:
