@@ -7,12 +7,11 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, get_args
 
-import numpy as np
-
 from fotohaus.burst.align import Alignment, align
-from fotohaus.burst.aligner import Aligner, Seen
+from fotohaus.burst.aligner import Aligner
 from fotohaus.burst.colored_noise import noise_of_frames
 from fotohaus.burst.frame import as_pixels, as_quads, block_size, make_frame, padded_like
+from fotohaus.burst.lead import sharpest
 from fotohaus.burst.merger import Merger, Method
 from fotohaus.burst.noise import known_noise
 from fotohaus.burst.pyramid import pyramid
@@ -96,7 +95,7 @@ def merge(
 
         chosen = None if reference is None else held[reference - 1]
         held = [raw for raw in held if fits(raw)]
-        index, seen = _sharpest(held) if chosen is None else (next(i for i, r in enumerate(held) if r is chosen), None)
+        index, seen = sharpest(held) if chosen is None else (next(i for i, r in enumerate(held) if r is chosen), None)
         if method == "off":
             report.note(f"off: {held[index].name} alone")
             return _alone(held[index], diagnosis)
@@ -181,13 +180,3 @@ def _forget(held: list[RawImage], skip: int) -> Iterator[RawImage]:
     del held[skip]
     while held:
         yield held.pop(0)
-
-
-def _sharpest(held: list[RawImage]) -> tuple[int, list[Seen] | None]:
-    """Index of the frame with the most detail, and what was made to tell; the earlier wins a tie."""
-    if len(held) == 1:
-        return 0, None
-    first = as_quads(held[0])
-    padded, noise = padded_like(first), known_noise(first)
-    seen = [Seen(pyramid(make_frame(as_quads(raw), noise, padded)), noise) for raw in held]
-    return int(np.argmax([s.pyramid.sharpness for s in seen])), seen
