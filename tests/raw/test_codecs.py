@@ -145,6 +145,22 @@ def test_blocks_within_tiles(dng: Maker, samples: Maker, block: tuple[int, int])
     np.testing.assert_array_equal(decoded(dng(image, block=block)), image)
 
 
+# Lossless JPEG
+
+
+def test_a_stray_marker_in_a_lossless_jpeg_is_damage(samples: Maker) -> None:
+    plane = samples((64, 64), 12).squeeze().astype(np.uint16)
+    whole = imagecodecs.jpeg8_encode(plane, lossless=True, predictor=1, bitspersample=16)
+    assert np.array_equal(codecs.decode_lossless_jpeg(whole, (64, 64, 1))[..., 0], plane)
+    middle = len(whole) // 2 - (whole[len(whole) // 2 - 1] == 0xFF)
+    # Decoders go over an APP1 segment, and make something up for the samples that it took the place of.
+    for marker in (b"\xff\xe1", b"\xff\xfe", b"\xff\x01", b"\xff\x42"):
+        with pytest.raises(TiffError, match="marker amid"):
+            codecs.decode_lossless_jpeg(whole[:middle] + marker + whole[middle + 2 :], (64, 64, 1))
+    # What lies behind the end is nobody's.
+    assert np.array_equal(codecs.decode_lossless_jpeg(whole + b"\xff\xe1\0", (64, 64, 1))[..., 0], plane)
+
+
 # JPEG XL
 
 

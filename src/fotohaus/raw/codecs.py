@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.raw import tags
-from fotohaus.raw.jpeg_frame import Frame, jpeg_frame, jxl_frame
+from fotohaus.raw.jpeg_frame import Frame, jpeg_frame, jxl_frame, scans_are_whole
 from fotohaus.raw.layout import FLOATING, HORIZONTAL, LZW, PACKBITS, Layout
 from fotohaus.raw.tiff import TiffError
 
@@ -119,6 +119,8 @@ def decode_lossless_jpeg(data: Bytes, shape: Shape, place: NDArray[np.uint16] | 
             f"is damaged: a lossless JPEG of {frame.width} x {frame.height} x {frame.components}"
             f" for {columns} x {rows} x {planes}"
         )
+    if not scans_are_whole(data):
+        raise TiffError("is damaged: a marker amid the samples of a lossless JPEG")
     inside = (frame.height, frame.width, frame.components)[: 3 if frame.components > 1 else 2]
     direct = place is not None and frame.bits > 8
     colors = "RGB" if frame.components == 3 else None

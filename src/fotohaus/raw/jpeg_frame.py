@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+import numpy as np
+
 from fotohaus.raw.tiff import Source, TiffError
 from fotohaus.records import record
 
@@ -14,6 +16,8 @@ _MAX_BETWEEN = 1 << 16  # bytes that belong to no segment
 _LOSSLESS = 0xC3
 _EXTENDED = 0xC1
 _BASELINE = (0xC0, _EXTENDED)  # extended sequential differs in its tables only
+_END = 0xD9
+_AMONG_SCANS = (0xC4, 0xDA, 0xDC, 0xDD, 0xFF)  # tables, the next scan's header, number of lines, a fill byte
 
 
 @record
@@ -74,6 +78,19 @@ def tile_segments(data: bytes | bytearray) -> Iterator[tuple[int, int, int]]:
         if length < 2 or marker == 0xDA:
             return
         at += 2 + length
+
+
+def scans_are_whole(data: bytes | bytearray) -> bool:
+    """Whether the coded data of a tile's JPEG hold no marker but those that belong there (T.81, B.1.1.5 and B.2.1).
+
+    Decoders make something up for what follows a stray one, and most say nothing. The data end at the first EOI.
+    """
+    scan = max((end for _, _, end in tile_segments(data)), default=0)
+    coded = np.frombuffer(data, np.uint8)[scan:]
+    after = coded[1:][coded[:-1] == 0xFF]
+    markers = after[(after != 0) & (after & 0xF8 != 0xD0)]
+    ends = np.flatnonzero(markers == _END)
+    return bool(np.isin(markers[: ends[0]] if len(ends) else markers, _AMONG_SCANS).all())
 
 
 def jpeg_frame(data: bytes | bytearray, lossless: bool) -> Frame:
