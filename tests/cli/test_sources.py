@@ -194,6 +194,9 @@ def test_the_reference_by_number_name_and_path(write: Write, tmp_path: Path) -> 
         refused = develop(tmp_path / "in", "-o", tmp_path / "no.dng", "--reference", reference)
         assert (refused.code, refused.lines) == (1, [])
         assert reason in refused.error
+    # One file is no exception.
+    assert develop(files[3], "-o", tmp_path / "out.dng", "--reference", "IMG_3").code == 0
+    assert "only 1" in develop(files[3], "-o", tmp_path / "no.dng", "--reference", 2).error
 
 
 def test_a_name_in_two_folders_is_not_guessed() -> None:

@@ -41,6 +41,10 @@ def merge_files(
     Raises ReadError and MergeError as that does, and if no frame can be read.
     """
     if len(files) == 1:
+        if recipe.reference is not None:
+            from fotohaus.modes.frames import find_reference
+
+            find_reference(files, recipe.reference)
         with report.stage("read"):
             raw = next(stream(files, report, off=recipe.off, quad=recipe.quad))
         raw = with_noise(raw, report)
