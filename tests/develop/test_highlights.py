@@ -254,3 +254,18 @@ def test_clipped_sky_of_a_real_frame_is_nowhere_magenta(shared):
     part = scene.pixels[:1000, 1900:2900]
     white = part[part.max(-1) > 1.85]
     assert np.median(chroma(white)) < 0.03
+
+
+@pytest.mark.parametrize("cfa", ["RGGB", "GBRG"])
+@pytest.mark.parametrize("light", [0.003, 0.05, 0.2])
+def test_a_hot_pixel_is_no_lamp(cfa, light):
+    """In noise of a high ISO, where the colours beside it are far from what the place around is."""
+    rng, clip = np.random.default_rng(5), clip_tile(cfa, (2.0, 1.0, 1.6))
+    mosaic = light + np.sqrt(6e-3 * light + 8e-4) * rng.standard_normal((192, 256)).astype(np.float32)
+    tiles = np.tile(clip, (96, 128))
+    rows, columns = rng.integers(4, 188, 60), rng.integers(4, 252, 60)
+    mosaic[rows, columns] = 2 * tiles[rows, columns]
+    rebuilt, plain = rebuild(mosaic, cfa, clip)
+    # Two may lie beside each other.
+    assert (rebuilt > 1.05 * tiles).sum() <= 4
+    assert rebuilt.max() < 16.01 * plain.max()

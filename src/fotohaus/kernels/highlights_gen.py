@@ -9,6 +9,7 @@ from fotohaus.kernels.shaded import Shaded
 LEVELS = 8
 TILE_X, TILE_Y = 128, 16
 REACH = 2  # samples to each side that a rebuilt sample is made of
+MOST = 16.0  # times what was measured that a sample may become
 
 
 @hl.generator(name="highlights_overview")
@@ -277,7 +278,10 @@ class LinearizeRebuilt(Shaded):
         # its neighbours clip, the lower.
         around = [clipping(share[x + i, y + j]) for i, j in ((-REACH, 0), (REACH, 0), (0, -REACH), (0, REACH))]
         hole = smoothstep(0.25 * total(around), 0.4, 0.9) * smoothstep(share[x, y], 0.6, 0.8)
-        clipped = hl.max(clipping(share[x, y]), largest(around) * smoothstep(share[x, y], 0.8, 0.95), hole)
+        # A hot pixel, or noise of a very high ISO, stands alone: nothing speaks for light beyond the clip level there,
+        # and in the dark the colours beside it are what noise makes them.
+        clipped = hl.max(largest(around) * smoothstep(share[x, y], 0.8, 0.95), hole)
+        estimate = hl.min(estimate, MOST * value[x, y])
         rebuilt = hl.Func("rebuilt")
         rebuilt[x, y] = value[x, y] + clipped * hl.max(0.0, estimate - value[x, y])
 
