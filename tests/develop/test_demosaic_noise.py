@@ -7,6 +7,7 @@ from fotohaus.develop.demosaic import demosaic
 from fotohaus.develop.demosaic_noise import light_lost, noise_left, variance_lost
 from fotohaus.develop.pipeline import prepare
 from fotohaus.raw.image import NoiseProfile
+from fotohaus.simulate import simulate_burst
 
 GAINS = np.array([1.5, 1.0, 2.3])
 WEAK, STRONG = NoiseProfile((2e-4,) * 3, (1e-6,) * 3), NoiseProfile((2e-3,) * 3, (2e-4,) * 3)
@@ -74,3 +75,12 @@ def test_the_developer_gives_it_back(scenes):
     truth = [samples[y::2, x::2].mean() * b for (y, x), b in zip(((0, 0), (0, 1), (1, 1)), balance, strict=True)]
     got = pixels.mean((0, 1))
     assert np.abs(got / truth - 1).max() < 0.03
+
+
+@pytest.mark.parametrize("strength", [0.25, 0.5, 0.85])
+def test_dark_grey_stays_grey_when_it_is_denoised(strength):
+    """Noise that denoising leaves in lightness takes no light from the colours that are filled in."""
+    burst = simulate_burst(np.full((500, 500, 3), 0.05, np.float32), size=(256, 384), frames=1, iso=1600, exposure=0.6)
+    off = ("ca", "defringe", "capture-sharpen", "lens")
+    made = prepare(burst.frame(0), off=off, denoise=strength).scene().pixels[INNER].mean((0, 1))
+    np.testing.assert_allclose(made, 0.03, rtol=0.1 if strength < 0.5 else 0.035)

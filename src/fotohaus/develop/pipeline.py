@@ -136,7 +136,8 @@ def prepare(
             fringes = look_for_fringes(source)
             edges = looking.result()
         report.take(edges.report)
-        share = remaining_noise((1.0, 0.0), source.denoiser)[0] if source.denoiser else 1.0
+        # What denoising leaves in lightness is alike in all samples of a quad: the colours filled in have it, too.
+        share = float(source.denoiser.keep[1]) ** 2 if source.denoiser else 1.0
         lost = light_lost(sample_noise, color.multipliers, share)
         exact = None if fine is raw else view.of(fine.mosaic)
         source = replace(source, aberration=edges.aberration, lost=lost, fine=exact)
