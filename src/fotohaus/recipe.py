@@ -266,7 +266,7 @@ class Recipe:
     ] = "grey"
     gain_size: Annotated[
         Literal["auto", "half", "quarter"],
-        About("Size of the gain map, of the picture's; auto is half, all of it for pictures under 0.75 MP."),
+        About("Size of the gain map, of the picture's; auto is half, all of it for pictures under 7 MP."),
     ] = "auto"
     quality: Annotated[
         int,

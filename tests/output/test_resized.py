@@ -201,10 +201,11 @@ def test_hdr_is_made_smaller_too() -> None:
     assert np.array_equal(np.concatenate([made.hdr_rows(0, 40), made.hdr_rows(40, 75)]), light)
 
 
+@pytest.mark.parametrize("size", ["auto", "half"])
 @pytest.mark.parametrize("long_edge", [None, 1600, 400])
 @pytest.mark.parametrize("shape", [(1600, 1200), (1201, 902)])
-def test_the_gain_map_goes_with_its_base(shape: tuple[int, int], long_edge: int | None) -> None:
-    picture = Lit(np.full((*shape, 3), 0.2))
+def test_the_gain_map_goes_with_its_base(shape: tuple[int, int], long_edge: int | None, size: str) -> None:
+    picture = Lit(np.full((*shape, 3), 0.2), Recipe(gain_size=size))
     made = fitted(picture, Recipe(crop="16:9", long_edge=long_edge))
     window = crop_window(shape, "16:9")
     for top in range(0, made.shape[0], 256):
@@ -213,7 +214,9 @@ def test_the_gain_map_goes_with_its_base(shape: tuple[int, int], long_edge: int 
     assert gain is not None
     rows, columns = gain.pixels.shape
     assert columns / rows == pytest.approx(made.shape[1] / made.shape[0], rel=0.02)
-    assert max(rows, columns) <= max(made.shape) / 2 + 1
+    # As fine as the large picture's, but no finer than the small picture, or than half of it where half is asked for.
+    finest = max(made.shape) / (2 if size == "half" else 1)
+    assert max(rows, columns) == pytest.approx(min(finest, max(window.height, window.width) / picture.cell), abs=1.5)
     # Where a row of the map lies in the large picture, and what stands there.
     middle = window.top + (np.arange(rows) + 0.5) / rows * window.height
     height = picture.full.shape[0]

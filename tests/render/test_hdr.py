@@ -370,6 +370,17 @@ def test_without_a_tone_curve_light_goes_on_as_it_is():
     assert (np.diff(hdr[0, ::16, 1]) > 0).all()
 
 
+@pytest.mark.parametrize("look", ["authentic", "mono"])
+def test_fine_leaves_before_lamps_keep_to_the_hdr_rendition(look):
+    """Pictures made small, or of small cameras, have their finest light and dark pixel by pixel: so has their map."""
+    light = np.exp2(np.random.default_rng(2).normal(-1.5, 2.5, (1000, 1500, 1))) * np.ones(3)
+    rendering = Rendering(scene(blurred(light, 1)), Recipe(look=look, grain=0), Report())
+    rendering.collect_gain_map()
+    sdr, hdr = both(rendering)
+    apart = stops_apart(*(v @ LUMINANCE for v in (decoded(sdr, rendering.gain_map()), hdr)), least=0.02)
+    assert np.quantile(apart, 0.99) < 0.15
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (3, 20), (17, 5), (40, 1)])
 @pytest.mark.parametrize("choices", [{}, {"gain_map": "rgb", "look": "authentic"}, {"off": "tone"}])
 def test_any_shape_and_any_value(shape, choices):

@@ -17,7 +17,7 @@ from fotohaus.output.transfer import from_light, to_light
 from fotohaus.raw.image import CaptureInfo
 from fotohaus.recipe import Recipe
 from fotohaus.render import color
-from fotohaus.render.gain_map import GainMap
+from fotohaus.render.gain_map import GainMap, block_of
 from fotohaus.render.picture import Gamut, Rendition
 
 Float32 = NDArray[np.float32]
@@ -117,9 +117,12 @@ class Resized:
         return out
 
     def gain_map(self) -> GainMap | None:
-        """What leads to the HDR rendition: the large picture's, of this window; no finer than half its pixels."""
+        """What leads to the HDR rendition: the large picture's, of this window; no finer than is fitting."""
         whole = self._picture.gain_map()
-        return None if whole is None else _cut_map(whole, self._picture.shape, self._window, self.shape)
+        if whole is None:
+            return None
+        block = min(2, block_of(self.shape, self.recipe.gain_size))
+        return _cut_map(whole, self._picture.shape, self._window, self.shape, block)
 
     def _part(self, rows: Any, top: int, bottom: int) -> Any:
         """Rows of the window, as `rows` makes them of the picture."""
@@ -204,8 +207,11 @@ def _weights(size: int, new: int) -> tuple[NDArray[np.int32], Float32]:
     return starts, weights.astype(np.float32)
 
 
-def _cut_map(whole: GainMap, shape: tuple[int, int], window: Window, new: tuple[int, int]) -> GainMap:
-    """A gain map of a picture of this shape, for a window of it that has been made smaller."""
+def _cut_map(whole: GainMap, shape: tuple[int, int], window: Window, new: tuple[int, int], block: int) -> GainMap:
+    """A gain map of a picture of this shape, for a window of it that has been made smaller to `new`.
+
+    block : pixels of the small picture, along a side, that one of the map's stands for at least.
+    """
     from PIL import Image
 
     rows, columns = whole.pixels.shape[:2]
@@ -213,7 +219,7 @@ def _cut_map(whole: GainMap, shape: tuple[int, int], window: Window, new: tuple[
     top, left = window.top * down, window.left * across
     bottom, right = (window.top + window.height) * down, (window.left + window.width) * across
     size = tuple(
-        max(1, min(round(length), -(-side // 2)))
+        max(1, min(round(length), -(-side // block)))
         for length, side in ((right - left, new[1]), (bottom - top, new[0]))
     )  # fmt: skip
     # Beyond the window nothing need have been made: only what it touches has a say.

@@ -9,6 +9,10 @@ from fotohaus.records import record
 
 Triple = tuple[float, float, float]
 
+HALF = 7_000_000
+"""Pixels of a picture from which on a map of half the size is fine enough: its finest light and dark lie close together
+in a smaller one, and readers enlarge the map in different ways."""
+
 
 @record
 class GainMap:
@@ -29,3 +33,9 @@ class GainMap:
     offset_sdr: Triple = (1 / 64, 1 / 64, 1 / 64)
     offset_hdr: Triple = (1 / 64, 1 / 64, 1 / 64)
     headroom: float = 0.0
+
+
+def block_of(shape: tuple[int, int], size: str) -> int:
+    """Rows and columns of a picture of this shape that a pixel of its gain map stands for, by `Recipe.gain_size`."""
+    fitting = 2 if shape[0] * shape[1] >= HALF else 1
+    return {"half": 2, "quarter": 4}.get(size, fitting)

@@ -12,13 +12,11 @@ from fotohaus.kernels.common_tables import TILE
 from fotohaus.recipe import Recipe
 from fotohaus.render import tone
 from fotohaus.render.color import LUMINANCE
-from fotohaus.render.gain_map import GainMap
+from fotohaus.render.gain_map import GainMap, block_of
 from fotohaus.render.hdr_rendition import HdrRendition
 
 Float32 = NDArray[np.float32]
 
-HALF = 750_000
-"""Pixels of a picture from which on a map of half the size is fine enough; readers' ways to enlarge it differ."""
 STEPS = 255
 LEAST = -1.0
 """Stops below 0, about, that a channel of its own may gain. It gains no more than the headroom, so that white, which a
@@ -36,8 +34,7 @@ class GainRows:
 
     def __init__(self, hdr: HdrRendition, recipe: Recipe) -> None:
         height, width = hdr.shape
-        fitting = 2 if height * width >= HALF else 1
-        self._hdr, self._block = hdr, {"half": 2, "quarter": 4}.get(recipe.gain_size, fitting)
+        self._hdr, self._block = hdr, block_of(hdr.shape, recipe.gain_size)
         rows, columns = (max(1, round(n / self._block)) for n in hdr.shape)
         padded = -(-columns // TILE) * TILE
         self._columns = columns
