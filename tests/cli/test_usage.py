@@ -40,6 +40,26 @@ def test_what_was_meant(run: Run, arguments: str, says: str) -> None:
     assert says in done.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["develop", "", "-o", "b.jpg"],
+        ["develop", "a.dng", "-o", ""],
+        ["develop", "a.dng", "-o", "b.jpg", "--recipe", ""],
+        ["develop", "a.dng", "-o", "b.jpg", "--metadata-from="],
+        ["info", "a.dng", ""],
+        ["group", ""],
+        ["frame", ""],
+        ["sheet", "", "-o", "sheet.jpg"],
+        ["looks", "list", "", "-o", "sheet.jpg"],
+    ],
+)
+def test_a_variable_that_a_script_never_set_is_not_the_folder_it_runs_in(run: Run, arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("an empty name names no file")
+
+
 def test_examples_of_the_help_are_sound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fotohaus.cli.command import Command, add_threads, dispatch
 from fotohaus.cli.options import add_recipe_options, chosen_recipe
-from fotohaus.cli.usage import Once
+from fotohaus.cli.usage import Once, file_name
 
 ABOUT = "Raw frames from any camera in, one finished photo out."
 
@@ -43,25 +43,25 @@ def _develop_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sources",
         nargs="+",
-        type=Path,
+        type=file_name,
         metavar="SOURCE",
         help="the frames of ONE photo: raw files (or JPEG, PNG, TIFF), or a folder",
     )
     parser.add_argument(
         *("-o", "--out"),
-        type=Path,
+        type=file_name,
         action=Once,
         required=True,
         help="the photo: .jpg, .avif, .jxl, .tif or .png; .exr is the linear scene; .dng the merged raw, editable",
     )
     parser.add_argument(
-        "--profile", type=Path, metavar="DCP", help="a camera profile (.dcp) in place of the raw files' own"
+        "--profile", type=file_name, metavar="DCP", help="a camera profile (.dcp) in place of the raw files' own"
     )
     _add_gap(parser)
     parser.add_argument(
         "--strict", action="store_true", help="refuse sources of which a frame would be left out, and name it"
     )
-    parser.add_argument("--debug", type=Path, metavar="FOLDER", help="put pictures of what the merge did there")
+    parser.add_argument("--debug", type=file_name, metavar="FOLDER", help="put pictures of what the merge did there")
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="print each stage with its time and what it decided"
     )
@@ -115,7 +115,7 @@ def _develop(options: argparse.Namespace) -> int:
 
 
 def _info_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="raw files, or photos that fotohaus made")
+    parser.add_argument("files", nargs="+", type=file_name, metavar="FILE", help="raw files, or photos that fotohaus made")
     parser.add_argument("--json", action="store_true", help="print JSON, one object a file")
     parser.add_argument("--private", action="store_true", help="show position, serial numbers and owner too")
 
@@ -166,7 +166,7 @@ def _print_facts(fact: dict[str, Any], indent: str = "") -> None:
 
 def _group_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "sources", nargs="+", type=Path, metavar="SOURCE", help="raw files (or JPEG, PNG, TIFF), or folders"
+        "sources", nargs="+", type=file_name, metavar="SOURCE", help="raw files (or JPEG, PNG, TIFF), or folders"
     )
     _add_gap(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -180,7 +180,7 @@ def _group(options: argparse.Namespace) -> int:
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-o", "--out", type=Path, default=Path("fotohaus-demo"), help="folder for the two photos: fotohaus-demo"
+        "-o", "--out", type=file_name, default=Path("fotohaus-demo"), help="folder for the two photos: fotohaus-demo"
     )
     add_threads(parser)
 

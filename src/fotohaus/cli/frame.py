@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fotohaus.cli.metadata import add_metadata_options, chosen_metadata
 from fotohaus.cli.options import chosen_recipe
+from fotohaus.cli.usage import file_name
 from fotohaus.errors import FotohausError, WriteError
 from fotohaus.recipe import fields
 
@@ -15,10 +16,10 @@ from fotohaus.recipe import fields
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     parser.add_argument(
-        "photos", nargs="*", type=Path, metavar="PHOTO", help="finished photos: JPEG, PNG or TIFF; none with --list"
+        "photos", nargs="*", type=file_name, metavar="PHOTO", help="finished photos: JPEG, PNG or TIFF; none with --list"
     )
     parser.add_argument(
-        *("-o", "--out"), type=Path, metavar="PHOTO", help="the framed photo, or a folder for several [NAME-framed]"
+        *("-o", "--out"), type=file_name, metavar="PHOTO", help="the framed photo, or a folder for several [NAME-framed]"
     )
     for name, default in (("frame", "strip"), ("caption", ""), ("place", "")):
         about = fields()[name][1]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fotohaus.cli.command import Command
 from fotohaus.cli.options import add_recipe_options, chosen_recipe
 from fotohaus.cli.terminal import plain
+from fotohaus.cli.usage import file_name
 from fotohaus.errors import ReadError, WriteError
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ TAKES = ("srgb", "p3", "linear", "slog3", "logc3")
 
 
 def _list_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photo", nargs="?", type=Path, metavar="PHOTO", help="a raw file to be seen in every look")
-    parser.add_argument("-o", "--out", type=Path, metavar="SHEET", help="the contact sheet: .jpg or .png")
+    parser.add_argument("photo", nargs="?", type=file_name, metavar="PHOTO", help="a raw file to be seen in every look")
+    parser.add_argument("-o", "--out", type=file_name, metavar="SHEET", help="the contact sheet: .jpg or .png")
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -70,7 +71,7 @@ def _contact_sheet(photo: Path) -> Image.Image:
 
 def _show_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("look", metavar="LOOK", help="a look's name, or the path of its file")
-    parser.add_argument("-o", "--out", type=Path, metavar="PLOT", help="a picture of its tone curve and hues: .png")
+    parser.add_argument("-o", "--out", type=file_name, metavar="PLOT", help="a picture of its tone curve and hues: .png")
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -133,7 +134,7 @@ def _save_look(options: argparse.Namespace) -> int:
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("look", metavar="LOOK", help="a look's name, or the path of its file")
     parser.add_argument(
-        "-o", "--out", type=Path, metavar="LUT", help="the table: .cube, or .png for a Hald CLUT [the look's name.cube]"
+        "-o", "--out", type=file_name, metavar="LUT", help="the table: .cube, or .png for a Hald CLUT [the look's name.cube]"
     )
     parser.add_argument(
         "--cube",
@@ -183,9 +184,9 @@ def _export(options: argparse.Namespace) -> int:
 
 def _fit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="pairs: a raw file, and a JPEG, PNG or TIFF made from it"
+        "files", nargs="+", type=file_name, metavar="FILE", help="pairs: a raw file, and a JPEG, PNG or TIFF made from it"
     )
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="LOOK", help="the look: .toml")
+    parser.add_argument("-o", "--out", type=file_name, required=True, metavar="LOOK", help="the look: .toml")
     parser.add_argument("--title", metavar="TEXT", help="its title; otherwise the file's name")
     parser.add_argument("-v", "--verbose", action="store_true", help="print each stage with what it found")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 
+from fotohaus.cli.usage import file_name
 from fotohaus.metadata import Metadata, words
 
 
@@ -27,7 +27,7 @@ def add_metadata_options(parser: argparse.ArgumentParser, *, another: bool = Tru
     if another:
         group.add_argument(
             "--metadata-from",
-            type=Path,
+            type=file_name,
             metavar="FILE",
             help="take what the raw file does not say (lens, zone, place ...) from this file, a JPEG of the same shot",
         )

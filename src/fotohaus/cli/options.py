@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
+from fotohaus.cli.usage import file_name
 from fotohaus.recipe import About, Recipe, defaults, fields
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def add_recipe_options(parser: argparse.ArgumentParser, only: Collection[str] | 
     group = parser.add_argument_group("recipe")
     group.add_argument(
         "--recipe",
-        type=Path,
+        type=file_name,
         metavar="FILE",
         help="take the recipe from a photo that fotohaus made, or from a .toml file; other options change it",
     )

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from fotohaus.cli.command import add_threads, whole_number
+from fotohaus.cli.usage import file_name
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     parser.add_argument(
-        "sources", nargs="+", type=Path, metavar="SOURCE", help="folders, raw files and photos (JPEG, PNG, TIFF)"
+        "sources", nargs="+", type=file_name, metavar="SOURCE", help="folders, raw files and photos (JPEG, PNG, TIFF)"
     )
     parser.add_argument(
         *("-o", "--out"),
-        type=Path,
+        type=file_name,
         required=True,
         metavar="SHEET",
         help="the sheet, .jpg or .png; several are SHEET-1, ...",

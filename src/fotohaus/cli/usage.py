@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 # What others call it.
 _ALSO = {
@@ -28,6 +29,16 @@ def nearest(word: str, known: Iterable[str]) -> str:
     also = _ALSO.get(word)
     found = [also] if also in known else get_close_matches(word, known, 1, 0.7)
     return f": did you mean {found[0]}?" if found else ""
+
+
+def file_name(text: str) -> Path:
+    """The file or folder that an argument names. An empty one, as of a script's variable that was never set, names none.
+
+    `Path` would take it for the folder that one is in, and all its photos.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name names no file")
+    return Path(text)
 
 
 class Parser(argparse.ArgumentParser):
