@@ -115,7 +115,9 @@ def _develop(options: argparse.Namespace) -> int:
 
 
 def _info_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", type=file_name, metavar="FILE", help="raw files, or photos that fotohaus made")
+    parser.add_argument(
+        "files", nargs="+", type=file_name, metavar="FILE", help="raw files, or photos that fotohaus made"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, one object a file")
     parser.add_argument("--private", action="store_true", help="show position, serial numbers and owner too")
 

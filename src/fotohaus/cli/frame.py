@@ -16,10 +16,17 @@ from fotohaus.recipe import fields
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     parser.add_argument(
-        "photos", nargs="*", type=file_name, metavar="PHOTO", help="finished photos: JPEG, PNG or TIFF; none with --list"
+        "photos",
+        nargs="*",
+        type=file_name,
+        metavar="PHOTO",
+        help="finished photos: JPEG, PNG or TIFF; none with --list",
     )
     parser.add_argument(
-        *("-o", "--out"), type=file_name, metavar="PHOTO", help="the framed photo, or a folder for several [NAME-framed]"
+        *("-o", "--out"),
+        type=file_name,
+        metavar="PHOTO",
+        help="the framed photo, or a folder for several [NAME-framed]",
     )
     for name, default in (("frame", "strip"), ("caption", ""), ("place", "")):
         about = fields()[name][1]

@@ -71,7 +71,9 @@ def _contact_sheet(photo: Path) -> Image.Image:
 
 def _show_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("look", metavar="LOOK", help="a look's name, or the path of its file")
-    parser.add_argument("-o", "--out", type=file_name, metavar="PLOT", help="a picture of its tone curve and hues: .png")
+    parser.add_argument(
+        "-o", "--out", type=file_name, metavar="PLOT", help="a picture of its tone curve and hues: .png"
+    )
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -134,7 +136,11 @@ def _save_look(options: argparse.Namespace) -> int:
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("look", metavar="LOOK", help="a look's name, or the path of its file")
     parser.add_argument(
-        "-o", "--out", type=file_name, metavar="LUT", help="the table: .cube, or .png for a Hald CLUT [the look's name.cube]"
+        "-o",
+        "--out",
+        type=file_name,
+        metavar="LUT",
+        help="the table: .cube, or .png for a Hald CLUT [the look's name.cube]",
     )
     parser.add_argument(
         "--cube",
@@ -184,7 +190,11 @@ def _export(options: argparse.Namespace) -> int:
 
 def _fit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "files", nargs="+", type=file_name, metavar="FILE", help="pairs: a raw file, and a JPEG, PNG or TIFF made from it"
+        "files",
+        nargs="+",
+        type=file_name,
+        metavar="FILE",
+        help="pairs: a raw file, and a JPEG, PNG or TIFF made from it",
     )
     parser.add_argument("-o", "--out", type=file_name, required=True, metavar="LOOK", help="the look: .toml")
     parser.add_argument("--title", metavar="TEXT", help="its title; otherwise the file's name")

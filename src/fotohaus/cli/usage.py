@@ -32,9 +32,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def file_name(text: str) -> Path:
-    """The file or folder that an argument names. An empty one, as of a script's variable that was never set, names none.
+    """The file or folder that an argument names.
 
-    `Path` would take it for the folder that one is in, and all its photos.
+    An empty one, as of a script's variable that was never set, names none: `Path` would take it for the current folder.
     """
     if not text:
         raise argparse.ArgumentTypeError("an empty name names no file")
