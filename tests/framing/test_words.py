@@ -24,6 +24,12 @@ THIN, HARD = "\u202f", "\u00a0"
         (None, "Pixel 7", "Pixel 7"),
         ("GoPro", None, "GoPro"),
         (None, None, ""),
+        ("Xiaomi", "2203121C", "Xiaomi 12S Ultra"),
+        (None, "Xiaomi 2203121C", "Xiaomi 12S Ultra"),
+        ("samsung", "SM-S908B", "Samsung Galaxy S22 Ultra"),
+        ("Xiaomi", "2203121X", "Xiaomi 2203121X"),  # no phone of the catalogue
+        ("Google", "Pixel 3 XL", "Google Pixel 3 XL"),  # one of two in one entry
+        ("Hasselblad", "L2D-20c", "Hasselblad L2D-20c"),  # a name of its own
     ],
 )
 def test_camera(make: str | None, model: str | None, said: str) -> None:

@@ -59,6 +59,19 @@ def save(path: Path, orientation: int = 1, **options: object) -> Path:
     return path
 
 
+def test_what_the_file_does_not_say_of_its_lens_comes_from_the_catalogue(tmp_path: Path) -> None:
+    """A phone of the catalogue, its photo whole: 4096 x 3072 of 8192 x 6144 pixels, four in one."""
+    capture = CaptureInfo(make="Xiaomi", model="2203121C", focal_length=8.7, f_number=1.9)
+    given = tmp_path / "a.jpg"
+    exif = b"Exif\0\0" + encode_exif(capture, width=4096, height=3072)
+    Image.new("RGB", (4096, 3072), (90, 120, 150)).save(given, exif=exif, quality=50)
+    told = describe(frame_photo(given, tmp_path / "b.jpg"))["capture"]
+    assert told["focal_length_35mm_mm"] == 23
+    small = Image.new("RGB", (1600, 1067), (90, 120, 150))  # a part of it, nobody knows which
+    small.save(given, exif=exif, quality=50)
+    assert "focal_length_35mm_mm" not in describe(frame_photo(given, tmp_path / "c.jpg"))["capture"]
+
+
 @pytest.mark.parametrize("quality", [60, 85, 97])
 @pytest.mark.parametrize("sampling", [0, 1, 2])
 @pytest.mark.parametrize("name", ["strip", "passepartout"])

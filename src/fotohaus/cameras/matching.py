@@ -73,6 +73,20 @@ def match(capture: CaptureInfo, size: tuple[int, int] | None = None) -> Match | 
     return Match(phone, key, len(known), left[0], " and ".join(telling) or "being its only one")
 
 
+def called(capture: CaptureInfo) -> str | None:
+    """The name that a phone is sold by, where its files have its maker's code instead (2203121C, SM-S908B).
+
+    None where the file has a name, and where the catalogue does not know the code or has several phones in one entry.
+    """
+    model = capture.model or capture.unique_model
+    known = _phone(capture) if model else []
+    if not model or not known:
+        return None
+    name, own = plain(known[0].phone).split(), plain(model).split()
+    maker = plain(capture.make or model).split()[:1]
+    return None if {*own} <= {*name} or "and" in name or maker != name[:1] else known[0].phone
+
+
 def complete(capture: CaptureInfo, size: tuple[int, int] | None = None, report: Report | None = None) -> CaptureInfo:
     """The capture with the lens, focal length, 35 mm equivalent and aperture that it lacks, if the catalogue has them.
 

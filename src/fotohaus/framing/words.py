@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 
+from fotohaus.cameras import called
 from fotohaus.raw.image import CaptureInfo
 
 NAMES = ("camera", "lens", "focal", "aperture", "shutter", "iso", "date", "time", "place", "caption")
@@ -71,7 +72,12 @@ def words(capture: CaptureInfo, *, caption: str = "", place: str = "") -> dict[s
 
 
 def camera(capture: CaptureInfo) -> str:
-    """Maker and model as people call them: "NIKON CORPORATION", "NIKON Z 6" is a Nikon Z 6."""
+    """Maker and model as people call them: "NIKON CORPORATION", "NIKON Z 6" is a Nikon Z 6.
+
+    A code that the camera catalogue knows is that phone: "Xiaomi", "2203121C" is a Xiaomi 12S Ultra.
+    """
+    if (name := called(capture)) is not None:
+        return name
     make, model = clean(capture.make), clean(capture.model) or clean(capture.unique_model)
     while (shorter := _CORPORATE.sub("", make)) != make:
         make = shorter

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fotohaus.cameras import complete
 from fotohaus.errors import ReadError, WriteError
 from fotohaus.framing.framed import Canvas, Paint, framed_gain_map
 from fotohaus.framing.layout import Layout, lay_out
@@ -90,9 +91,9 @@ def frame_photo(
         gain = _gain_map(path, report) if held.format == "JPEG" else None
     if target.suffix.lower() not in KINDS[held.format]:
         raise WriteError(target, f"a framed {held.format} is a {held.format} again: {KINDS[held.format][0]}")
-    capture = replace(held.capture, sources=(path.name,))
+    high, wide = held.samples.shape[:2]
+    capture = complete(replace(held.capture, sources=(path.name,)), (wide, high), report)
     with report.stage("frame"):
-        high, wide = held.samples.shape[:2]
         upright = (wide, high) if held.orientation >= 5 else (high, wide)
         label = Label(metadata or Metadata(), capture)
         said = words(capture, caption=recipe.caption, place=recipe.place)
