@@ -201,6 +201,29 @@ def test_hdr_is_made_smaller_too() -> None:
     assert np.array_equal(np.concatenate([made.hdr_rows(0, 40), made.hdr_rows(40, 75)]), light)
 
 
+@pytest.mark.parametrize(
+    ("crop", "long_edge", "shape"),
+    [
+        ("3:2", 480, (320, 480)),
+        ("2:3", 480, (480, 320)),
+        ("65:24", 650, (240, 650)),
+        ("4:5", 500, (500, 400)),
+        ("1.85:1", 370, (200, 370)),
+        ("4:3", 640, (480, 640)),  # nothing to cut
+        ("20:1", 799, (40, 799)),  # hardly smaller
+    ],
+)
+def test_a_small_picture_has_the_ratio_that_was_asked_for(crop: str, long_edge: int, shape: tuple[int, int]) -> None:
+    """Not that of the window that it is cut out with, whose sides are even."""
+    picture = Lit(np.full((600, 800, 3), 0.2))
+    made = fitted(picture, Recipe(crop=crop, long_edge=long_edge))
+    assert made.shape == shape
+    assert made.rows(0, shape[0]).shape == (*shape, 3)
+    window = crop_window((600, 800), crop)
+    assert made.shape[0] <= window.height
+    assert made.shape[1] <= window.width
+
+
 @pytest.mark.parametrize("size", ["auto", "half"])
 @pytest.mark.parametrize("long_edge", [None, 1600, 400])
 @pytest.mark.parametrize("shape", [(1600, 1200), (1201, 902)])

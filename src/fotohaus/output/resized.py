@@ -49,11 +49,8 @@ def crop_window(shape: tuple[int, int], crop: str) -> Window:
     to 2:3. Written upright (2:3) it is upright whatever the picture is.
     """
     height, width = shape
-    ratio, _, place = crop.partition("@")
-    across, down = (float(side) for side in ratio.split(":"))
-    left, top = (float(share) for share in (place or "0.5,0.5").split(","))
-    if height > width and across > down:
-        across, down = down, across
+    across, down = _sides(shape, crop)
+    left, top = (float(share) for share in (crop.partition("@")[2] or "0.5,0.5").split(","))
 
     def cut(side: int, ratio: float, other: int) -> int:
         # What fits, but for the rounding of a crop, is not cut again.
@@ -70,6 +67,12 @@ def crop_window(shape: tuple[int, int], crop: str) -> Window:
     return Window(begin(height, new[0], top), begin(width, new[1], left), *new)
 
 
+def _sides(shape: tuple[int, int], crop: str) -> tuple[float, float]:
+    """The ratio of a crop, across and down, as it is for a picture of this shape."""
+    across, down = (float(side) for side in crop.partition("@")[0].split(":"))
+    return (down, across) if shape[0] > shape[1] and across > down else (across, down)
+
+
 def fitted(picture: Rendition, recipe: Recipe) -> Rendition:
     """The picture as large as a recipe says: cropped, then made smaller; itself if there is nothing to do."""
     window = Window(0, 0, *picture.shape)
@@ -78,6 +81,13 @@ def fitted(picture: Rendition, recipe: Recipe) -> Rendition:
     longest = max(window.height, window.width)
     share = 1.0 if recipe.long_edge is None else min(1.0, recipe.long_edge / longest)
     shape = max(1, round(window.height * share)), max(1, round(window.width * share))
+    if share < 1 and recipe.crop is not None and recipe.long_edge is not None:
+        # Of the ratio that was asked for, not of the window's, whose sides are even: 3:2 is 480 x 320.
+        across, down = _sides(picture.shape, recipe.crop)
+        scale = recipe.long_edge / max(across, down)
+        exact = max(1, round(down * scale)), max(1, round(across * scale))
+        if max(abs(a - b) for a, b in zip(exact, shape, strict=True)) <= 2:
+            shape = min(exact[0], window.height), min(exact[1], window.width)
     if shape == picture.shape:
         return picture
     amount = 1.0 if recipe.enabled("sharpen") and recipe.sharpen != 0 else 0.0
