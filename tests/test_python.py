@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,59 @@ def test_choices_that_there_are_not(raw: RawImage) -> None:
         fh.merge([raw, raw], method="best")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="must be a Recipe, not dict"):
         fh.render(fh.develop(raw), {"ev": 1})  # type: ignore[arg-type]
+
+
+def test_one_frame_is_no_list_of_frames(raw: RawImage) -> None:
+    with pytest.raises(TypeError, match=r"takes RawImages in a list, .* not one RawImage"):
+        fh.merge(raw)  # type: ignore[arg-type]
+    with pytest.raises(fh.ReadError, match="an empty name names no file"):
+        fh.read([""])
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"cfa": "RGBG"}, "cfa must be one of RGGB, .* got 'RGBG'"),
+        ({"mosaic": [[1, 2], [3, 4]]}, r"mosaic must be an array \(H, W\) with a cfa, got list"),
+        ({"mosaic": np.zeros(64, np.uint16)}, r"mosaic must be an array \(H, W\) with a cfa, got \(64,\)"),
+        ({"cfa": None}, r"mosaic must be an array \(H, W, 3\) without a cfa, got \(64, 64\)"),
+        ({"cfa": None, "mosaic": np.zeros((64, 64, 4), np.uint16)}, r"got \(64, 64, 4\)"),
+        ({"black": np.float32(0)}, r"black and white must be \(2, 2\), got \(\)"),
+        ({"white": np.zeros((2, 2), np.float32)}, "white must be above black"),
+        ({"white": np.full((2, 2), np.nan, np.float32)}, "white must be above black"),
+    ],
+)
+def test_raw_images_that_a_program_put_together_wrongly(raw: RawImage, changes: dict[str, Any], says: str) -> None:
+    wrong = replace(raw, **changes)
+    with pytest.raises(ValueError, match=says):
+        fh.develop(wrong)
+    with pytest.raises(ValueError, match=says):
+        fh.merge([raw, wrong])
+
+
+def test_white_balance_in_numbers_and_words(raw: RawImage) -> None:
+    assert np.array_equal(fh.develop(raw, wb=4200).pixels, fh.develop(raw, wb="4200").pixels)
+    with pytest.raises(ValueError, match="defringe must be auto or all, got 'none'"):
+        fh.develop(raw, defringe="none")
+
+
+@pytest.mark.parametrize("kind", ["jpg", "avif", "jxl", "tif", "png"])
+@pytest.mark.parametrize(
+    ("pixels", "says"),
+    [
+        (np.zeros((8, 8, 3), np.uint8), "pixels are uint16, with 65535 for white, not uint8"),
+        (np.zeros((8, 8, 3)), "not float64"),
+        (np.zeros((8, 8), np.uint16), r"shape \(8, 8\) is not \(height, width, 3\)"),
+    ],
+)
+def test_pictures_of_other_samples(tmp_path: Path, kind: str, pixels: Any, says: str) -> None:
+    """Eight bits were written as they were to some formats, and black floats shown in notebooks."""
+    picture = fh.Picture(pixels)
+    with pytest.raises(fh.WriteError, match=says):
+        fh.write(picture, tmp_path / f"a.{kind}")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match=says):
+        picture._repr_png_()
 
 
 def test_stages_to_leave_out_are_words(raw: RawImage) -> None:

@@ -69,6 +69,8 @@ def merge(
         raise ValueError(f"method must be one of {', '.join(get_args(Method))}, got {method!r}")
     if not 0 <= denoise <= 1:
         raise ValueError(f"denoise must be 0 to 1, got {denoise}")
+    if not isinstance(frames, Iterable):
+        raise TypeError(f"merge takes RawImages in a list, as fotohaus.read gives, not one {type(frames).__name__}")
     report = report or Report()
 
     def leave_out(raw: RawImage, reason: str) -> None:
@@ -166,6 +168,7 @@ def align_burst(frames: Iterable[RawImage]) -> list[Alignment]:
 def _raw(frame: Any) -> RawImage:
     if not isinstance(frame, RawImage):
         raise TypeError(f"merge takes RawImages, as fotohaus.read gives, not {type(frame).__name__}")
+    frame.check()
     return frame
 
 

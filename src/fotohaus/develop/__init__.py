@@ -15,7 +15,7 @@ def develop(
     raw: RawImage,
     *,
     off: Collection[str] = (),
-    wb: str = "as-shot",
+    wb: str | float = "as-shot",
     denoise: float | None = None,
     lens: str = "file",
     defringe: str = "auto",
@@ -23,7 +23,8 @@ def develop(
 ) -> Scene:
     """Develop a raw image to linear light; the choices are those of `fotohaus.develop.pipeline.prepare`.
 
-    Raises TypeError for what is no raw image, ValueError for a stage that there is not.
+    A white balance in kelvin may be a number. Raises TypeError for what is no raw image, ValueError for a stage or a
+    choice that there is not, and for a mosaic, levels or a CFA that can't be (`RawImage.check`).
     """
     # `import fotohaus` brings this verb, so its machinery is imported when it is first used.
     from fotohaus.develop.pipeline import prepare
@@ -33,6 +34,11 @@ def develop(
 
     if not isinstance(raw, RawImage):
         raise TypeError(f"develop takes one RawImage, as fotohaus.read gives in a list, not {type(raw).__name__}")
+    raw.check()
+    if defringe not in ("auto", "all"):
+        raise ValueError(f"defringe must be auto or all, got {defringe!r}")
+    if isinstance(wb, (int, float)):
+        wb = f"{wb:.12g}"
     report = report or Report()
     development = prepare(raw, off=stages(off), wb=wb, denoise=denoise, lens=lens, defringe=defringe, report=report)
     with report.stage("scene"):

@@ -70,7 +70,7 @@ def write(
         try:
             if isinstance(noun, (Picture, Rendering)):
                 if isinstance(noun, Picture):
-                    _check_pixels(noun.pixels.shape)
+                    _check(noun)
                 save(path, encode_picture(noun, kind, recipe or noun.recipe, metadata, report))
             elif isinstance(noun, Scene):
                 _check_pixels(noun.pixels.shape)
@@ -110,6 +110,13 @@ def _warn_whole(recipe: Recipe, kind: str, report: Report) -> None:
         asked.append("--frame")
     if asked:
         report.warn(f"{' and '.join(asked)} left aside: a {kind} file holds all that was recorded")
+
+
+def _check(picture: Picture) -> None:
+    try:
+        picture.check()
+    except ValueError as error:
+        raise WriteError(None, str(error)) from None
 
 
 def _check_pixels(shape: tuple[int, ...]) -> None:

@@ -204,6 +204,20 @@ class RawImage:
         """What to call the image in a message."""
         return self.path or "raw image"
 
+    def check(self) -> None:
+        """Raise ValueError for samples, a pattern or levels that no file gives, but a program may put together."""
+        if self.cfa is not None and self.cfa not in CFA_PATTERNS:
+            raise ValueError(f"cfa must be one of {', '.join(CFA_PATTERNS)}, or None for linear raw, got {self.cfa!r}")
+        shape = getattr(self.mosaic, "shape", None)
+        if shape is None or len(shape) != (3 if self.cfa is None else 2) or shape[2:] not in ((), (3,)):
+            wanted = "(H, W, 3) without a cfa" if self.cfa is None else "(H, W) with a cfa"
+            raise ValueError(f"mosaic must be an array {wanted}, got {shape or type(self.mosaic).__name__}")
+        sizes = {np.size(self.mosaic[:1, :1]), 1, 4} if self.cfa is None else {4}
+        if not {np.size(self.black), np.size(self.white)} <= sizes:
+            raise ValueError(f"black and white must be (2, 2), got {np.shape(self.black)} and {np.shape(self.white)}")
+        if not np.all(np.asarray(self.white) > np.asarray(self.black)):
+            raise ValueError(f"white must be above black, got {np.ravel(self.white)} and {np.ravel(self.black)}")
+
     def with_mosaic(self, mosaic: Samples) -> RawImage:
         """The same image with other samples of the same shape."""
         if mosaic.shape != self.mosaic.shape:

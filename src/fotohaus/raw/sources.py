@@ -61,6 +61,8 @@ def expand_sources(sources: Sequence[PathLike]) -> list[Path]:
         raise ReadError(None, "no raw files were named")
     files: list[Path] = []
     for source in sources:
+        if os.fspath(source) == "":
+            raise ReadError(None, "an empty name names no file")
         path = Path(source)
         try:
             if path.is_dir():

@@ -68,6 +68,14 @@ class Picture:
         height, width = self.pixels.shape[:2]
         return height, width
 
+    def check(self) -> None:
+        """Raise ValueError for pixels that are none of a picture, as a program may put together."""
+        shape = np.shape(self.pixels)
+        if len(shape) != 3 or shape[2] != 3 or 0 in shape:
+            raise ValueError(f"an image of shape {shape} is not (height, width, 3)")
+        if self.pixels.dtype != np.uint16:
+            raise ValueError(f"a picture's pixels are uint16, with 65535 for white, not {self.pixels.dtype}")
+
     def rows(self, top: int, bottom: int) -> NDArray[np.uint16]:
         """Rows of the picture, from `top` to before `bottom`."""
         return self.pixels[top:bottom]
@@ -82,6 +90,7 @@ class Picture:
 
         from fotohaus.render import color
 
+        self.check()
         height, width = self.pixels.shape[:2]
         eight = np.empty(self.pixels.shape, np.uint8)
         np.floor_divide(self.pixels, 257, out=eight, casting="unsafe")
