@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,9 @@ from fotohaus.raw.noise import estimate_noise_from_frame
 from fotohaus.raw.opcode_types import Opcode
 from fotohaus.report import Report
 from fotohaus.white_choice import White, parse_white
+
+if TYPE_CHECKING:
+    from fotohaus.raw.extras import SemanticMask
 
 Float64 = NDArray[np.float64]
 
@@ -156,9 +160,23 @@ def prepare(
         noise=noise,
         white_xy=color.white_xy,
         capture=raw.capture,
-        camera_look=profile_look(raw),
+        camera_look=profile_look(raw, _masks(raw, report)),
         headroom=max(raw.color.baseline_exposure, 0.0) if raw.rendered else 0.0,
     )
+
+
+def _masks(raw: RawImage, report: Report) -> tuple[SemanticMask, ...]:
+    """The file's semantic masks, where its profile has colour tables that hold for regions."""
+    tables = None if raw.profile is None else raw.profile.rgb_tables
+    if raw.path is None or tables is None or not any(table.mask for table in tables.tables):
+        return ()
+    from fotohaus.raw.extras import read_extras
+
+    try:
+        return read_extras(raw.path).masks
+    except ReadError as error:
+        report.warn(f"{raw.name}: colour tables for regions are left out: {error.reason}")
+        return ()
 
 
 def _color(raw: RawImage, choice: White, *, opcodes: bool, report: Report) -> CameraColor:
