@@ -98,7 +98,14 @@ def read_dng(
     if mosaic.shape[:2] != (active.height, active.width):
         mosaic = np.ascontiguousarray(mosaic[active.slices])
     if black.uneven is not None:
-        black.uneven.subtract(mosaic)
+        if mosaic.dtype == np.uint16:
+            # Samples of few bits get finer steps, so that rounding loses nothing that can be seen.
+            largest = float((1 << layout.bits) - 1 if table is None else table.max())
+            finer = max(1, int(65535 // max(largest, float(white.max()))))
+            np.minimum(mosaic, 65535 // finer, out=mosaic)
+            mosaic *= finer
+            black, white = black.times(finer), white * finer
+        black.take_unevenness(mosaic)
         report.note("black level of single rows, columns or pixels taken off the samples")
     made = RawImage(
         mosaic=mosaic,

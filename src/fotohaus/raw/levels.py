@@ -81,7 +81,7 @@ class Unevenness:
     horizontal: NDArray[np.float64]
 
     def subtract(self, samples: Samples) -> None:
-        """Take it off the samples of an active area, in place; integers are rounded, wrong by half a DN at most."""
+        """Take it off the samples of an active area, in place; integers are rounded."""
         planes: NDArray[Any] = samples.reshape(*samples.shape[:2], -1)
         rows, columns = self.pattern.shape[:2]
         across = np.tile(self.pattern, (1, -(-planes.shape[1] // columns), 1))[:, : planes.shape[1]]
@@ -105,6 +105,18 @@ class Black:
     level: Float32
     uneven: Unevenness | None
     highest: Float32
+
+    def times(self, factor: int) -> Black:
+        """The same of samples that are so many times as large."""
+        own = self.uneven
+        if own is not None:
+            own = Unevenness(own.pattern * factor, own.vertical * factor, own.horizontal * factor)
+        return Black(self.level * factor, own, self.highest * factor)
+
+    def take_unevenness(self, samples: Samples) -> None:
+        """Take `uneven` off samples of the active area, in place."""
+        if self.uneven is not None:
+            self.uneven.subtract(samples)
 
 
 def black_level(ifd: Ifd, samples: int, height: int, width: int, period: int = 2) -> Black:
