@@ -1,0 +1,191 @@
+"""Valid DNGs of random combinations beside Adobe's DNG SDK 1.7.1: `python benchmarks/adobe_combinations.py [COUNT]`.
+
+Each file draws its container, levels, areas, opcodes, calibrations and the look of its profile. Delta E 2000 of linear
+raw pixel by pixel, of mosaics in means of 8 x 8, without what is clipped, the outermost 6 px, and colours outside of
+ProPhoto, which the SDK cuts. Files that are off are listed with what they hold; what the SDK refuses is counted.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import struct
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import adobe_sdk
+from common import ROOT, table
+from fotohaus import kernels
+from fotohaus.develop import develop
+from fotohaus.develop.geometry import orient
+from fotohaus.develop.profile_look import apply_profile_look
+from fotohaus.develop.profile_tables import rec2020_to_prophoto, total_baseline_exposure
+from fotohaus.raw import read_raw
+from sdk import cases, means
+
+SHORT, LONG, RATIONAL, SRATIONAL, FLOAT = 3, 4, 5, 10, 11
+LIGHTS = (1, 2, 3, 4, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24)
+STAGES = ("defringe", "denoise", "capture-sharpen", "highlights", "ca")
+MOST = (0.12, 1.0)  # median and 99th percentile of a file that is not off
+SEEN = 0.2  # of all pixels, at least
+EDGE = 6
+
+
+def parts() -> Any:
+    """tests/develop/test_combinations.py: how files are put together."""
+    path = ROOT / "tests" / "develop" / "test_combinations.py"
+    spec = importlib.util.spec_from_file_location("combinations", path)
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+class Drawn:
+    """A file: its bytes, whether its look takes part, and the names of what was drawn."""
+
+    def __init__(self, seed: int, kit: Any) -> None:
+        self.rng, self.kit = np.random.default_rng(seed), kit
+        self.names: list[str] = []
+        self.raw: dict[int, Any] = {}
+        self.main: dict[int, Any] = {}
+        self.more: dict[str, Any] = {}
+        self.mosaic = self.maybe("mosaic", 0.5)
+        self.bits = int(self.rng.choice([10, 12, 14, 16])) if self.maybe("packed", 0.3) else 16
+        self.more |= {"order": ">"} if self.maybe("big-endian", 0.3) else {}
+        self.more |= {"sub_ifd": True} if self.maybe("SubIFD", 0.4) else {}
+        self._levels()
+        self._opcodes()
+        self._color()
+        self.look = self._look()
+        self.data = bytes(kit.make(self.stored, bits=self.bits, raw=self.raw, main=self.main, **self.more))
+
+    def maybe(self, name: str, chance: float) -> bool:
+        drawn = bool(self.rng.random() < chance)
+        if drawn:
+            self.names.append(name)
+        return drawn
+
+    def _levels(self) -> None:
+        rng, kit, top = self.rng, self.kit, (1 << self.bits) - 1
+        rows, columns = (1, 1)
+        if self.maybe("black of a pattern", 0.4):
+            rows, columns = ((2, 2), (4, 4), (6, 6), (3, 5))[rng.integers(4)]
+        planes = 1 if self.mosaic else 3
+        black = (top * rng.uniform(0.02, 0.06) + rng.uniform(0, 0.01 * top, (rows, columns, planes))).round(2)
+        self.raw = {50713: (SHORT, [rows, columns]), 50714: (RATIONAL, kit.rationals(*black.ravel()))}
+        white = int(top * (rng.uniform(0.9, 1) if self.maybe("white", 0.5) else 1))
+        self.raw[50717] = (LONG, [white] * planes)
+        light = kit.mosaic(kit.CAMERA)[..., None] if self.mosaic else kit.CAMERA
+        repeats = (-(-kit.HEIGHT // rows), -(-kit.WIDTH // columns), 1)
+        stored = kit.codes(light, np.tile(black, repeats)[: kit.HEIGHT, : kit.WIDTH], white)
+        self.stored = stored[..., 0] if self.mosaic else stored
+        if self.maybe("crop", 0.3):
+            self.raw |= kit.CROP
+        if self.maybe("oblong", 0.1):
+            self.raw[50718] = (RATIONAL, [1, 1, 2, 1])
+        if self.maybe("turned", 0.3):
+            self.main[274] = (SHORT, int(rng.integers(2, 9)))
+
+    def _opcodes(self) -> None:
+        rng, kit = self.rng, self.kit
+        wave = 1 + 0.1 * np.sin(np.arange(kit.HEIGHT) / rng.uniform(5, 20))
+        curve = 8, kit.area(kit.HEIGHT, kit.WIDTH) + struct.pack(">I3d", 2, 0, 0.8, 0.2)
+        both = [kit.VIGNETTE, kit.lines(12, kit.HEIGHT, kit.WIDTH, wave), curve]
+        both += [kit.gain_map(*(int(n) for n in rng.integers(2, 9, 2)), rng.uniform(0, 0.6))]
+        for tag, chance, choice in ((51009, 0.4, both), (51022, 0.4, [*both, kit.WARP, kit.FISHEYE])):
+            if self.maybe(f"list {tag - 51007 if tag == 51009 else 3}", chance):
+                # One warp at most: what stands between two is left out, and said.
+                picked = [choice[i] for i in rng.permutation(len(choice))[: int(rng.integers(1, 4))]]
+                warps = [o for o in picked if o[0] in (1, 2)]
+                self.raw[tag] = kit.opcodes(*[o for o in picked if o not in warps[1:]])
+
+    def _color(self) -> None:
+        rng, kit = self.rng, self.kit
+        matrix = np.array(kit.conftest.MATRIX)
+        count = int(rng.integers(1, 4))
+        self.names.append(f"{count} calibrations")
+        for i, light in enumerate(rng.choice(LIGHTS, count, replace=False)):
+            own = matrix * rng.uniform(0.96, 1.04, 9)
+            self.main[(50721, 50722, 52531)[i]] = (SRATIONAL, kit.rationals(*own))
+            self.main[(50778, 50779, 52529)[i]] = (SHORT, int(light))
+        if self.maybe("neutral", 0.5):
+            self.main[50728] = (RATIONAL, kit.rationals(rng.uniform(0.45, 0.7), 1, rng.uniform(0.45, 0.7)))
+        if self.maybe("analog balance", 0.2):
+            self.main[50727] = (RATIONAL, kit.rationals(*rng.uniform(0.9, 1.1, 3)))
+        if self.maybe("output-referred", 0.1):
+            self.main[50879] = (SHORT, 1)
+        if self.maybe("exposure", 0.5):
+            self.main[50730] = (SRATIONAL, [int(rng.integers(-100, 60)), 100])
+
+    def _look(self) -> bool:
+        kit, look = self.kit, {}
+        if self.maybe("tone curve", 0.3):
+            look |= kit.CURVE
+        if self.maybe("look table", 0.3):
+            look |= kit.look_table()
+        # The SDK crashes on colour tables of a cropped image.
+        if 50719 not in self.raw and self.maybe("colour table", 0.2):
+            look |= kit.color_tables(self.more.get("order", "<"), "")
+        self.main |= look
+        return bool(look)
+
+
+def compared(drawn: Drawn, path: Path, profiles: Any) -> np.ndarray | None:
+    """Delta E of what can be compared; None where there is too little of it."""
+    theirs = adobe_sdk.stages(path, look=drawn.look).render
+    raw = read_raw(path)
+    scene = develop(raw, off=STAGES)
+    mine = scene.pixels * np.float32(1 if drawn.look else 2.0 ** -total_baseline_exposure(raw))
+    free = (mine @ rec2020_to_prophoto().T).max(-1) < 0.98
+    if drawn.look and scene.camera_look is not None:
+        mine = apply_profile_look(kernels.planar(mine), scene.camera_look)
+    undo = {6: 8, 8: 6}.get(raw.orientation, raw.orientation)
+    mine, free = orient(mine, undo) @ rec2020_to_prophoto().T, orient(free, undo)
+    kept = profiles.inside(theirs) & free & (mine.min(-1) > 0)
+    inner = slice(EDGE, -EDGE), slice(EDGE, -EDGE)
+    theirs, mine, kept = theirs[inner], mine[inner], kept[inner]
+    if drawn.mosaic:
+        theirs, mine, kept = means(theirs), means(mine), means(kept[..., None])[..., 0] == 1
+    return profiles.delta_e(theirs, mine)[kept] if kept.mean() > SEEN else None
+
+
+def main() -> None:
+    if adobe_sdk.library() is None:
+        print("needs dngpy 0.1.3 on x86-64 Linux")
+        return
+    profiles, kit = cases(), parts()
+    count = int(sys.argv[1]) if sys.argv[1:] else 100
+    off, found, refused, dark = [], [], 0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "made.dng"
+        for seed in range(count):
+            drawn = Drawn(seed, kit)
+            path.write_bytes(drawn.data)
+            try:
+                error = compared(drawn, path, profiles)
+            except RuntimeError:
+                refused += 1
+                continue
+            if error is None:
+                dark += 1
+                continue
+            figures = float(np.median(error)), float(np.percentile(error, 99))
+            found.append(figures)
+            if figures[0] > MOST[0] or figures[1] > MOST[1]:
+                off.append([seed, *(f"{f:.3f}" for f in figures), ", ".join(drawn.names)])
+    medians, tails = np.array(found).T
+    print(f"{count} files, {refused} refused by the SDK, {dark} with too little that is not clipped, {len(off)} off")
+    head = ("median of a file", "99 % of a file")
+    rows = [[f"{np.percentile(medians, p):.3f}", f"{np.percentile(tails, p):.3f}", f"{p} % of files"] for p in (50, 99)]
+    print(table((*head, ""), rows))
+    if off:
+        print(table(("file", "median", "99 %", "what it holds"), off))
+
+
+if __name__ == "__main__":
+    main()
