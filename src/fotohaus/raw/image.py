@@ -215,8 +215,6 @@ class RawImage:
         sizes = {np.size(self.mosaic[:1, :1]), 1, 4} if self.cfa is None else {4}
         if not {np.size(self.black), np.size(self.white)} <= sizes:
             raise ValueError(f"black and white must be (2, 2), got {np.shape(self.black)} and {np.shape(self.white)}")
-        if not np.all(np.asarray(self.white) > np.asarray(self.black)):
-            raise ValueError(f"white must be above black, got {np.ravel(self.white)} and {np.ravel(self.black)}")
 
     def with_mosaic(self, mosaic: Samples) -> RawImage:
         """The same image with other samples of the same shape."""
