@@ -46,6 +46,16 @@ def test_pictures_stand_upright_with_their_words(tmp_path: Path) -> None:
     assert below.any(axis=1).sum() > 15, "there is a name below"
 
 
+def test_photos_that_are_not_read_yet_are_not_passed_over_in_silence(tmp_path: Path) -> None:
+    save(tmp_path / "a.jpg")
+    for name in ("a.heic", "b.HEIC", "c.avif", "d.jxl", "e.webp", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    report = Report()
+    contact_sheet([tmp_path], tmp_path / "sheet.jpg", report)
+    said = f"{tmp_path}: b.HEIC, c.avif, d.jxl and 1 more left out: files of these kinds are not read yet"
+    assert report.warnings == [said]  # a.heic is a.jpg once more
+
+
 def test_hundreds_go_on_pages(tmp_path: Path) -> None:
     for i in range(31):
         save(tmp_path / f"IMG_{i}.jpg", size=(60, 40))
@@ -98,7 +108,7 @@ def test_of_a_raw_file_and_its_jpeg_one_is_shown(tmp_path: Path) -> None:
 
     for name in ("IMG_2.dng", "IMG_2.jpg", "IMG_10.JPG", "note.txt", ".hidden.jpg"):
         (tmp_path / name).write_bytes(b"x")
-    assert [file.name for file in _files([tmp_path])] == ["IMG_2.dng", "IMG_10.JPG"]
+    assert [file.name for file in _files([tmp_path], Report())] == ["IMG_2.dng", "IMG_10.JPG"]
 
 
 def test_refusals(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from fotohaus.raw.reading import reading
 from fotohaus.raw.sources import (
     PHOTO_EXTENSIONS,
     RAW_EXTENSIONS,
+    UNREAD_EXTENSIONS,
     expand_sources,
     kind_of,
     nothing_in,
@@ -73,7 +74,7 @@ def contact_sheet(
         raise WriteError(path, f"unknown kind of file {path.suffix!r}: .jpg and .png can be written")
     check_target(path)
     with report.stage("read"):
-        entries = _entries(_files(sources), every)
+        entries = _entries(_files(sources, report), every)
     layout = grid(columns)
     parts = [entries[at : at + layout.cells] for at in range(0, len(entries), layout.cells)]
     title = _title(sources)
@@ -120,7 +121,7 @@ def _encoded(image: Image, suffix: str) -> bytes:
     return out.getvalue()
 
 
-def _files(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
+def _files(sources: Sequence[str | os.PathLike[str]], report: Report) -> list[Path]:
     """The files that sources name: a folder's raw files and photos both; of a raw file and its JPEG, one name, one."""
     named: list[Path] = []
     for source in sources:
@@ -136,6 +137,15 @@ def _files(sources: Sequence[str | os.PathLike[str]]) -> list[Path]:
         ]
         if not raws and not photos:
             raise nothing_in(folder, inside)
+        stems.update(photo.stem.casefold() for photo in photos)
+        unread = sorted(
+            file.name
+            for file in inside
+            if file.suffix.lower() in UNREAD_EXTENSIONS and file.stem.casefold() not in stems
+        )
+        if unread:
+            more = f" and {len(unread) - 3} more" if len(unread) > 3 else ""
+            report.warn(f"{folder}: {', '.join(unread[:3])}{more} left out: files of these kinds are not read yet")
         named += sorted([*raws, *photos], key=_by_number)
     return expand_sources(named)
 

@@ -44,6 +44,10 @@ _NO_IMAGE = ("a video", "a ZIP archive", "a PDF")
 PathLike = str | os.PathLike[str]
 
 
+UNREAD_EXTENSIONS = frozenset({".heic", ".heif", ".webp", ".avif", ".jxl"})
+"""Endings of photos that are not read yet: who has them in a folder is told."""
+
+
 def _natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:
     """Sort key by which IMG_2 comes before IMG_10."""
     parts = re.split(r"(\d+)", path.name.casefold())
@@ -88,8 +92,8 @@ def expand_sources(sources: Sequence[PathLike]) -> list[Path]:
 
 def nothing_in(folder: Path, inside: Iterable[Path]) -> ReadError:
     """The error for a folder without anything to read, which names the photos that are not."""
-    unread = sorted({p.suffix.lower() for p in inside} & {".heic", ".heif", ".webp", ".avif", ".jxl"})
-    named = f": {', '.join(unread)} are not read yet, make them JPEG, PNG or TIFF first" if unread else ""
+    kinds = ", ".join(sorted({p.suffix.lower() for p in inside if p.suffix.lower() in UNREAD_EXTENSIONS}))
+    named = f": {kinds} are not read yet, make them JPEG, PNG or TIFF first" if kinds else ""
     return ReadError(folder, f"is a folder without raw files or photos{named}")
 
 
