@@ -193,11 +193,8 @@ def test_real_files_go_through_unharmed(shared: Path, tmp_path: Path, name: str)
     raw = read_raw(path)
     samples, complaints = adobe(save(tmp_path, encode_dng(raw)), tmp_path)
     assert np.array_equal(samples.reshape(raw.mosaic.shape), raw.mosaic)
-    # These files have no pixels beyond the crop, which the SDK mentions for them as they are, too, edge by edge.
-    assert all("Too little padding" in c for c in complaints)
-    assert set(complaints) <= set(adobe(path, tmp_path)[1])
-    inset = Rectangle(2, 2, raw.crop.height - 4, raw.crop.width - 4)
-    assert adobe(save(tmp_path, encode_dng(replace(raw, crop=inset))), tmp_path)[1] == []
+    # As they are, the SDK finds too little padding, edge by edge: they have no pixels beyond the crop.
+    assert complaints == []
 
 
 @pytest.mark.parametrize("compression", ["jxl", "none"])

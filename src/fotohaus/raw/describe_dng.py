@@ -90,7 +90,7 @@ def describe_dng(tiff: Tiff) -> dict[str, Any]:
         raw["tile"] = [image.integer(tags.TILE_WIDTH, 0), image.integer(tags.TILE_LENGTH, 0)]
     active = active_area(image, height, width)
     raw["active_area"] = _rectangle(active)
-    raw["crop"] = _rectangle(default_crop(image, active))
+    raw["crop"] = _rectangle(default_crop(main, image, active))
     raw["orientation"] = main.integer(tags.ORIENTATION, image.integer(tags.ORIENTATION, 1))
     table = levels.linearization_table(image)
     raw["linearization_table"] = None if table is None else f"{table.size} entries"

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.errors import WriteError
-from fotohaus.raw import tags
+from fotohaus.raw import tags, whole_crop
 from fotohaus.raw.dng_preview import check_preview, set_preview, set_thumbnail
 from fotohaus.raw.dng_profile import set_profile
 from fotohaus.raw.dng_samples import MAX_DISTANCE, Compression, set_samples
@@ -43,7 +43,8 @@ def encode_dng(
 ) -> bytes:
     """A DNG file: a mosaic DNG, or a linear one if the raw image has no CFA.
 
-    Levels, crop, orientation, colour, profile, noise and opcodes are the raw image's own.
+    Levels, crop, orientation, colour, profile, noise and opcodes are the raw image's own; a mosaic's crop keeps off the
+    edges for other developers (`fotohaus.raw.whole_crop`).
 
     xmp : an XMP packet to embed.
     preview : (h, w, 3) uint8 sRGB, turned like the mosaic as stored. A thumbnail of it becomes the file's first image,
@@ -105,6 +106,8 @@ def _encode(
     if xmp is not None:
         root.set(tags.XMP, Type.BYTE, xmp)
     _image(image, raw)
+    if raw.cfa and whole_crop.padded(raw.crop, *raw.mosaic.shape) != raw.crop:
+        root.set(tags.DNG_PRIVATE_DATA, Type.BYTE, whole_crop.private_data(raw.crop))
     digest = set_samples(image, raw, compression, distance)
     if digest is not None:
         root.set(tags.NEW_RAW_IMAGE_DIGEST, Type.BYTE, digest)
@@ -207,8 +210,9 @@ def _image(image: Directory, raw: RawImage) -> None:
         image.set(tags.CFA_LAYOUT, Type.SHORT, 1)
     _levels(image, raw, floating, samples)
     image.set(tags.DEFAULT_SCALE, Type.RATIONAL, [Fraction(n).limit_denominator(10_000) for n in raw.scale[::-1]])
-    image.set(tags.DEFAULT_CROP_ORIGIN, Type.LONG, (raw.crop.left, raw.crop.top))
-    image.set(tags.DEFAULT_CROP_SIZE, Type.LONG, (raw.crop.width, raw.crop.height))
+    crop = whole_crop.padded(raw.crop, height, width) if raw.cfa else raw.crop
+    image.set(tags.DEFAULT_CROP_ORIGIN, Type.LONG, (crop.left, crop.top))
+    image.set(tags.DEFAULT_CROP_SIZE, Type.LONG, (crop.width, crop.height))
     image.set(tags.BEST_QUALITY_SCALE, Type.RATIONAL, Fraction(1))
     image.set(tags.ACTIVE_AREA, Type.LONG, (0, 0, height, width))
     lists = (

@@ -23,6 +23,7 @@ from fotohaus.raw.layout import read_layout
 from fotohaus.raw.opcodes import parse_opcodes
 from fotohaus.raw.profile_read import as_shot_profile, gain_table_map, profile_in
 from fotohaus.raw.tiff import Ifd, Source, Tiff, TiffError
+from fotohaus.raw.whole_crop import PRIVATE_SIZE, whole
 from fotohaus.report import Report
 
 Quad = Literal["bin", "full"]
@@ -113,7 +114,7 @@ def read_dng(
         black=black.level,
         white=black.level + (white - black.highest),
         color=color,
-        crop=default_crop(image, active),
+        crop=default_crop(main, image, active),
         orientation=orientation(main, image),
         noise=read_noise(main, image, order),
         denoised=read_noise_reduction(main, image),
@@ -186,7 +187,7 @@ def with_dng_facts(raw: RawImage, source: Source) -> RawImage:
     return replace(
         raw,
         color=color,
-        crop=default_crop(image, active) if fits else raw.crop,
+        crop=default_crop(main, image, active) if fits else raw.crop,
         scale=default_scale(image) if fits else raw.scale,
         orientation=orientation(main, image),
         noise=read_noise(main, image, order),
@@ -296,7 +297,7 @@ def active_area(image: Ifd, height: int, width: int) -> Rectangle:
     return Rectangle(top, left, bottom - top, right - left)
 
 
-def default_crop(image: Ifd, active: Rectangle) -> Rectangle:
+def default_crop(main: Ifd, image: Ifd, active: Rectangle) -> Rectangle:
     """The default crop within the active area, clipped to it; all of it where the file's crop makes no sense.
 
     Of it the part that DefaultUserCrop names: the aspect ratio, or digital zoom, that was chosen on the camera.
@@ -307,13 +308,18 @@ def default_crop(image: Ifd, active: Rectangle) -> Rectangle:
     width, height = min(width, active.width - left), min(height, active.height - top)
     if width < 1 or height < 1:
         return Rectangle(0, 0, active.height, active.width)
+    crop = Rectangle(top, left, height, width)
+    private = main.entries.get(tags.DNG_PRIVATE_DATA)
+    if private is not None and private.nbytes == PRIVATE_SIZE:
+        crop = whole(crop, main.raw(tags.DNG_PRIVATE_DATA), active.height, active.width)
+        top, left, height, width = crop.top, crop.left, crop.height, crop.width
     part = image.floats(tags.DEFAULT_USER_CROP, 4)
     if part is None or not np.isfinite(part).all() or not (part >= 0).all() or not (part <= 1).all():
-        return Rectangle(top, left, height, width)
+        return crop
     first_y, last_y = (round(height * float(part[i])) for i in (0, 2))
     first_x, last_x = (round(width * float(part[i])) for i in (1, 3))
     if last_y <= first_y or last_x <= first_x:
-        return Rectangle(top, left, height, width)
+        return crop
     return Rectangle(top + first_y, left + first_x, last_y - first_y, last_x - first_x)
 
 
