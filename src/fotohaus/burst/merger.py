@@ -106,7 +106,9 @@ class Merger:
         )
         rows, columns = block_size(reference)
         self.difference: Float32 = kernels.empty((rows + 2 * _MARGIN, columns + 2 * _MARGIN, 4))
-        self.difference[...] = 0
+        for margin in (slice(_MARGIN), slice(-_MARGIN, None)):
+            self.difference[margin] = 0
+            self.difference[:, margin] = 0
         self.sum: Float32 = kernels.empty((rows, columns, 4))
         self.sum[...] = 0
         self.inverse_sigma: Float32 = kernels.empty((rows // 8 + 1, columns // 8 + 1, 4))

@@ -9,7 +9,7 @@ import numpy as np
 
 from fotohaus import kernels
 from fotohaus.burst.frame import PAD, Frame
-from fotohaus.raw.image import Float32
+from fotohaus.raw.image import Float32, Float64
 
 TILE = 32
 """Pixels of a level in a tile; at the finest level 64 px of the mosaic."""
@@ -109,10 +109,30 @@ def noise_response(level: int) -> tuple[float, float]:
 
 @functools.cache
 def _responses() -> list[tuple[float, float]]:
-    side = TILE << (MAX_LEVELS - 1)
-    noise = np.random.default_rng(0).standard_normal((side, side), np.float32)
-    responses = []
-    for band in _bands(noise, MAX_LEVELS):
-        gradients = (band[1:-1, 2:] - band[1:-1, :-2]) / 2, (band[2:, 1:-1] - band[:-2, 1:-1]) / 2
-        responses.append((float(band.var()), float(sum(np.square(g).mean() for g in gradients))))
+    # A band is f(x) f(y) - w(x) w(y) of the finest luma, f and w the filters of kernels/burst_align_gen.py one after
+    # another, so the sums over its squares are those of one dimension.
+    finest, binomial, half = (np.array(taps) / sum(taps) for taps in ((1, 2, 1), (1, 4, 6, 4, 1), (1, 3, 3, 1)))
+    luma, responses = np.ones(1), []
+    for level in range(MAX_LEVELS):
+        pixel = 1 << level
+        fine = _spread_taps(luma, binomial if level else finest, pixel)
+        wide = _spread_taps(fine, binomial, 2 * pixel)
+        fine = np.pad(fine, (wide.size - fine.size) // 2)
+
+        def lagged(lag: int, fine: Float64 = fine, wide: Float64 = wide) -> float:
+            """Product of the band with itself, so far to the side."""
+            pairs = ((fine, fine), (fine, wide), (wide, wide))
+            same, aside = (np.array([a[k:] @ b[: b.size - k] for a, b in pairs]) for k in (0, lag))
+            return float(same * aside @ (1, -2, 1))
+
+        variance = lagged(0)
+        responses.append((variance, variance - lagged(2 * pixel)))
+        luma = _spread_taps(luma, half, pixel)
     return responses
+
+
+def _spread_taps(filtered: Float64, taps: Float64, step: int) -> Float64:
+    """A filter followed by another with so many px between its taps."""
+    spread = np.zeros((taps.size - 1) * step + 1)
+    spread[::step] = taps
+    return np.convolve(filtered, spread)
