@@ -18,7 +18,7 @@ WINDOW = {-2: 1 / 12, -1: 1 / 4, 0: 1 / 3, 1: 1 / 4, 2: 1 / 12}
 
 CHANNELS, BLOCKS, GATES = 12, 2, 1  # as tools/train_demosaic.py has them
 FLOOR = 0.002  # activity that counts as flat, of the encoded white level
-WIDE, HIGH, LANES = 256, 256, 8  # pixels of one task; floats of one vector
+WIDE, HIGH, LANES = 512, 256, 8  # pixels of one task; floats of one vector
 STEP = 2 * LANES  # the output's width is a multiple of this
 RED, GREEN, UNDER, BLUE = range(4)  # places of a quad; `UNDER` is the green of the blue row
 
@@ -254,7 +254,7 @@ class Demosaic:
             f.store_at(g.rgb, task).compute_at(g.rgb, ri)
         # At least the rows that the first output row needs; without being told, storage grows to the whole task.
         for f in m.funcs.values():
-            f.fold_storage(r, 32)
+            f.fold_storage(r, 16)
         for f in steps:
             f.fold_storage(r, 16)
         for f in (guess, linear, scale):
