@@ -7,9 +7,9 @@ from halide import f32
 
 from fotohaus.kernels.common import c, strip_of, x, y
 from fotohaus.kernels.common_tables import TILE
+from fotohaus.kernels.display_color import about
 from fotohaus.kernels.light_in_place import Place, Placed, finite, look_up, mixed
 from fotohaus.kernels.lut_gen import decode_srgb
-from fotohaus.kernels.render_gen import about
 
 GUARDED = hl.TailStrategy.GuardWithIf
 

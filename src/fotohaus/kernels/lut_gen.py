@@ -4,7 +4,7 @@ import halide as hl
 from halide import f32
 
 from fotohaus.kernels.common import c, strip_of, x, y
-from fotohaus.kernels.render_gen import about, encode_srgb
+from fotohaus.kernels.display_color import about, encode_srgb
 
 # sRGB's curve undone, ((v + 0.055) / 1.055)^2.4, as a polynomial in v; good to 6e-6 of the encoded value.
 DECODED = (0.00085460395, 0.035251584, 0.48699426, 0.84443996, -0.77394699, 0.70603988, -0.3960151, 0.09638962)

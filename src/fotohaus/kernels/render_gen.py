@@ -7,6 +7,7 @@ from halide import f32
 
 from fotohaus.kernels.common import c, strip_of, x, y
 from fotohaus.kernels.common_tables import BOUNDARY_UNIT, CURVE_HIGH, CURVE_LOW, CURVE_STEPS
+from fotohaus.kernels.display_color import about, cube_root, difference, encode_srgb, hue_turn, inverse_cube_root
 from fotohaus.kernels.light_in_place import (
     Place,
     Placed,
@@ -19,60 +20,13 @@ from fotohaus.kernels.light_in_place import (
     positive,
     table_position,
 )
+from fotohaus.kernels.steps import Steps
 
 TINT_UNIT = 2.0**-17
 KEEP_UNIT = 1 / 65535
 BOUNDARY_LIGHTS = 128  # entries of the gamut's boundary along lightness
 HUES, LIGHTS = 2048, 1024  # entries of a look's tables: around the hues, and from black to white
 LIGHT_UNIT, ROOM_UNIT = 2.0**-13, 2.0**-15  # last bits of what the one by lightness holds
-
-
-def inverse_cube_root(a):
-    """Of a positive number, to 1e-7 relative: guessed from the bits, then two third-order steps."""
-    third = hl.i32(hl.f32(hl.reinterpret(hl.Int(32), a)) * f32(1 / 3))
-    r = hl.reinterpret(hl.Float(32), hl.i32(0x54A2FA8C) - third)
-    for _ in range(2):
-        e = 1 - a * r * r * r
-        r = r + r * e * (f32(1 / 3) + e * f32(2 / 9))
-    return r
-
-
-def cube_root(v):
-    """Signed cube root to 1e-7 relative."""
-    a = hl.max(hl.abs(v), f32(1e-18))
-    r = inverse_cube_root(a)
-    root = a * r * r
-    return hl.select(v < 0, -root, root)
-
-
-# sRGB's curve, 1.055 v^(1 / 2.4) - 0.055, as a polynomial in the fourth root of v; good to 2e-6.
-ENCODED = (-0.05964172, 0.14077650, 1.36022677, -0.83896778, 0.63877218, -0.30603850, 0.06487366)
-
-
-def encode_srgb(v):
-    """The sRGB transfer function (IEC 61966-2-1) of 0..1."""
-    t = hl.sqrt(hl.sqrt(v))
-    curved = f32(ENCODED[-1])
-    for weight in ENCODED[-2::-1]:
-        curved = curved * t + f32(weight)
-    return hl.select(v <= f32(0.0031308), f32(12.92) * v, curved)
-
-
-def difference(a, b):
-    """a - b; exactly 0 where they are equal, which the compiler can't spread over the sum that it goes into."""
-    return hl.select(a == b, f32(0), a - b)
-
-
-def about(matrix, row, v, pivot):
-    """Row of a matrix whose rows sum to 1, as pivot + differences: exactly neutral for a neutral input."""
-    first, second = (difference(v[i], v[pivot]) for i in range(3) if i != pivot)
-    return v[pivot] + matrix[0, row] * first + matrix[1, row] * second
-
-
-def hue_turn(a, b):
-    """0..4 once around, a monotone stand-in for the hue angle, from -90 degrees."""
-    turn = b / (hl.abs(a) + hl.abs(b) + f32(1e-20))
-    return hl.select(a < 0, 2 - turn, turn) + 1
 
 
 def fields(table, position, entries, widths):
@@ -131,10 +85,48 @@ def rendered(g, looked, full=False, hdr=False):
         g.hues.dim(0).set_min(0)
         g.lights.dim(0).set_min(0)
 
-    # Of every pixel: lightness after the curve, the norm before it, and what its light was multiplied by.
+    # What is made for a piece of a row, and then what comes next: short loops, of which the processor has several turns
+    # in work at once, and each look-up is made once. Before sharpening, and from there on.
+    before, after = Steps(), Steps()
+
+    # Of every pixel: lightness after the curve; then what `toned` says of it, or else the norm before the curve, and
+    # what its light was multiplied by.
     lightness = hl.Func("lightness")
     inside = hl.clamp(hl.likely(x) if looked else x, 0, width - 1), hl.clamp(y, 0, height - 1)
-    if looked:
+
+    def of_curve(entry):
+        return g.curve[0, entry], g.curve[0, entry + 1], g.curve[1, entry], g.keep[entry]
+
+    def toned(rgb, n, t, found, gain=None):
+        """Lightness, the threshold of its coring, and lightness, a and b of Oklab that are still to be sharpened."""
+        first, following, noise, kept = found
+        here = lerp(first, following, t)
+        threshold = g.coring * noise
+        if looked:
+            # What lifts light lifts its noise: of light's own by the root of that, which is less than this, too.
+            more = gain * g.per_gain
+            threshold *= hl.max(more, f32(0.5) + f32(0.5) * more)
+        # Tone: a straight line in Oklab from the colour, scaled, to the neutral of the same norm.
+        lms = [cube_root(about(g.to_lms, row, rgb, 1)) for row in range(3)]
+        dm, ds = difference(lms[1], lms[0]), difference(lms[2], lms[0])
+        keep = between(kept, t) * f32(KEEP_UNIT)
+        colour = keep * here * inverse_cube_root(hl.clamp(n, f32(2.0**CURVE_LOW), f32(2.0**CURVE_HIGH)))
+        a = colour * (g.to_lab[0, 1] * dm + g.to_lab[1, 1] * ds)
+        bb = colour * (g.to_lab[0, 2] * dm + g.to_lab[1, 2] * ds)
+        light = colour * (lms[0] + g.to_lab[0, 0] * dm + g.to_lab[1, 0] * ds) + (1 - keep) * here
+        return here, threshold, light, a, bb
+
+    stepwise = looked and not full
+    if stepwise:
+        rgb = before.step("source", *(finite(g.pixels[(*inside, i)]) for i in range(3)))
+        (gain,) = before.step("gained", place.gain([hl.max(v, 0) for v in rgb]))
+        rgb = place.light(rgb, gain)
+        n = norm_of(rgb)
+        *rgb, n, entry, t = before.step("lit", *rgb, n, *table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS))
+        found = before.step("found", *of_curve(entry))
+        here, threshold, *lab = before.step("toned", *toned(rgb, n, t, found, gain))
+        lightness[x, y] = (here, threshold, *recoloured(g, *lab))
+    elif looked:
         rgb = [positive(g.pixels[(*inside, i)]) for i in range(3)]
         gain = place.gain(rgb)
         rgb = place.light(rgb, gain)
@@ -144,7 +136,7 @@ def rendered(g, looked, full=False, hdr=False):
         n = norm_of([positive(g.pixels[(*inside, i)]) * g.gain for i in range(3)])
         lightness[x, y] = (look_up(g, n, 0), n)
 
-    def light(xx, yy):
+    def light_at(xx, yy):
         return lightness[xx, yy][0]
 
     # Sharpening of lightness: unsharp mask, cored by the noise, held near the neighbourhood's range.
@@ -156,21 +148,26 @@ def rendered(g, looked, full=False, hdr=False):
         )
 
     down, low_y, high_y = hl.Func("down"), hl.Func("low_y"), hl.Func("high_y")
-    down[x, y] = symmetric(light, 0, 1)
-    low_y[x, y] = hl.min(light(x, y - 1), light(x, y), light(x, y + 1))
-    high_y[x, y] = hl.max(light(x, y - 1), light(x, y), light(x, y + 1))
+    down[x, y] = symmetric(light_at, 0, 1)
+    low_y[x, y] = hl.min(light_at(x, y - 1), light_at(x, y), light_at(x, y + 1))
+    high_y[x, y] = hl.max(light_at(x, y - 1), light_at(x, y), light_at(x, y + 1))
     low = hl.min(low_y[x - 1, y], low_y[x, y], low_y[x + 1, y])
     high = hl.max(high_y[x - 1, y], high_y[x, y], high_y[x + 1, y])
     # A look's vectors begin at multiples of 16, and the last may reach beyond the picture.
     xh = hl.clamp(hl.likely(x), 0, width - 1) if looked else x
     known = lightness[x, y]
-    here, n = known[0], known[1]
+    here = known[0]
     detail = here - symmetric(lambda xx, yy: down[xx, yy], 1, 0)
-    threshold = g.coring * g.curve[1, table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)[0]]
-    if looked:
-        # What lifts light lifts its noise: of light's own by the root of that, which is less than this, too.
-        more = known[2] * g.per_gain
-        threshold *= hl.max(more, f32(0.5) + f32(0.5) * more)
+    if stepwise:
+        threshold, light, a, bb = (known[i] for i in range(1, 5))
+    else:
+        n = known[1]
+        rgb = [finite(g.pixels[xh, y, i]) for i in range(3)]
+        rgb = place.light(rgb, known[2]) if looked else [v * g.gain for v in rgb]
+        entry, t = table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
+        _, threshold, light, a, bb = toned(rgb, n, t, of_curve(entry), known[2] if looked else None)
+        if looked:
+            light, a, bb = recoloured(g, light, a, bb)
     cored = detail * detail * detail / (detail * detail + threshold * threshold + f32(1e-12))
     contrast = high - low
     room = hl.min(g.overshoot * contrast, g.strong_overshoot / hl.max(contrast, f32(1e-6)))
@@ -179,27 +176,17 @@ def rendered(g, looked, full=False, hdr=False):
     if full:
         # The fine base: blurred twice, as an undecimated wavelet is.
         down_once, down_twice, across = (hl.Func(name) for name in ("down_once", "down_twice", "across"))
-        down_once[x, y] = binomial(light, 0, g.first)
+        down_once[x, y] = binomial(light_at, 0, g.first)
         down_twice[x, y] = binomial(lambda xx, yy: down_once[xx, yy], 0, g.second)
         across[x, y] = binomial(lambda xx, yy: down_twice[xx, yy], g.first, 0)
         change += textured(g, here, binomial(lambda xx, yy: across[xx, yy], g.second, 0), threshold)
     if looked:
         change += place.small(3) * here - place.small(4)
-        change += g.grain_amount * hl.max(here * (1 - here), 0) * f32(g.grain[xh, y])
+        grain = f32(g.grain[xh, y])
+        if stepwise:
+            (grain,) = after.step("grain_here", grain)
+        change += g.grain_amount * hl.max(here * (1 - here), 0) * grain
 
-    # Tone: a straight line in Oklab from the colour, scaled, to the neutral of the same norm.
-    rgb = [finite(g.pixels[xh, y, i]) for i in range(3)]
-    rgb = place.light(rgb, known[2]) if looked else [v * g.gain for v in rgb]
-    lms = [cube_root(about(g.to_lms, row, rgb, 1)) for row in range(3)]
-    dm, ds = difference(lms[1], lms[0]), difference(lms[2], lms[0])
-    entry, t = table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
-    keep = between(g.keep[entry], t) * f32(KEEP_UNIT)
-    colour = keep * here * inverse_cube_root(hl.clamp(n, f32(2.0**CURVE_LOW), f32(2.0**CURVE_HIGH)))
-    a = colour * (g.to_lab[0, 1] * dm + g.to_lab[1, 1] * ds)
-    bb = colour * (g.to_lab[0, 2] * dm + g.to_lab[1, 2] * ds)
-    light = colour * (lms[0] + g.to_lab[0, 0] * dm + g.to_lab[1, 0] * ds) + (1 - keep) * here
-    if looked:
-        light, a, bb = recoloured(g, light, a, bb)
     if full:
         i, t = table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
         tint = [between(g.tints[k, i], t) * f32(TINT_UNIT) - f32(2**15 * TINT_UNIT) for k in (0, 1)]
@@ -221,8 +208,13 @@ def rendered(g, looked, full=False, hdr=False):
     hi = hl.clamp(hl.i32(hp), 0, hues - 1)
     lp = hl.min(light, 1) * f32(lights)
     li = hl.clamp(hl.i32(lp), 0, lights - 1)
-    near, far = (between(g.boundary[li, hi + i], lp - f32(li)) for i in (0, 1))
-    limit = f32(BOUNDARY_UNIT) * lerp(near, far, hp - f32(hi))
+    turn, up = hp - f32(hi), lp - f32(li)
+    if stepwise:
+        light, a, bb, chroma, turn, up, hi, li = after.step("wanted", light, a, bb, chroma, turn, up, hi, li)
+    ends = g.boundary[li, hi], g.boundary[li, hi + 1]
+    if stepwise:
+        ends = after.step("ends", *ends)
+    limit = f32(BOUNDARY_UNIT) * lerp(*(between(end, up) for end in ends), turn)
     # With share = chroma / limit: knee + (1 - knee) t / (1 + t) of the limit, t = (share - knee) / (1 - knee).
     over = chroma - g.knee * limit
     room = hl.max(limit - 2 * g.knee * limit + chroma, f32(1e-12))
@@ -264,8 +256,12 @@ def rendered(g, looked, full=False, hdr=False):
         .reorder(c, x, xo, y, yo)
         .vectorize(x)
     )
-    for f in (pixel, light_of):
-        f.compute_at(g.picture, xo).vectorize(x, vector).bound_storage(x, vector).store_in(hl.MemoryType.Stack)
+    if stepwise:
+        light_of.compute_at(pixel.compute_at(g.picture, y), after.piece).vectorize(x, vector)
+        after.schedule(pixel, vector)
+    else:
+        for f in (pixel, light_of):
+            f.compute_at(g.picture, xo).vectorize(x, vector).bound_storage(x, vector).store_in(hl.MemoryType.Stack)
     for f in (down, low_y, high_y):
         f.compute_at(g.picture, y).vectorize(x, vector)
     if looked:
@@ -283,7 +279,11 @@ def rendered(g, looked, full=False, hdr=False):
         for f in (down_twice, across):
             f.compute_at(g.picture, y).vectorize(x, vector)
     else:
-        lightness.store_at(g.picture, yo).compute_at(g.picture, y).vectorize(x, vector)
+        lightness.store_at(g.picture, yo).compute_at(g.picture, y)
+        if stepwise:
+            before.schedule(lightness, vector)
+        else:
+            lightness.vectorize(x, vector)
 
 
 class Rendered:
