@@ -8,6 +8,7 @@ from imagecodecs import jpeg8_encode
 from PIL import Image
 
 from fotohaus.output.jpeg import encode_jpeg, quantize
+from fotohaus.output.jpeg_coder import quantization_tables
 from fotohaus.output.jpeg_stream import join, segment, segments
 from fotohaus.render.picture import Picture
 from fotohaus.strips import STRIP
@@ -24,9 +25,11 @@ def noise(height, width):
 def test_strips_decode_like_a_picture_coded_at_once(size, quality):
     picture = Picture(noise(*size))
     file = b"".join(encode_jpeg(picture, quality=quality, exif=b"MM\0*\0\0\0\x08\0\0\0\0\0\0", xmp=b"<x/>"))
-    sampling = "444" if quality >= 90 else "420"
-    whole = jpeg8_encode(quantize(picture.pixels), level=quality, subsampling=sampling)
-    with Image.open(io.BytesIO(file)) as ours, Image.open(io.BytesIO(whole)) as theirs:
+    sampling = "4:4:4" if quality >= 90 else "4:2:0"
+    whole = io.BytesIO()
+    tables = quantization_tables(quality)
+    Image.fromarray(quantize(picture.pixels)).save(whole, "JPEG", qtables=tables, subsampling=sampling)
+    with Image.open(io.BytesIO(file)) as ours, Image.open(whole) as theirs:
         assert ours.size == size[::-1]
         assert np.array_equal(np.asarray(ours), np.asarray(theirs))
         assert ours.info["dpi"] == (72, 72)

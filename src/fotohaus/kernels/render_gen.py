@@ -214,7 +214,8 @@ def rendered(g, looked, full=False, hdr=False):
     ends = g.boundary[li, hi], g.boundary[li, hi + 1]
     if stepwise:
         ends = after.step("ends", *ends)
-    limit = f32(BOUNDARY_UNIT) * lerp(*(between(end, up) for end in ends), turn)
+    here, beyond = (between(end, up) for end in ends)
+    limit = f32(BOUNDARY_UNIT) * lerp(here, beyond, turn)
     # With share = chroma / limit: knee + (1 - knee) t / (1 + t) of the limit, t = (share - knee) / (1 - knee).
     over = chroma - g.knee * limit
     room = hl.max(limit - 2 * g.knee * limit + chroma, f32(1e-12))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fotohaus import kernels
 from fotohaus.output import icc
+from fotohaus.output.jpeg_coder import encode_samples
 from fotohaus.output.jpeg_stream import check_side, join, segment
 from fotohaus.render.picture import Rendition
 from fotohaus.report import Report
@@ -33,9 +34,7 @@ def quantize(pixels: NDArray[np.uint16], *, dither: bool = True, top: int = 0) -
 
 def make_ready() -> None:
     """Load what codes a JPEG: for a thread, while something else is done."""
-    import imagecodecs
-
-    imagecodecs.jpeg8_encode  # noqa: B018 - it is loaded when it is named
+    from PIL import JpegImagePlugin  # noqa: F401
 
 
 def encode_jpeg(
@@ -51,8 +50,8 @@ def encode_jpeg(
 ) -> list[bytes]:
     """The JPEG file of a picture, in pieces; strips of it are made and coded at the same time.
 
-    quality : 1..100, libjpeg's scale. full_chroma : whether colour keeps its full resolution (4:4:4) or half of it
-        (4:2:0); by default, it does from quality 90 on.
+    quality : 1..100, libjpeg's scale (`fotohaus.output.jpeg_coder`). full_chroma : whether colour keeps its full
+        resolution (4:4:4) or half of it (4:2:0); by default, it does from quality 90 on.
     hdr : take the gain map along, if the picture has one (`fotohaus.output.ultra_hdr`).
     exif, xmp : what `fotohaus.raw.exif.encode_exif` and `fotohaus.output.xmp.packet` make.
 
@@ -61,18 +60,16 @@ def encode_jpeg(
     report = report or Report()
     height, width = picture.shape
     check_side(height, width)
-    sampling = "444" if (quality >= _FULL_CHROMA if full_chroma is None else full_chroma) else "420"
+    fine = quality >= _FULL_CHROMA if full_chroma is None else full_chroma
 
     def encode(strip: tuple[int, int]) -> bytes:
-        from imagecodecs import jpeg8_encode
-
         rows = picture.rows(*strip)
         with report.stage("encode"):
             eight = quantize(rows, dither=dither, top=strip[0])
-            return bytes(jpeg8_encode(eight, level=quality, subsampling=sampling))
+            return encode_samples(eight, quality, full_chroma=fine)
 
     # A restart interval counts at most 65535 coded blocks, of 8 or 16 rows and columns.
-    block = 8 if sampling == "444" else 16
+    block = 8 if fine else 16
     across = -(-width // block)
     rows = min(STRIP, 65535 // across * block)
     parts = strips(height, rows)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 
+from fotohaus.output.jpeg_coder import encode_samples
 from fotohaus.output.jpeg_stream import segment, segments
 from fotohaus.output.mpf import index_segment
 from fotohaus.render.gain_map import GainMap
@@ -45,10 +46,7 @@ def with_gain_map(gain: GainMap, xmp: bytes, base: Callable[[Sequence[bytes], by
 
 def encode_gain_map(gain: GainMap, quality: int = QUALITY) -> bytes:
     """The JPEG file of a gain map, grey or RGB in full colour resolution, with its metadata in both forms."""
-    import numpy as np
-    from imagecodecs import jpeg8_encode
-
-    data = bytes(jpeg8_encode(np.ascontiguousarray(gain.pixels), level=quality, subsampling="444"))
+    data = encode_samples(gain.pixels, quality, full_chroma=True)
     header, _ = segments(data)
     after = 2 + sum(4 + len(body) for marker, body in header if marker == 0xE0)
     metadata = segment(0xE1, _XMP + hdrgm_packet(gain)) + segment(0xE2, ISO + iso_metadata(gain))

@@ -14,14 +14,14 @@ from fotohaus.raw.rectangle import Rectangle
 PADDING = 2
 """Pixels between the crop and the edges of a mosaic."""
 
-_NAME = b"fotohaus crop\0"
+_NAME = b"whole default crop\0"  # it names no program: a file that is to say nothing of its making has it, too
 _PLACE = struct.Struct(">4I")
 PRIVATE_SIZE = len(_NAME) + _PLACE.size
 """Bytes of what DNGPrivateData says."""
 
 
 def padded(crop: Rectangle, height: int, width: int) -> Rectangle:
-    """The part of a crop that keeps off the edges of a mosaic; all of it where nothing would be left, or where it is none."""
+    """The part of a crop that keeps off a mosaic's edges; all of it where nothing would be left, or that is no crop."""
     if min(crop.top, crop.left) < 0:
         return crop
     top, left = max(crop.top, PADDING), max(crop.left, PADDING)
