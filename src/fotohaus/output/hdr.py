@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.errors import WriteError
+from fotohaus.output.sides import check_sides
 from fotohaus.output.transfer import SDR_WHITE
 from fotohaus.render.picture import Rendition
 
@@ -19,9 +20,7 @@ def check(codec: Any, kind: str, shape: tuple[int, int], most: int) -> None:
     """WriteError for a codec of imagecodecs that is not there, or a picture (H, W) with a side above `most` px."""
     if not codec.available:
         raise WriteError(None, f"the imagecodecs that is installed was built without {kind}")
-    height, width = shape
-    if max(shape) > most:
-        raise WriteError(None, f"{kind} can't be larger than {most} pixels a side, this is {width} x {height}")
+    check_sides(kind, shape, most)
 
 
 def hdr_rows(picture: Rendition) -> Callable[[int, int], Float32]:

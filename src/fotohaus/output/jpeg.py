@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from fotohaus import kernels
 from fotohaus.output import icc
 from fotohaus.output.jpeg_coder import encode_samples
-from fotohaus.output.jpeg_stream import check_side, join, segment
+from fotohaus.output.jpeg_stream import MAX_SIDE, join, segment
+from fotohaus.output.sides import check_sides
 from fotohaus.render.picture import Rendition
 from fotohaus.report import Report
 from fotohaus.strips import STRIP, in_threads, strips
@@ -59,7 +60,7 @@ def encode_jpeg(
     """
     report = report or Report()
     height, width = picture.shape
-    check_side(height, width)
+    check_sides("a JPEG", (height, width), MAX_SIDE)
     fine = quality >= _FULL_CHROMA if full_chroma is None else full_chroma
 
     def encode(strip: tuple[int, int]) -> bytes:

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.framing.framed import Float64
-from fotohaus.output.jpeg_stream import check_side, segment, segments
+from fotohaus.output.jpeg_stream import MAX_SIDE, segment, segments
+from fotohaus.output.sides import check_sides
 from fotohaus.raw.tiff import TiffError
 from fotohaus.records import record
 
@@ -87,7 +88,7 @@ def encode(samples: NDArray[np.uint8], like: Coded, extra: Sequence[bytes] = ())
     from PIL import Image
 
     height, width = samples.shape[:2]
-    check_side(height, width)
+    check_sides("a JPEG", (height, width), MAX_SIDE)
     grey = samples.shape[2] == 1
     image = Image.fromarray(samples[..., 0]) if grey else Image.frombytes("YCbCr", (width, height), samples.tobytes())
     tables = [list(table) for table in like.tables]

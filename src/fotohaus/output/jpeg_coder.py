@@ -7,6 +7,7 @@ and is what a gain map multiplies.
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import tempfile
@@ -23,7 +24,8 @@ _AT = 95
 _END = b"\xff\xd9"
 
 
-def quantization_tables(quality: int) -> list[list[int]]:
+@functools.cache
+def quantization_tables(quality: int) -> tuple[tuple[int, ...], ...]:
     """The quantization tables of lightness and colour, row by row, for a quality of 1 to 100.
 
     Steps grow with the frequencies' sum, and with quality as libjpeg's do; files are no larger than with libjpeg's
@@ -32,7 +34,7 @@ def quantization_tables(quality: int) -> list[list[int]]:
     across, down = np.meshgrid(np.arange(8), np.arange(8))
     scale = _scale(quality) / _scale(_AT)
     steps = [(first + more * (across + down)) * scale for first, more in (_LIGHTNESS, _COLOR)]
-    return [np.clip(np.rint(table), 1, 255).astype(int).ravel().tolist() for table in steps]
+    return tuple(tuple(np.clip(np.rint(table), 1, 255).astype(int).ravel().tolist()) for table in steps)
 
 
 def _scale(quality: int) -> float:

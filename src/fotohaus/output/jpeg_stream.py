@@ -9,17 +9,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from fotohaus.errors import WriteError
-
 _EOI, _SOS, _SOF0, _DRI, _APP0 = 0xD9, 0xDA, 0xC0, 0xDD, 0xE0
 _LARGEST = 65533  # bytes in a segment
-_MAX_SIDE = 65500  # libjpeg's limit
-
-
-def check_side(height: int, width: int) -> None:
-    """Raises WriteError for a side above 65500 px."""
-    if max(height, width) > _MAX_SIDE:
-        raise WriteError(None, f"a JPEG can't be larger than {_MAX_SIDE} pixels a side, this is {width} x {height}")
+MAX_SIDE = 65500
+"""Pixels; libjpeg's limit."""
 
 
 def segment(marker: int, data: bytes) -> bytes:

@@ -23,6 +23,7 @@ from fotohaus.raw.exif import add_capture
 from fotohaus.raw.image import PLANES, ColorCalibration, NoiseProfile, Opcode, RawImage
 from fotohaus.raw.opcode_types import OPTIONAL
 from fotohaus.raw.opcodes import encode_opcodes
+from fotohaus.raw.rectangle import Rectangle
 from fotohaus.raw.tiff_write import Directory, Type, encode
 
 _OTHER = 255  # LightSource: an illuminant that IlluminantData describes
@@ -105,8 +106,7 @@ def _encode(
         image.set(tags.NOISE_REDUCTION_APPLIED, Type.RATIONAL, raw.denoised)
     if xmp is not None:
         root.set(tags.XMP, Type.BYTE, xmp)
-    _image(image, raw)
-    if raw.cfa and whole_crop.padded(raw.crop, *raw.mosaic.shape) != raw.crop:
+    if _image(image, raw) != raw.crop:
         root.set(tags.DNG_PRIVATE_DATA, Type.BYTE, whole_crop.private_data(raw.crop))
     digest = set_samples(image, raw, compression, distance)
     if digest is not None:
@@ -189,7 +189,8 @@ def _color(root: Directory, color: ColorCalibration) -> None:
     root.set(tags.BASELINE_EXPOSURE, Type.SRATIONAL, color.baseline_exposure)
 
 
-def _image(image: Directory, raw: RawImage) -> None:
+def _image(image: Directory, raw: RawImage) -> Rectangle:
+    """Say what the samples are; returns the default crop that is written."""
     height, width = raw.mosaic.shape[:2]
     expected = (height, width) if raw.cfa else (height, width, 3)
     if raw.mosaic.dtype not in (np.uint16, np.float32) or raw.mosaic.shape != expected or 0 in expected:
@@ -223,6 +224,7 @@ def _image(image: Directory, raw: RawImage) -> None:
     for tag, opcodes in lists:
         if opcodes:
             image.set(tag, Type.UNDEFINED, encode_opcodes(opcodes))
+    return crop
 
 
 def _levels(image: Directory, raw: RawImage, floating: bool, samples: int) -> None:
