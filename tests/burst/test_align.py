@@ -13,10 +13,10 @@ from fotohaus.burst.align import _sums, align
 from fotohaus.burst.belief import Belief
 from fotohaus.burst.frame import block_size, make_frame, padded_like
 from fotohaus.burst.motion import Motion as Motion8
-from fotohaus.burst.noise import known_noise
 from fotohaus.burst.pyramid import pyramid
 from fotohaus.errors import MergeError
 from fotohaus.raw.image import CFA_PATTERNS
+from fotohaus.raw.noise import noise_of
 from fotohaus.simulate import Motion, Mover, simulate_burst
 
 SIZE = (768, 1024)
@@ -55,7 +55,7 @@ def test_shifts_of_five_percent_and_two_degrees(scene, measure, seed):
 
 def test_a_quarter_of_the_tiles_says_what_they_say_in_the_whole(scene):
     burst = simulate_burst(scene, size=(600, 830), iso=400, frames=2)
-    noise = known_noise(burst.frame(0))
+    noise = noise_of(burst.frame(0))
     first, second = (pyramid(make_frame(raw, noise, padded_like(raw))) for raw in burst)
     motion = align(first, second, block_size(burst.frame(0))).motion
     for level in (0, 1):

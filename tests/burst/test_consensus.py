@@ -6,8 +6,8 @@ import pytest
 from fotohaus.burst import align_burst, align_frames
 from fotohaus.burst.consensus import DECIDED, Trust, consensus
 from fotohaus.burst.frame import make_frame, padded_like
-from fotohaus.burst.noise import known_noise
 from fotohaus.burst.pyramid import pyramid
+from fotohaus.raw.noise import noise_of
 from fotohaus.simulate import Motion, Mover, simulate_burst
 
 FRAMES = 4
@@ -53,7 +53,7 @@ def test_a_large_patch_that_walks_is_not_followed(scene, measure, iso, size, sha
 
 
 def pyramids(burst):
-    return [pyramid(make_frame(raw, known_noise(raw), padded_like(raw))) for raw in burst]
+    return [pyramid(make_frame(raw, noise_of(raw), padded_like(raw))) for raw in burst]
 
 
 def test_the_vote_tells_shift_and_rotation(scene):

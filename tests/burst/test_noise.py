@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fotohaus.burst import estimate_noise, merge
+from fotohaus.burst import merge
+from fotohaus.raw.noise import estimate_noise
 from fotohaus.simulate import phone_noise, simulate_burst
 
 

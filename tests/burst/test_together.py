@@ -8,9 +8,9 @@ import pytest
 from fotohaus.burst import align_burst, align_frames, merge
 from fotohaus.burst.aligner import MAX_BYTES, Aligner
 from fotohaus.burst.frame import make_frame, padded_like
-from fotohaus.burst.noise import known_noise
 from fotohaus.burst.pyramid import noise_response, pyramid
 from fotohaus.errors import MergeError
+from fotohaus.raw.noise import noise_of
 from fotohaus.report import Report
 from fotohaus.simulate import Mover, simulate_burst
 
@@ -48,7 +48,7 @@ def test_large_frames_do_not_wait(noisy, monkeypatch):
     monkeypatch.setattr("fotohaus.burst.aligner.MAX_BYTES", 2 * noisy.frame(0).mosaic.nbytes)
     assert 2 * noisy.frame(0).mosaic.nbytes < MAX_BYTES
     reference = noisy.frame(0)
-    noise = known_noise(reference)
+    noise = noise_of(reference)
     aligner = Aligner(make_frame(reference, noise, padded_like(reference)), noise)
     assert len(list(aligner.add(noisy.frame(1)))) == 1
     assert not list(aligner.rest())
@@ -69,7 +69,7 @@ def test_the_mosaic_s_own_samples_tell_more_than_quads(scene, measure):
     fine = np.clip(scene + 0.15 * detail, 0, 1).astype(np.float32)
     burst = simulate_burst(fine, size=SIZE, iso=3200, exposure=0.25, frames=6, seed=2)
     frames = list(burst)
-    noise = known_noise(frames[0])
+    noise = noise_of(frames[0])
     found = {}
     for planes in (True, False):
         aligner = Aligner(make_frame(frames[0], noise, padded_like(frames[0])), noise, planes=planes)

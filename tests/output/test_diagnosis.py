@@ -89,7 +89,7 @@ def test_the_noise_is_measured_beside_its_model(seen: Diagnosis) -> None:
     reference, merged = facts(seen)["noise"]
     assert reference["of"] == "frame_000"
     assert merged["of"] == "merged"
-    assert all(0.6 < ratio < 1.1 for ratio in reference["measured_over_model"])
+    assert all(0.8 < ratio < 1.2 for ratio in reference["measured_over_model"])
     told = facts(seen)
     assert told["frames_worth"] == pytest.approx(seen.worth, abs=1e-3)
     assert told["frames_worth_least"] < told["frames_worth"] <= told["merged"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fotohaus.raw import read_raw
 from fotohaus.raw.image import ColorCalibration, RawImage, Rectangle
-from fotohaus.raw.noise import estimate_noise_from_frame
+from fotohaus.raw.noise import estimate_noise
 
 BLACK, WHITE = 512, 16383
 
@@ -30,7 +30,7 @@ def frame(scale, offset, seed=1, shape=(768, 1024), black=BLACK, hot=0):
 @settings(max_examples=15, deadline=None)
 @given(st.floats(3e-5, 3e-3), st.floats(1e-7, 3e-5), st.integers(0, 1000))
 def test_known_noise_is_found(scale, offset, seed):
-    found = estimate_noise_from_frame(frame(scale, offset, seed))
+    found = estimate_noise(frame(scale, offset, seed))
     assert found.source == "estimated"
     for level in (0.05, 0.2, 0.5):
         variance = found.scale[1] * level + found.offset[1]
@@ -39,7 +39,7 @@ def test_known_noise_is_found(scale, offset, seed):
 
 def test_hot_pixels_and_a_black_of_0_do_not_mislead():
     for raw in (frame(3e-4, 1e-5, hot=800), frame(3e-4, 1e-5, black=0)):
-        found = estimate_noise_from_frame(raw)
+        found = estimate_noise(raw)
         assert found.scale[1] * 0.2 + found.offset[1] == pytest.approx(7e-5, rel=0.15)
 
 
@@ -48,7 +48,7 @@ def test_linear_raw_has_its_noise_by_channel():
     raw = frame(3e-4, 1e-5)
     levels = (np.full((1, 3), level, np.float32) for level in (BLACK, WHITE))
     linear = RawImage(np.stack(planes, -1), None, *levels, raw.color, raw.crop)
-    found = estimate_noise_from_frame(linear)
+    found = estimate_noise(linear)
     for i in range(3):
         # Such planes hold the pattern's own checks as texture: the estimate may be high, not low.
         assert found.scale[i] * 0.2 + found.offset[i] > 0.85 * (6e-5 + 1e-5 * (i + 1))
@@ -56,7 +56,7 @@ def test_linear_raw_has_its_noise_by_channel():
 
 @pytest.mark.parametrize("shape", [(2, 2), (14, 40), (33, 35)])
 def test_too_small_to_say(shape):
-    found = estimate_noise_from_frame(frame(3e-4, 1e-5, shape=shape))
+    found = estimate_noise(frame(3e-4, 1e-5, shape=shape))
     assert min(found.scale) > 0
     assert min(found.offset) > 0
 
@@ -64,14 +64,14 @@ def test_too_small_to_say(shape):
 def test_a_picture_without_noise():
     raw = frame(0, 0)
     flat = raw.with_mosaic(np.full_like(raw.mosaic, 5000))
-    found = estimate_noise_from_frame(flat)
+    found = estimate_noise(flat)
     assert found.scale[0] * 0.3 + found.offset[0] < 1e-8
 
 
 def test_the_bundled_burst_agrees_with_what_it_states():
     with as_file(files("fotohaus") / "sample") as sample:
         raw = read_raw(sample / "frame_000.dng")
-    found = estimate_noise_from_frame(raw)
+    found = estimate_noise(raw)
     for level in (0.02, 0.1, 0.3):
         stated = raw.noise.scale[1] * level + raw.noise.offset[1]
         assert found.scale[1] * level + found.offset[1] == pytest.approx(stated, rel=0.15)

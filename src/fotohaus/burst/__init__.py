@@ -2,6 +2,5 @@
 
 from fotohaus.burst.align import Alignment
 from fotohaus.burst.merge import align_burst, align_frames, merge
-from fotohaus.burst.noise import estimate_noise
 
-__all__ = ["Alignment", "align_burst", "align_frames", "estimate_noise", "merge"]
+__all__ = ["Alignment", "align_burst", "align_frames", "merge"]

@@ -7,16 +7,14 @@ aligned frames differ.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fotohaus.burst.align import align
 from fotohaus.burst.frame import block_size, make_frame, padded_like
-from fotohaus.burst.noise import estimate_noise
 from fotohaus.burst.pyramid import pyramid
 from fotohaus.raw.image import Float32, NoiseProfile, RawImage
+from fotohaus.raw.noise import estimate_plane
 
 _TILE = 16  # samples of the filter's tiles
 _FACTORS = (1, 3, 9)
@@ -62,18 +60,10 @@ def estimate_colored_noise(quads: RawImage) -> NoiseProfile:
         + luma[:rows:2, 1:columns:2]
         + luma[1:rows:2, 1::2][:, : columns // 2]
     )
-    fine, coarse = (_noise_of(plane, quads) for plane in (luma / 4, halved / 16))
+    black, white = float(quads.black.mean()), float(quads.white.mean())
+    fine, coarse = (estimate_plane(plane, black, white) for plane in (luma / 4, halved / 16))
     scale, offset = (max(4 * a, 16 * b) for a, b in zip(fine, coarse, strict=True))
     return NoiseProfile((scale,) * 3, (offset,) * 3, source="estimated")
-
-
-def _noise_of(luma: NDArray[np.float64], quads: RawImage) -> tuple[float, float]:
-    """Scale and offset of one plane's noise."""
-    mosaic = np.rint(luma).astype(np.uint16).repeat(2, 0).repeat(2, 1)
-    level = (np.full((2, 2), float(v.mean()), np.float32) for v in (quads.black, quads.white))
-    black, white = level
-    found = estimate_noise(replace(quads, mosaic=mosaic, black=black, white=white))
-    return found.scale[1], found.offset[1]
 
 
 def measured_floor(difference: Float32, inverse_sigma: Float32, analysis: Float32, size: tuple[int, int]) -> Float32:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from fotohaus.burst.align import Alignment
 from fotohaus.burst.motion import basis
-from fotohaus.burst.noise import noise_blocks
 from fotohaus.raw.image import Float32, Float64, NoiseProfile, RawImage
+from fotohaus.raw.noise import noise_blocks
 from fotohaus.records import record
 
 CELL = 64
@@ -107,8 +107,7 @@ class Diagnosis:
         model = model or raw.noise
         if raw.cfa is None or raw.mosaic.dtype != np.uint16 or model is None:
             return
-        red, green, blue = noise_blocks(raw)
-        self.noise.append(NoiseFacts(name, model, (red, green, blue)))
+        self.noise.append(NoiseFacts(name, model, noise_blocks(raw)))
 
     def add(
         self,

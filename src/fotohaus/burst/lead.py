@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from fotohaus.burst.aligner import Seen
 from fotohaus.burst.frame import as_quads, make_frame, padded_like
-from fotohaus.burst.noise import known_noise
 from fotohaus.burst.pyramid import pyramid
 from fotohaus.raw.image import Float32, NoiseProfile, RawImage
+from fotohaus.raw.noise import noise_of
 
 CELLS = 24
 """Cells of the longer side, in which frames are compared: a hand's shake is less than one."""
@@ -36,7 +36,7 @@ def sharpest(frames: Sequence[RawImage]) -> tuple[int, list[Seen] | None]:
     if len(frames) == 1:
         return 0, None
     first = as_quads(frames[0])
-    padded, noise = padded_like(first), known_noise(first)
+    padded, noise = padded_like(first), noise_of(first)
     seen, lights = [], []
     for raw in frames:
         quads = as_quads(raw)

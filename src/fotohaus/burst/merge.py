@@ -13,11 +13,11 @@ from fotohaus.burst.colored_noise import noise_of_frames
 from fotohaus.burst.frame import as_pixels, as_quads, block_size, make_frame, padded_like
 from fotohaus.burst.lead import sharpest
 from fotohaus.burst.merger import Merger, Method
-from fotohaus.burst.noise import known_noise
 from fotohaus.burst.pyramid import pyramid
 from fotohaus.errors import MergeError
 from fotohaus.raw.frame_facts import facts_of, mismatch
 from fotohaus.raw.image import RawImage
+from fotohaus.raw.noise import noise_of
 from fotohaus.report import Report
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def align_frames(reference: RawImage, frame: RawImage) -> Alignment:
     if (reason := mismatch(facts_of(frame), facts_of(reference))) is not None:
         raise MergeError(frame.name, reason)
     reference, frame = as_quads(reference), as_quads(frame)
-    noise = known_noise(reference)
+    noise = noise_of(reference)
     pyramids = [pyramid(make_frame(raw, noise, padded_like(raw))) for raw in (reference, frame)]
     return align(pyramids[0], pyramids[1], block_size(reference))
 
@@ -155,7 +155,7 @@ def align_burst(frames: Iterable[RawImage]) -> list[Alignment]:
     source = iter(frames)
     reference = next(source)
     quads = as_quads(reference)
-    noise = known_noise(quads)
+    noise = noise_of(quads)
     aligner = Aligner(make_frame(quads, noise, padded_like(quads)), noise, planes=reference.cfa is None)
     found = []
     for frame in source:

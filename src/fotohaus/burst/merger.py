@@ -16,12 +16,12 @@ from fotohaus.burst.colored_noise import measured_floor
 from fotohaus.burst.finish import WHITE, Noise, finish
 from fotohaus.burst.frame import PAD, Frame, block_size, make_frame, padded_like
 from fotohaus.burst.hot_pixels import HotPixels
-from fotohaus.burst.noise import known_noise
 from fotohaus.burst.reconstruct import Reconstruction, agreement_of
 from fotohaus.burst.warp import warp, warp_planes
 from fotohaus.raw.composite import composite_of
 from fotohaus.raw.frame_facts import MAX_EV, exposure_value
 from fotohaus.raw.image import Float32, NoiseProfile, RawImage, UInt16
+from fotohaus.raw.noise import noise_of
 from fotohaus.report import Report
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Merger:
         """planes : the frames' quads are pixels (`as_quads`) that have all colours. seen : the reference, as known."""
         self.report, self.method, self.leave_out, self.denoise = report, method, leave_out, denoise
         self.planes, self.diagnosis = planes, diagnosis
-        self.noise = known_noise(reference)
+        self.noise = noise_of(reference)
         if self.noise is not reference.noise:
             report.note(f"noise estimated: scale {self.noise.scale[1]:.3g}, offset {self.noise.offset[1]:.3g}")
         self.reference: Frame = make_frame(reference, self.noise, padded_like(reference))

@@ -29,7 +29,7 @@ from fotohaus.develop.white_balance import find_white
 from fotohaus.errors import ReadError
 from fotohaus.mosaic_denoise import visible_noise
 from fotohaus.raw.image import NoiseProfile, OtherOpcode, RawImage
-from fotohaus.raw.noise import estimate_noise_from_frame
+from fotohaus.raw.noise import estimate_noise
 from fotohaus.raw.opcode_types import Opcode
 from fotohaus.report import Report
 from fotohaus.white_choice import White, parse_white
@@ -86,7 +86,7 @@ def prepare(
     sample_noise = raw.noise
     if sample_noise is None:
         with report.stage("noise"):
-            sample_noise = estimate_noise_from_frame(fine)
+            sample_noise = estimate_noise(fine)
     noise = luminance_noise(sample_noise, color.multipliers, color.matrix * exposure, raw.cfa is not None)
     view, correction = upright(raw, MARGIN), None
     if "lens" not in off:

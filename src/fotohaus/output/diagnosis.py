@@ -110,12 +110,14 @@ def _frame(frame: FrameFacts) -> dict[str, Any]:
 
 
 def _ratio(noise: NoiseFacts, color: int) -> float | None:
-    """Variance of the flattest fifth of the blocks over the model's; about 0.8 where the model is right."""
+    """Variance of the flattest fifth of the blocks over the model's; 1 where the model is right and all is flat."""
+    from fotohaus.raw.noise import LOWER_FIFTH
+
     mean, variance = noise.blocks[color]
     if mean.size < 20:
         return None
     expected = noise.model.scale[color] * np.maximum(mean, 0) + noise.model.offset[color]
-    return round(float(np.quantile(variance / np.maximum(expected, 1e-12), 0.2)), 3)
+    return round(float(np.quantile(variance / np.maximum(expected, 1e-12), 0.2)) / LOWER_FIFTH, 3)
 
 
 def summary(diagnosis: Diagnosis) -> str:
@@ -254,7 +256,7 @@ def _noise(diagnosis: Diagnosis) -> Image | None:
             plot.line(lambda at, s=scale, o=offset: s * at + o, color)  # type: ignore[misc]
         panels.append((f"{noise.name} ({noise.model.source})", plot.image))
     notes = [
-        "Dots: blocks of 16 x 16 samples of one colour. Lines: the model, variance = scale x + offset.",
+        "Dots: blocks of 8 x 8 samples of one colour. Lines: the model, variance = scale x + offset.",
         "Texture lifts dots above the line: the lower edge of each cloud should lie on it.",
     ]
     return charts.sheet("Noise", notes, panels, 2)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +17,6 @@ _BLOCKS = 16384  # of one plane of the CFA that are looked at, at most
 _BINS = 24  # of brightness
 _FLATTEST = 0.15  # share of a bin's blocks that is taken for noise alone
 _FEWEST = 8  # blocks of a bin
-_ROOM = 3.2  # deviations of the noise that a bin must lie above the file's zero
 _UNKNOWN = (1e-4, 1e-6)  # where an image has nothing to look at
 
 _K = np.arange(_SIDE)
@@ -25,27 +27,64 @@ _FINE = _SUM >= 9
 _MEASURED = _FINE & (_K % 2 == 0)
 _JUDGED = (_SUM >= 1) & ~_MEASURED
 # The middle of such energies lies under their mean, as that of a chi-squared variable (Wilson and Hilferty 1931).
-_MIDDLE = (1 - 2 / (9 * _MEASURED.sum())) ** 3
+_SPREAD = 2 / (9 * int(_MEASURED.sum()))
+_MIDDLE = (1 - _SPREAD) ** 3
+LOWER_FIFTH = (1 - _SPREAD - 0.8416 * math.sqrt(_SPREAD)) ** 3
+"""What a fifth of the variances in `noise_blocks` stays under, over their mean, where there is noise alone."""
+
+# A normal deviate that is cut off at zero, by its mean in deviations: mean and variance of what is left.
+_MEANS = np.linspace(-0.25, 5, 106)
+_BELL = np.exp(-np.square(_MEANS) / 2) / math.sqrt(2 * math.pi)
+_KEPT = np.array([0.5 + 0.5 * math.erf(mean / math.sqrt(2)) for mean in _MEANS])
+_CUT_MEAN = _MEANS * _KEPT + _BELL
+_CUT_VARIANCE = (np.square(_MEANS) + 1) * _KEPT + _MEANS * _BELL - np.square(_CUT_MEAN)
+_CUT_RATIO = _CUT_MEAN / np.sqrt(_CUT_VARIANCE)
 
 
-def estimate_noise_from_frame(raw: RawImage) -> NoiseProfile:
+def noise_of(raw: RawImage) -> NoiseProfile:
+    """The raw image's own noise profile if it makes sense, else an estimate."""
+    noise = raw.noise
+    values = (*noise.scale, *noise.offset) if noise else (math.nan,)
+    if noise is None or not all(math.isfinite(v) and v >= 0 for v in values) or not any(values):
+        return estimate_noise(raw)
+    return noise
+
+
+def estimate_noise(raw: RawImage) -> NoiseProfile:
     """NoiseProfile of one raw image (mosaic or linear raw), with `source` "estimated".
 
     Blocks of 8 x 8 samples of one colour are transformed (DCT). Among blocks of one brightness, those with the least
     energy are taken for flat, and the mean energy of their finest frequencies is the noise's variance: selection and
     measurement look at different coefficients, so that the one does not bias the other. A line through
     all brightnesses gives scale and offset; the samples of a mosaic, read out by one circuit, share them. After
-    Ponomarenko et al. 2007, "An automatic approach to lossy compression of AVIRIS images". Brightnesses at which the
-    file cuts noise off are left out. Noise that a lossy codec or the camera took out of fine detail goes unseen.
+    Ponomarenko et al. 2007, "An automatic approach to lossy compression of AVIRIS images". Where the file cuts off
+    what noise takes below its zero, mean and variance of what is left tell those of the whole. Noise that a lossy codec
+    or the camera took out of fine detail goes unseen.
     """
     if raw.cfa is None:
-        planes = [_blocks(raw.mosaic[..., i], float(raw.black[0, i]), float(raw.white[0, i])) for i in range(3)]
-        scale, offset = zip(*map(_line, planes), strict=True)
+        planes = [(raw.mosaic[..., i], float(raw.black[0, i]), float(raw.white[0, i])) for i in range(3)]
+        scale, offset = zip(*(estimate_plane(*plane) for plane in planes), strict=True)
         return NoiseProfile(scale, offset, source="estimated")
-    places = list(np.ndindex(2, 2))
-    planes = [_blocks(raw.mosaic[y::2, x::2], float(raw.black[y, x]), float(raw.white[y, x])) for y, x in places]
-    common = _line(np.concatenate(planes, axis=1))
+    common = _line(np.concatenate([blocks for _, blocks in _mosaic_blocks(raw)], axis=1))
     return NoiseProfile((common[0],) * 3, (common[1],) * 3, source="estimated")
+
+
+def estimate_plane(plane: NDArray[np.generic], black: float, white: float) -> tuple[float, float]:
+    """Scale and offset of the noise of one plane's samples (rows, columns), as `estimate_noise` finds them."""
+    return _line(_blocks(plane, black, white))
+
+
+def noise_blocks(raw: RawImage) -> tuple[Float64, Float64, Float64]:
+    """For each of R, G, B: (2, n) mean and variance of blocks of a Bayer mosaic, noise plus the finest texture."""
+    blocks = list(_mosaic_blocks(raw))
+    red, green, blue = (np.concatenate([b[[0, 2]] for c, b in blocks if c == color], axis=1) for color in "RGB")
+    return red, green, blue
+
+
+def _mosaic_blocks(raw: RawImage) -> Iterator[tuple[str, Float64]]:
+    """Colour and blocks of the four planes of a Bayer mosaic."""
+    for (y, x), color in zip(np.ndindex(2, 2), raw.cfa or "RGGB", strict=True):
+        yield color, _blocks(raw.mosaic[y::2, x::2], float(raw.black[y, x]), float(raw.white[y, x]))
 
 
 def _blocks(plane: NDArray[np.generic], black: float, white: float) -> Float64:
@@ -80,11 +119,12 @@ def _line(blocks: Float64) -> tuple[float, float]:
         # The mean of the middle half: a hot pixel or a fine edge is no noise.
         values = np.sort(measured[flat])
         variance = values[count // 4 : max(count // 4 + 1, 3 * count // 4)].mean() / _MIDDLE
-        bins.append((mean[flat].mean(), variance, count, above[flat].mean() / np.sqrt(max(variance, 1e-12))))
-    x, v, weights, room = np.array(bins).T
-    if (room > _ROOM).sum() >= 2:
-        x, v, weights = x[room > _ROOM], v[room > _ROOM], weights[room > _ROOM]
-    x, v = np.maximum(x, 0), np.maximum(v, 1e-12)
+        bins.append((mean[flat].mean(), variance, count, above[flat].mean()))
+    x, v, weights, above = np.array(bins).T
+    x, v, kept = _uncut(x, np.maximum(v, 1e-12), above)
+    if kept.sum() >= 2:
+        x, v, weights = x[kept], v[kept], weights[kept]
+    x = np.maximum(x, 0)
     weight = np.sqrt(weights) / v
     scale, offset = _fit(x, v, weight)
     for _ in range(20):
@@ -93,6 +133,22 @@ def _line(blocks: Float64) -> tuple[float, float]:
         weight = np.sqrt(weights) / model / (1 + 8 * np.maximum(v / model - 1, 0))
         scale, offset = _fit(x, v, weight)
     return max(scale, 1e-9), max(offset, 1e-10)
+
+
+def _uncut(mean: Float64, variance: Float64, above: Float64) -> tuple[Float64, Float64, NDArray[np.bool_]]:
+    """Mean and variance before the file cut off what lies below its zero, and where enough was left to say so.
+
+    above : how far the mean of what is left lies above that zero.
+    """
+    ratio = above / np.sqrt(variance)
+    deviations = np.interp(ratio, _CUT_RATIO, _MEANS)
+    cut = ratio < _CUT_RATIO[-1]
+    sigma = np.sqrt(variance / np.interp(deviations, _MEANS, _CUT_VARIANCE))
+    return (
+        np.where(cut, mean - above + deviations * sigma, mean),
+        np.where(cut, np.square(sigma), variance),
+        ratio > _CUT_RATIO[0],
+    )
 
 
 def _fit(x: Float64, v: Float64, weight: Float64) -> tuple[float, float]:
