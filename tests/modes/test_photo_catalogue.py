@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+from fotohaus import develop, merge
 from fotohaus.modes.photo import make_photo, merge_files
 from fotohaus.output import write
 from fotohaus.raw import read_raw
-from fotohaus.raw.image import CaptureInfo
+from fotohaus.raw.image import CaptureInfo, RawImage
 from fotohaus.recipe import Recipe
 from fotohaus.report import Report
 
@@ -58,15 +59,27 @@ def test_other_files_keep_theirs(tmp_path: Path) -> None:
     assert "catalogue" not in [stage.name for stage in report.stages]
 
 
-def test_noise_that_the_file_lacks_is_the_camera_s(tmp_path: Path) -> None:
-    small = read_raw(sorted(SAMPLE.glob("*.dng"))[0])
+def fusion(index: int = 0) -> RawImage:
+    """A frame of a camera whose noise the catalogue knows; its own profile is kept."""
+    small = read_raw(sorted(SAMPLE.glob("*.dng"))[index])
     crop = replace(small.crop, height=2 * small.crop.height, width=2 * small.crop.width)
     capture = CaptureInfo(make="GoPro", model="FUSION", iso=200)
-    raw = replace(small, mosaic=np.tile(small.mosaic, (2, 2)), crop=crop, capture=capture)
-    file = tmp_path / "raw.dng"
-    for noise, notes in ((None, 1), (small.noise, 0)):
+    return replace(small, mosaic=np.tile(small.mosaic, (2, 2)), crop=crop, capture=capture)
+
+
+def test_noise_that_the_file_lacks_is_the_camera_s(tmp_path: Path) -> None:
+    raw, file = fusion(), tmp_path / "raw.dng"
+    for noise, notes in ((None, 1), (raw.noise, 0)):
         write(replace(raw, noise=noise), file)
         read = merge_files([file], Recipe(), report := Report())
         assert [stage.name for stage in report.stages].count("catalogue") == notes
         assert read.noise is not None
         assert (read.noise.source == "catalogue") == (noise is None)
+
+
+def test_from_python_it_is_known_too() -> None:
+    frames = [replace(fusion(i), noise=None) for i in range(2)]
+    develop(frames[0], report=(report := Report()))
+    assert [stage.name for stage in report.stages].count("catalogue") == 1
+    merge(frames, report=(report := Report()))
+    assert any(note.startswith("noise (catalogue)") for stage in report.stages for note in stage.notes)

@@ -14,6 +14,7 @@ from fotohaus.burst.frame import as_pixels, as_quads, block_size, make_frame, pa
 from fotohaus.burst.lead import sharpest
 from fotohaus.burst.merger import Merger, Method
 from fotohaus.burst.pyramid import pyramid
+from fotohaus.cameras.noise import with_noise
 from fotohaus.errors import MergeError
 from fotohaus.raw.frame_facts import facts_of, mismatch
 from fotohaus.raw.image import RawImage
@@ -81,7 +82,7 @@ def merge(
     with report.stage("merge"):
         if reference is not None and reference < 1:
             raise MergeError(None, f"reference must be 1 or more, got {reference}")
-        source: Iterator[RawImage] = (_raw(frame).quantized() for frame in frames)
+        source: Iterator[RawImage] = (with_noise(_raw(frame)).quantized() for frame in frames)
         held = list(islice(source, CANDIDATES if reference is None else reference))
         if not held:
             raise MergeError(None, "there are no frames to merge")
@@ -141,7 +142,7 @@ def align_frames(reference: RawImage, frame: RawImage) -> Alignment:
     """Where the pixels of one raw image lie in another of the same camera and size (`merge` does this by itself)."""
     if (reason := mismatch(facts_of(frame), facts_of(reference))) is not None:
         raise MergeError(frame.name, reason)
-    reference, frame = as_quads(reference), as_quads(frame)
+    reference, frame = as_quads(with_noise(reference)), as_quads(frame)
     noise = noise_of(reference)
     pyramids = [pyramid(make_frame(raw, noise, padded_like(raw))) for raw in (reference, frame)]
     return align(pyramids[0], pyramids[1], block_size(reference))
@@ -154,7 +155,7 @@ def align_burst(frames: Iterable[RawImage]) -> list[Alignment]:
     """
     source = iter(frames)
     reference = next(source)
-    quads = as_quads(reference)
+    quads = as_quads(with_noise(reference))
     noise = noise_of(quads)
     aligner = Aligner(make_frame(quads, noise, padded_like(quads)), noise, planes=reference.cfa is None)
     found = []

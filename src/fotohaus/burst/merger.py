@@ -98,8 +98,9 @@ class Merger:
         self.report, self.method, self.leave_out, self.denoise = report, method, leave_out, denoise
         self.planes, self.diagnosis = planes, diagnosis
         self.noise = noise_of(reference)
-        if self.noise is not reference.noise:
-            report.note(f"noise estimated: scale {self.noise.scale[1]:.3g}, offset {self.noise.offset[1]:.3g}")
+        if self.noise.source != "file":
+            scale, offset = self.noise.scale[1], self.noise.offset[1]
+            report.note(f"noise ({self.noise.source}): scale {scale:.3g}, offset {offset:.3g}")
         self.reference: Frame = make_frame(reference, self.noise, padded_like(reference))
         self.aligner = Aligner(
             self.reference, self.noise, report, measure=diagnosis is not None, planes=planes, seen=seen

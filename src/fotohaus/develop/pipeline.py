@@ -69,6 +69,10 @@ def prepare(
     choice = parse_white(wb)
     report = report or Report()
     opcodes = "opcodes" not in off
+    if raw.noise is None:
+        from fotohaus.cameras.noise import with_noise
+
+        raw = with_noise(raw, report)
     if opcodes:
         raw = apply_list_2(raw, report)
     fine = raw = raw.quantized(whole=False)

@@ -30,22 +30,6 @@ def with_metadata(
     return raw
 
 
-def with_noise(raw: RawImage, report: Report | None = None) -> RawImage:
-    """The image with its camera's noise from the catalogue, where its file does not say how noisy it is."""
-    if raw.noise is not None or raw.rendered or not raw.capture.iso:
-        return raw
-    from fotohaus.cameras import known_noise
-
-    noise = known_noise(raw.capture, (raw.crop.width, raw.crop.height))
-    if noise is None:
-        return raw
-    if report is not None:
-        with report.stage("catalogue"):
-            at = f"the camera's noise at ISO {raw.capture.iso:g}"
-            report.note(f"{at}: S {noise.scale[0]:.3g}, O {noise.offset[0]:.3g}")
-    return replace(raw, noise=noise)
-
-
 def completed(raw: RawImage, report: Report) -> RawImage:
     """The image with what its file does not say of its lens, where the camera catalogue knows it."""
     capture = raw.capture

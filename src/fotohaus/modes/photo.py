@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import ReadError, WriteError
 from fotohaus.metadata import Metadata
-from fotohaus.modes.capture_facts import completed, with_metadata, with_noise
+from fotohaus.modes.capture_facts import completed, with_metadata
 from fotohaus.output import HOLDS, check_target, jpeg, write
 from fotohaus.raw import apply_profile, expand_sources, read_dcp, stream
 from fotohaus.raw.image import RawImage
@@ -47,7 +47,10 @@ def merge_files(
             find_reference(files, recipe.reference)
         with report.stage("read"):
             raw = next(stream(files, report, off=recipe.off, quad=recipe.quad))
-        raw = with_noise(raw, report)
+        if raw.noise is None:
+            from fotohaus.cameras.noise import with_noise
+
+            raw = with_noise(raw, report)
         if diagnosis is not None:
             diagnosis.alone(raw)
         return raw
@@ -62,7 +65,7 @@ def merge_files(
             raise error
         report.warn(f"{error.path} left out: {error.reason}")
 
-    frames = map(with_noise, stream(chosen, report, off=recipe.off, quad=recipe.quad, damaged=damaged))
+    frames = stream(chosen, report, off=recipe.off, quad=recipe.quad, damaged=damaged)
     return merge(
         frames,
         method=recipe.merge,
