@@ -43,6 +43,19 @@ def test_hot_pixels_and_a_black_of_0_do_not_mislead():
         assert found.scale[1] * 0.2 + found.offset[1] == pytest.approx(7e-5, rel=0.15)
 
 
+@pytest.mark.parametrize("deviation", [0.02, 0.04, 0.08])
+def test_noise_that_the_file_cuts_off_is_told_by_what_is_left(deviation):
+    raw = frame(1e-4, deviation**2)
+    light = np.broadcast_to(0.15 * np.linspace(0, 1, raw.mosaic.shape[1]) ** 4, raw.mosaic.shape)
+    noise = np.random.default_rng(1).normal(0, 1, light.shape) * np.sqrt(1e-4 * light + deviation**2)
+    # Black is 0.031 of white above the file's zero.
+    stored = np.clip(np.rint((light + noise) * (WHITE - BLACK) + BLACK), 0, WHITE)
+    found = estimate_noise(raw.with_mosaic(stored.astype(np.uint16)))
+    for level in (0.02, 0.3):
+        variance = found.scale[1] * level + found.offset[1]
+        assert variance == pytest.approx(1e-4 * level + deviation**2, rel=0.2)
+
+
 def test_linear_raw_has_its_noise_by_channel():
     planes = [frame(3e-4, 1e-5 * (i + 1), seed=i).mosaic for i in range(3)]
     raw = frame(3e-4, 1e-5)
