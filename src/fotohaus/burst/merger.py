@@ -16,6 +16,7 @@ from fotohaus.burst.colored_noise import measured_floor
 from fotohaus.burst.finish import WHITE, Noise, finish
 from fotohaus.burst.frame import PAD, Frame, block_size, make_frame, padded_like
 from fotohaus.burst.hot_pixels import HotPixels
+from fotohaus.burst.point_lights import slack_of
 from fotohaus.burst.reconstruct import Reconstruction, agreement_of
 from fotohaus.burst.warp import warp, warp_planes
 from fotohaus.raw.composite import composite_of
@@ -126,6 +127,7 @@ class Merger:
             inverse_sigma=self.inverse_sigma,
         )
         self.analysis, self.synthesis, self.floor = _filter()
+        self.slack = slack_of(self.reference, self.inverse_sigma, self.analysis)
         self.gain = _Gain((rows // 8 + 1, columns // 8 + 1), _EVERY_DENOISED if denoise else _EVERY)
         self.strength = STRENGTH
         self.colored = planes and self.noise.source == "estimated"
@@ -184,6 +186,7 @@ class Merger:
                 analysis=self.analysis,
                 floor=self.floor,
                 strength=self.strength,
+                slack=self.slack,
                 every=self.gain.every,
                 weights=self.gain.weights,
             )
@@ -196,6 +199,7 @@ class Merger:
                 synthesis=self.synthesis,
                 floor=self.floor,
                 strength=self.strength,
+                slack=self.slack,
                 merged=self.sum,
             )
         self.gain.add()

@@ -69,9 +69,10 @@ class Dft16:
 class Spectrum:
     """The tiles' differences in units of their noise, as two complex images (planes 0 + 1i, 2 + 3i), in frequency."""
 
-    def __init__(self, difference, inverse_sigma, window, every=1):
+    def __init__(self, difference, inverse_sigma, window, slack, every=1):
         tile = hl.Func("tile")
         i, j = tx * every + every // 2, ty * every + every // 2
+        self.slack = slack[i, j]
         parts = [difference[STEP * i + u, STEP * j + v, 2 * q + n] * window[u]
                  * (inverse_sigma[i, j, 2 * q + n] * window[v]) for n in (0, 1)]  # fmt: skip
         tile[u, v, q, tx, ty] = hl.Tuple(parts)
@@ -101,7 +102,7 @@ class Spectrum:
         self.rowwise[k, u, tx, ty] = total([p[k % N, (u + N + n) % N, tx, ty] * hl.f32(w) for n, w in taps])
         smooth = total([r[k % N + n, u, tx, ty] * hl.f32(w) for n, w in taps])
         excess = hl.max(smooth - floor[k % N, u], hl.f32(0))
-        ratio = excess * (1.0 / strength)
+        ratio = excess * (1.0 / (strength + self.slack))
         return 1.0 / (1.0 + ratio * ratio)
 
     def schedule(self, consumer, at):
@@ -137,11 +138,12 @@ class BurstMerge:
     synthesis = hl.InputBuffer(hl.Float(32), 1)
     floor = hl.InputBuffer(hl.Float(32), 2)  # expected power by frequency
     strength = hl.InputScalar(hl.Float(32))
+    slack = hl.InputBuffer(hl.Float(32), 2)  # tiles; added to the strength
     merged = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
         g = self
-        spectrum = Spectrum(g.difference, g.inverse_sigma, g.analysis)
+        spectrum = Spectrum(g.difference, g.inverse_sigma, g.analysis, g.slack)
         kept = hl.Func("kept")
         keep = hl.Func("keep")
         keep[k, u, tx, ty] = spectrum.keep(g.floor, g.strength)  # the same at opposite frequencies
@@ -194,12 +196,13 @@ class BurstWeights:
     analysis = hl.InputBuffer(hl.Float(32), 1)
     floor = hl.InputBuffer(hl.Float(32), 2)
     strength = hl.InputScalar(hl.Float(32))
+    slack = hl.InputBuffer(hl.Float(32), 2)
     every = hl.InputScalar(hl.Int(32))
     weights = hl.OutputBuffer(hl.Float(32), 4)
 
     def generate(self):
         g = self
-        spectrum = Spectrum(g.difference, g.inverse_sigma, g.analysis, g.every)
+        spectrum = Spectrum(g.difference, g.inverse_sigma, g.analysis, g.slack, g.every)
         g.weights[k, u, tx, ty] = spectrum.keep(g.floor, g.strength)
         g.weights.bound(k, 0, N).bound(u, 0, N).vectorize(k, 8).parallel(ty)
         spectrum.schedule(g.weights, tx)
