@@ -17,6 +17,7 @@ from fotohaus.burst.finish import WHITE, Noise, finish
 from fotohaus.burst.frame import PAD, Frame, block_size, make_frame, padded_like
 from fotohaus.burst.hot_pixels import HotPixels
 from fotohaus.burst.point_lights import slack_of
+from fotohaus.burst.reach import reach_of
 from fotohaus.burst.reconstruct import Reconstruction, agreement_of
 from fotohaus.burst.warp import warp, warp_planes
 from fotohaus.raw.composite import composite_of
@@ -202,6 +203,8 @@ class Merger:
                 slack=self.slack,
                 merged=self.sum,
             )
+        tiles = self.gain.weights.shape[3], self.gain.weights.shape[2]
+        self.gain.weights *= reach_of(frame, self.reference, found.nodes, tiles, self.gain.every).T
         self.gain.add()
         if self.reconstruction is not None:
             agreement = agreement_of(self.difference, self.inverse_sigma, self.reference, _MARGIN)
