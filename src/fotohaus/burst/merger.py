@@ -49,14 +49,16 @@ class _Gain:
     """What the merge does to the noise: sums over the frames of the filter's weights, on a sample of the tiles."""
 
     def __init__(self, tiles: tuple[int, int], every: int) -> None:
-        rows, columns = (max(n // every, 1) for n in tiles)
+        self.tiles = rows, columns = max(tiles[0] // every, 1), max(tiles[1] // every, 1)
         self.every = every
         self.weights = kernels.empty((16, 16, columns, rows))
         self.first = np.zeros_like(self.weights)
         self.second = np.zeros_like(self.weights)
+        self.reach = np.zeros((columns, rows), np.float32)
 
-    def add(self) -> None:
-        """Count the frame whose weights were just computed."""
+    def add(self, reach: Float32) -> None:
+        """Count the frame whose weights were just computed, and that shows that share of each tile."""
+        self.reach += reach.T
         self.first += self.weights
         self.second += np.square(self.weights)
 
@@ -70,15 +72,21 @@ class _Gain:
 
     def noise(self, count: int, profile: NoiseProfile) -> Noise:
         """What is left of one frame's noise, everywhere and from place to place."""
-        own = np.square(1 - self.first / count)
-        left = own + _WARPED * self.second / count**2
+
+        def left_of(shown: Float32) -> Float32:
+            own = np.square(1 - self.first * shown / count)
+            return np.asarray(own + _WARPED / count**2 * self.second * shown, np.float32)
+
+        left = left_of(np.ones_like(self.reach))
         least = 1 / count**2 + _WARPED * (count - 1) / count**2
         # Where detail was left out at some frequencies the noise has its mean, where something moved it is everywhere.
-        alone = 1 - np.log(left).mean((0, 1), dtype=np.float64).T / math.log(least)
+        here = left_of(self.reach / np.float32(count - 1))
+        alone = 1 - np.log(here).mean((0, 1), dtype=np.float64).T / math.log(least)
         step = 16.0 * self.every  # a tile's middle is where the next begins
         first = 16.0 * (self.every // 2) - 0.5
         share = float(left.mean(dtype=np.float64))
-        return Noise(profile, share, least, np.clip(alone / _ALONE, 0, 1).astype(np.float32), first, step)
+        alone = np.ascontiguousarray(np.clip(alone / _ALONE, 0, 1), np.float32)
+        return Noise(profile, share, least, alone, first, step)
 
 
 class Merger:
@@ -203,9 +211,7 @@ class Merger:
                 slack=self.slack,
                 merged=self.sum,
             )
-        tiles = self.gain.weights.shape[3], self.gain.weights.shape[2]
-        self.gain.weights *= reach_of(frame, self.reference, found.nodes, tiles, self.gain.every).T
-        self.gain.add()
+        self.gain.add(reach_of(frame, self.reference, found.nodes, self.gain.tiles, self.gain.every))
         if self.reconstruction is not None:
             agreement = agreement_of(self.difference, self.inverse_sigma, self.reference, _MARGIN)
             self.reconstruction.add(frame, found.nodes, agreement)
