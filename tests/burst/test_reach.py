@@ -5,15 +5,15 @@ import pytest
 
 from fotohaus.burst import merge
 from fotohaus.burst.frame import make_frame, padded_like
-from fotohaus.burst.noise import known_noise
 from fotohaus.burst.reach import reach_of
+from fotohaus.raw.noise import noise_of
 from fotohaus.simulate import simulate_burst
 
 SIZE = (256, 384)
 
 
 def frame_of(raw):
-    return make_frame(raw, known_noise(raw), padded_like(raw))
+    return make_frame(raw, noise_of(raw), padded_like(raw))
 
 
 @pytest.mark.parametrize("cfa", ["RGGB", "GBRG"])
