@@ -113,6 +113,25 @@ def test_a_lamp_of_one_colour_keeps_its_hue(scenes, hue):
     assert got < max(6.0, 0.6 * before), (got, before)
 
 
+@pytest.mark.parametrize("cfa", ["RGGB", "GRBG"])
+@pytest.mark.parametrize("snow", [1.2, 1.5, 1.8, 2.5])
+@pytest.mark.parametrize("down", [False, True])
+def test_snow_that_ends_sharply_is_white_up_to_the_end(scenes, cfa, snow, down):
+    """Without a lens, at any place in the cells of the overview, and with nothing of its light left unclipped."""
+    y, x = np.mgrid[:96, :1600].astype(np.float32)
+    along = np.clip(x - 800.3 + 0.11 * y, 0, 1)
+    grey = 0.02 + (snow - 0.02) * along
+    if down:
+        grey = np.ascontiguousarray(grey.T)
+    light = grey + 0.003 * np.random.default_rng(1).standard_normal(grey.shape)
+    rebuilt, _ = rebuild(scenes.mosaic_of(light[..., None] * np.ones(3), cfa), cfa, clip_tile(cfa, (1.9, 1.0, 1.7)))
+    got = demosaic(rebuilt, cfa)[INNER]
+    assert got.max() < (1.25 * snow if snow < 1.9 else 4.6)
+    white = got[(grey[INNER] > 0.99 * snow)]
+    assert np.quantile(chroma(white), 0.999) < 0.1
+    assert np.median(chroma(white)) < 0.04
+
+
 def test_a_clipped_disc_is_not_flat(scenes):
     y, x = np.mgrid[:240, :240]
     light = 6 * np.exp(-(((y - 120) ** 2 + (x - 120) ** 2) / 60**2))[..., None] * np.ones(3) + 0.05

@@ -32,12 +32,10 @@ _AROUND = 32  # cells around the clipped ones that are looked at
 
 # Fitted on HDR panoramas: benchmarks/highlights.py.
 _KNOWN = (0.94, 0.98)  # a cell's largest sample, over saturation: known below, clipped above
+_AGREE = (0.4, 0.9)  # a cell's darker kind of green over the brighter one: from none to full trust in its colours
 _BRIGHT = 3.0  # cells count by their brightness to this power: those next to clipping say most
 _SLOPE, _SLOPE_TRUST, _OFFSET_TRUST = 0.3, 0.02, 0.01  # what the regression leans to, and how much
-_TWO, _ALL = 0.95, 0.25  # how much of the borders' colour is kept deep where two, or all, colours clip
-_FAR = 2.0  # octaves of depth at which it is
-_START = 0.8  # octaves of depth before light is added
-_DOME, _DOME_MOST = 0.3, 0.8  # log light per octave of depth; limit
+_DARK = 1e-4  # trust in neutral: what is much darker than clipping says little of the colour of what clips
 
 
 def saturation_levels(raw: RawImage, multipliers: ArrayLike, report: Report | None = None) -> Float32:
@@ -191,11 +189,12 @@ def prepare_highlights(
     clip = (saturation - black) * scale
     if not any((cells[..., 3 * n + 2] >= CLIPPED * clip.flat[n]).any() for n in range(4)):
         return None
-    *planes, flat = _cell_colors(cells, cfa, clip, shading, cell)
+    *planes, even, agree = _cell_colors(cells, cfa, clip, shading, cell)
     light, known, _ = planes
     colors = np.zeros_like(light)
     near = _surroundings(known.min(0) < 1)
-    colors[:, *near] = fill_colors(*(np.ascontiguousarray(plane[..., *near]) for plane in (*planes, flat)))
+    parts = (np.ascontiguousarray(plane[..., *near]) for plane in (*planes, even, agree))
+    fill_colors(*parts, out=colors[:, *near])
     if report is not None:
         share = 1 - known.min(0).mean(dtype=np.float64)
         report.note(f"clipped highlights rebuilt in {100 * share:.1f} % of the picture")
@@ -213,12 +212,13 @@ def _surroundings(places: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 def _cell_colors(
     cells: Float32, cfa: CfaPattern, clip: Float32, shading: Shading, cell: int
-) -> tuple[Float32, Float32, Float32, Float32]:
+) -> tuple[Float32, Float32, Float32, Float32, Float32]:
     """Mean light of R, G, B in each cell (contraharmonic), whether it is known, where they clip: (3, h, w) each.
 
-    And how far its colour can be relied on, (h, w): at an edge the few samples of each colour see other parts of it.
+    And (h, w) how even the cell is, and whether its samples see the same: at an edge those of each colour see other
+    parts of it.
     """
-    colors = kernels.empty((*cells.shape[:2], 10))
+    colors = kernels.empty((*cells.shape[:2], 11))
     kernels.call(
         "highlights_colors",
         cells=cells,
@@ -227,55 +227,58 @@ def _cell_colors(
         cell=cell,
         clear=_KNOWN[0],
         gone=_KNOWN[1],
+        differ=_AGREE[0],
+        same=_AGREE[1],
         colors=colors,
         **shading.in_cells(cell).arguments,
     )
     planes = colors.transpose(2, 0, 1)
-    return planes[:3], planes[3:6], planes[6:9], planes[9]
+    return planes[:3], planes[3:6], planes[6:9], planes[9], planes[10]
 
 
-def fill_colors(light: Float32, known: Float32, levels: Float32, reliable: Float32) -> Float32:
+def fill_colors(
+    light: Float32, known: Float32, levels: Float32, even: Float32, agree: Float32, out: Float32 | None = None
+) -> Float32:
     """Log of the light of (3, h, w) cells with what is clipped filled in.
 
     light : white-balanced, clipped channels as they are. known : 1 where a channel is unclipped, 0 where clipped.
-    levels : where each channel clips, for it says how bright a cell is. reliable : (h, w), weight of a cell's colour.
+    levels : where each channel clips, for it says how bright a cell is. even, agree : (h, w), weights of a cell's
+    colour; where samples do not agree, it is that of the surroundings. out : where to put it.
 
     One channel clipped: log-linear regression on the other two over the bright cells around. Two: ratios to the third
-    as around. All: colour from around, leaning to neutral, and more light the farther in.
+    as around. All: colour from around, leaning to neutral, and more light the farther in. Cells beside clipped ones and
+    far darker, the other side of an edge, take on those's light and colour: what is rebuilt lies between their centres.
     """
     logs = np.log(np.maximum(light, np.float32(1e-4)))
     reached: Float32 = np.asarray(light / np.maximum(levels, np.float32(1e-6)), np.float32)
     bright = np.minimum(_largest(reached), 1)
+    reliable = even * agree
     trust = bright ** np.float32(_BRIGHT) * reliable
     bright = bright * reliable
     logs, sure, magenta = _regress(logs, known, trust, bright)
     clipped = 1 - known
     none = clipped[0] * clipped[1] * clipped[2]
     middle = _total(logs) * np.float32(1 / 3)
-    chroma = logs - middle
-
-    (red, blue), far = _fill([chroma[0], chroma[2]], sure * trust, sure * bright)
+    firm = trust + np.float32(_DARK)
+    share = trust / firm
+    around, far = _fill([(logs[i] - middle) * share for i in (0, 2)], sure * firm, sure * bright)
     _, depth = _fill([none], 1 - none, 1 - none)
-    around = np.stack([red, -red - blue, blue])
-    two = np.maximum(0, 1 - sure - none)
-    lost = 1 - (_ALL + (_TWO - _ALL) * two / (two + none + np.float32(1e-6)))
-    kept = 1 - lost * np.minimum(far * np.float32(1 / _FAR), 1)
-    around *= kept
-    magenta *= kept
-    around[1] += np.maximum(0, np.minimum(around[0], around[2]) - around[1] - magenta)
-    chroma = around + sure * (chroma - around)
-
-    rest = logs - chroma
-    anchor = _total(rest * known) / (_total(known) + np.float32(1e-3))
-    depth = np.maximum(depth - np.float32(_START), 0)
-    # A frame that clips nearly everywhere is no lamp.
-    share = min(1.0, 4 - 4 * float(none.mean(dtype=np.float64)))
-    dome = np.minimum(share * _DOME * depth * depth / (depth + np.float32(_START)), _DOME_MOST)
-    base = anchor + none * (_largest(rest) + dome - anchor)
-    filled = np.maximum(logs, base + chroma)
-    filled = logs + (1 - sure) * (filled - logs)
-    filled[1] += np.maximum(0, np.minimum(filled[0], filled[2]) - filled[1] - magenta) * clipped[1]
-    return np.asarray(np.clip(filled, -12, 12), np.float32)
+    filled = np.empty_like(logs) if out is None else out
+    kernels.call(
+        "highlights_settle",
+        logs=logs.transpose(1, 2, 0),
+        known=known.transpose(1, 2, 0),
+        sure=sure,
+        agree=agree,
+        around=around.transpose(1, 2, 0),
+        far=far,
+        depth=depth,
+        magenta=magenta,
+        # A frame that clips nearly everywhere is no lamp.
+        lamp=min(1.0, 4 - 4 * float(none.mean(dtype=np.float64))),
+        colors=filled.transpose(1, 2, 0),
+    )
+    return filled
 
 
 def _total(planes: Float32) -> Float32:

@@ -74,8 +74,10 @@ class HighlightsColors(Shaded):
 
     clip, plane : per position of the CFA, the light at which it saturates and which of R, G, B it is. The gains are for
     cells. clear, gone : a cell's largest sample, over saturation, up to which it is known, and from which it is not.
+    differ, same : of its two kinds of green the darker over the brighter, up to which they differ, and from which not.
     colors[x, y, i], three each: mean light of R, G, B (contraharmonic); 1 where it is known and 0 where it clips; where
-    it clips. Last, the square of 1 / (1 + variance / mean^2) of green: how even the cell is.
+    it clips. Then the square of 1 / (1 + variance / mean^2) of green: how even the cell is. Last, 1 where both kinds of
+    green see the same, 0 where they differ: there red and blue see other parts of an edge, too.
     """
 
     cells = hl.InputBuffer(hl.Float(32), 3)
@@ -84,6 +86,8 @@ class HighlightsColors(Shaded):
     cell = hl.InputScalar(hl.Int(32))
     clear = hl.InputScalar(hl.Float(32))
     gone = hl.InputScalar(hl.Float(32))
+    differ = hl.InputScalar(hl.Float(32))
+    same = hl.InputScalar(hl.Float(32))
     colors = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
@@ -92,8 +96,8 @@ class HighlightsColors(Shaded):
         sums, squares, highest = ([g.cells[x, y, 3 * p + n] for p in range(4)] for n in range(3))
         gain = [gains.sample(p) for p in range(4)]
 
-        def of(plane, values):
-            return [hl.select(g.plane[p] == plane, value, 0.0) for p, value in enumerate(values)]
+        def of(plane, values, start=0):
+            return [hl.select(g.plane[p] == plane, value, 0.0) for p, value in enumerate(values, start)]
 
         weighed = [square * factor for square, factor in zip(squares, gain, strict=True)]
         limits = [g.clip[p] * gain[p] for p in range(4)]
@@ -103,9 +107,12 @@ class HighlightsColors(Shaded):
         levels = [largest(of(i, limits)) for i in range(3)]
         green, energy = total(of(1, sums)), total(of(1, squares))
         even = hl.min(green * green / hl.max(energy * hl.f32(g.cell * g.cell) * 0.5, 1e-9), 1.0)
-        g.colors[x, y, c] = hl.mux(c, [*light, *known, *levels, even * even])
+        own = [weighed[p] / hl.max(sums[p], 1e-9) for p in range(4)]
+        first, second = (total(of(1, own[2 * row : 2 * row + 2], 2 * row)) for row in (0, 1))
+        agree = smoothstep(hl.min(first, second) / hl.max(hl.max(first, second), 1e-6), g.differ, g.same)
+        g.colors[x, y, c] = hl.mux(c, [*light, *known, *levels, even * even, agree])
 
-        g.colors.bound(c, 0, 10).reorder(c, x, y).unroll(c).parallel(y)
+        g.colors.bound(c, 0, 11).reorder(c, x, y).unroll(c).parallel(y)
         g.colors.vectorize(x, 8, hl.TailStrategy.GuardWithIf)
         gains.row.compute_at(g.colors, y)
 
