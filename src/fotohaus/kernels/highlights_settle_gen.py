@@ -18,10 +18,10 @@ APART = 0.5  # of a clipped cell's light, below which the cell beside it is the 
 class HighlightsSettle:
     """The log of each cell's light with what clips filled in.
 
-    logs : of R, G, B, single clipped colours estimated. known : 1 unclipped, 0 clipped. sure : 1 where at most one clips.
-    agree : 0 where samples see different sides of an edge. around : red's and blue's chroma as the surroundings have it,
-    and far how many octaves away that is; depth : the same of what is not all clipped. magenta : how much of it the
-    surroundings have. lamp : the share of the light that depth adds, 0 to 1.
+    logs : of R, G, B, single clipped colours estimated. known : 1 unclipped, 0 clipped. sure : 1 where at most one
+    clips. agree : 0 where samples see different sides of an edge. around : red's and blue's chroma as the surroundings
+    have it, and far how many octaves away that is; depth : the same of what is not all clipped. magenta : how much of
+    it the surroundings have. lamp : the share of the light that depth adds, 0 to 1.
     """
 
     logs = hl.InputBuffer(hl.Float(32), 3)
