@@ -35,6 +35,7 @@ _KNOWN = (0.94, 0.98)  # a cell's largest sample, over saturation: known below, 
 _AGREE = (0.4, 0.9)  # a cell's darker kind of green over the brighter one: from none to full trust in its colours
 _BRIGHT = 3.0  # cells count by their brightness to this power: those next to clipping say most
 _SLOPE, _SLOPE_TRUST, _OFFSET_TRUST = 0.3, 0.02, 0.01  # what the regression leans to, and how much
+_STEEPEST = np.float32(0.5)  # slope of log light per cell: an edge's
 _DARK = 1e-4  # trust in neutral: what is much darker than clipping says little of the colour of what clips
 
 
@@ -262,7 +263,7 @@ def fill_colors(
     firm = trust + np.float32(_DARK)
     share = trust / firm
     around, far = _fill([(logs[i] - middle) * share for i in (0, 2)], sure * firm, sure * bright)
-    _, depth = _fill([none], 1 - none, 1 - none)
+    (steep, _), depth = _fill([_slope(_largest(logs)), none], 1 - none, 1 - none)
     filled = np.empty_like(logs) if out is None else out
     kernels.call(
         "highlights_settle",
@@ -273,6 +274,7 @@ def fill_colors(
         around=around.transpose(1, 2, 0),
         far=far,
         depth=depth,
+        steep=steep,
         magenta=magenta,
         # A frame that clips nearly everywhere is no lamp.
         lamp=min(1.0, 4 - 4 * float(none.mean(dtype=np.float64))),
@@ -283,6 +285,15 @@ def fill_colors(
 
 def _total(planes: Float32) -> Float32:
     return np.asarray(planes[0] + planes[1] + planes[2])
+
+
+def _slope(light: Float32) -> Float32:
+    """How fast log light changes per cell, along the axis along which it does so faster."""
+    slope = np.zeros_like(light)
+    if min(light.shape) > 2:
+        slope[:, 1:-1] = np.abs(light[:, 2:] - light[:, :-2])
+        slope[1:-1] = np.maximum(slope[1:-1], np.abs(light[2:] - light[:-2]))
+    return np.asarray(np.minimum(slope * np.float32(0.5), _STEEPEST), np.float32)
 
 
 def _largest(planes: Float32) -> Float32:

@@ -10,6 +10,7 @@ TWO, ALL = 0.95, 0.25  # how much of the borders' colour is kept deep where two,
 FAR = 2.0  # octaves of depth at which it is
 START = 0.6  # octaves of depth before light is added
 DOME, DOME_MOST = 0.3, 0.8  # log light per octave of depth; limit
+GENTLE = 0.5  # of the border's slope, with which light at most grows inward
 STEEP = 3.0  # log light that a cell beside loses where not all is clipped
 APART = 0.5  # of a clipped cell's light, below which the cell beside it is the other side of an edge
 
@@ -20,8 +21,9 @@ class HighlightsSettle:
 
     logs : of R, G, B, single clipped colours estimated. known : 1 unclipped, 0 clipped. sure : 1 where at most one
     clips. agree : 0 where samples see different sides of an edge. around : red's and blue's chroma as the surroundings
-    have it, and far how many octaves away that is; depth : the same of what is not all clipped. magenta : how much of
-    it the surroundings have. lamp : the share of the light that depth adds, 0 to 1.
+    have it, and far how many octaves away that is; depth : the same of what is not all clipped, and steep how fast
+    light changes there, in log light per cell. magenta : how much of it the surroundings have. lamp : the share of the
+    light that depth adds, 0 to 1.
     """
 
     logs = hl.InputBuffer(hl.Float(32), 3)
@@ -31,6 +33,7 @@ class HighlightsSettle:
     around = hl.InputBuffer(hl.Float(32), 3)
     far = hl.InputBuffer(hl.Float(32), 2)
     depth = hl.InputBuffer(hl.Float(32), 2)
+    steep = hl.InputBuffer(hl.Float(32), 2)
     magenta = hl.InputBuffer(hl.Float(32), 2)
     lamp = hl.InputScalar(hl.Float(32))
     colors = hl.OutputBuffer(hl.Float(32), 3)
@@ -57,6 +60,8 @@ class HighlightsSettle:
         anchor = total([r * k for r, k in zip(rest, known, strict=True)]) / (total(known) + 1e-3)
         deep = hl.max(g.depth[x, y] - START, 0.0)
         dome = hl.min(g.lamp * DOME * deep * deep / (deep + START), hl.f32(DOME_MOST))
+        # A sky's light grows as slowly beyond its border as up to it.
+        dome = hl.min(dome, GENTLE * g.steep[x, y] * (hl.fast_exp(0.6931 * g.depth[x, y]) - 1.0))
         light, spread = hl.Func("light"), hl.Func("spread")
         light[x, y] = anchor + none * (largest(rest) - anchor)
         spread[x, y] = light[x, y] - STEEP * (1.0 - none)
