@@ -195,7 +195,7 @@ def prepare_highlights(
     colors = np.zeros_like(light)
     near = _surroundings(known.min(0) < 1)
     parts = (np.ascontiguousarray(plane[..., *near]) for plane in (*planes, even, agree))
-    fill_colors(*parts, out=colors[:, *near])
+    colors[:, *near] = fill_colors(*parts)
     if report is not None:
         share = 1 - known.min(0).mean(dtype=np.float64)
         report.note(f"clipped highlights rebuilt in {100 * share:.1f} % of the picture")
@@ -237,14 +237,12 @@ def _cell_colors(
     return planes[:3], planes[3:6], planes[6:9], planes[9], planes[10]
 
 
-def fill_colors(
-    light: Float32, known: Float32, levels: Float32, even: Float32, agree: Float32, out: Float32 | None = None
-) -> Float32:
+def fill_colors(light: Float32, known: Float32, levels: Float32, even: Float32, agree: Float32) -> Float32:
     """Log of the light of (3, h, w) cells with what is clipped filled in.
 
     light : white-balanced, clipped channels as they are. known : 1 where a channel is unclipped, 0 where clipped.
     levels : where each channel clips, for it says how bright a cell is. even, agree : (h, w), weights of a cell's
-    colour; where samples do not agree, it is that of the surroundings. out : where to put it.
+    colour; where samples do not agree, it is that of the surroundings.
 
     One channel clipped: log-linear regression on the other two over the bright cells around. Two: ratios to the third
     as around. All: colour from around, leaning to neutral, and more light the farther in. Cells beside clipped ones and
@@ -264,7 +262,7 @@ def fill_colors(
     share = trust / firm
     around, far = _fill([(logs[i] - middle) * share for i in (0, 2)], sure * firm, sure * bright)
     (steep, _), depth = _fill([_slope(_largest(logs)), none], 1 - none, 1 - none)
-    filled = np.empty_like(logs) if out is None else out
+    filled = np.empty_like(logs)
     kernels.call(
         "highlights_settle",
         logs=logs.transpose(1, 2, 0),
