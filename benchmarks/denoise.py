@@ -235,8 +235,8 @@ def bm3d(raw: RawImage, _: Path) -> np.ndarray:
     clean = np.stack([filtered(plane, 1.0) for plane in planes])
     out = np.empty_like(mosaic)
     for k, u in enumerate(np.tensordot(plan.basis.T, clean, 1)):
-        at = np.clip((u - plan.first[k]) * (255 / 16), 0, 254.999)
-        bias = np.interp(at, np.arange(256), plan.correction[k])
+        entries = plan.correction.shape[1]
+        bias = np.interp((u - plan.first[k]) * ((entries - 1) / 16), np.arange(entries), plan.correction[k])
         out[positions[k]] = (u * u - intercept[k]) / slope[k] + bias
     return develop(out)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,15 +28,21 @@ _SLOPE = 0.36  # how much more is asked of the finest detail than of coarse: exp
 _RAMP = 0.8  # from nothing to all of a coefficient, as a share of its threshold
 _LEAST_SCALE = 1e-4  # of the deviation in the dark: noise that hardly grows with light is stabilised as if it did
 _LEAST_SIDE = 40  # samples; what is smaller gets a border
-_TABLE, _REACH = 256, 16.0  # entries of the bias correction, and how many deviations of the noise they span
+_SOFT = 0.03  # deviations of the noise in the dark around 0 in which light goes over into none
+_TABLE, _REACH = 1024, 16.0  # entries of the bias correction, and how many deviations of the noise they span
 
 _DARK = 0.05  # luminance at which noise is judged: a dark middle tone
 _STRONG, _STRONG_LINEAR = 2.0, 6.0  # L* from which a second pass is worth its time, of mosaics and of linear raw
 _LUMINANCE = (0.14, 0.50, 0.11)  # luminance variance after demosaic, per variance of R, G and B samples
 LINEAR = [0, 1, 1, 2]
 """The channels of a quad's four samples, as the plan for linear raw has them; the third is not used."""
-_POSITIONS = np.array([0, 1, 3])
+LINEAR_POSITIONS = np.array([0, 1, 3])
 LUMINANCE_LINEAR = (0.2627, 0.6780, 0.0593)
+
+
+def no_shift() -> Float32:
+    """That of a denoiser that knows nothing of cells."""
+    return kernels.planar(np.zeros((1, 1, 4), np.float32))
 
 
 @record
@@ -46,9 +52,10 @@ class Denoiser:
     slope, intercept : (2, 2), u = sqrt(slope v + intercept) has noise of variance 1. basis : (4, 4), planes by
     positions of the quad. rise : (8, 8, 3), start : (3,), the shrinkage of lightness, colour differences and the
     difference of the greens; keep : (3,), the share of their noise that stays. alike : whether the colour differences'
-    means are smoothed. correction : (4, 256), first : (4,),
+    means are smoothed. correction : (4, 1024), first : (4,),
     what the inverse adds. strength, passes : as decided. linear : whether each quad is a
-    pixel, see `denoise_linear`.
+    pixel, see `denoise_linear`. shift : (rows, columns, 4), what is added to the planes' means, by cells of 4 x 4 quads
+    of the whole mosaic: see `coarse_denoise`.
     """
 
     slope: Float32
@@ -63,6 +70,12 @@ class Denoiser:
     alike: float
     passes: int
     linear: bool = False
+    shift: Float32 = field(default_factory=no_shift)
+
+    @property
+    def coarse(self) -> bool:
+        """Whether the noise of large cells is known, see `coarse_denoise`."""
+        return self.shift.shape[0] > 1
 
     @property
     def margin(self) -> int:
@@ -155,7 +168,9 @@ def _prepared(
     rise, start = _shrinkage(keep)
 
     floors = np.full(4, -np.inf) if floor is None else np.asarray(floor, np.float64).ravel()
-    tables = [_correction(*values, below=fine) for values in zip(scale, offset, floors, strict=True)]
+    # The same for all colours, so that black stays grey.
+    soft = _SOFT * float(np.sqrt(offset).mean())
+    tables = [_correction(*values, below=fine, soft=soft) for values in zip(scale, offset, floors, strict=True)]
     # Noise that stays needs no correction of its mean.
     removed = 1 - (keep**2)[[0, 1, 1, 2]] @ basis**2
     correction = np.stack([share * table for share, (table, _) in zip(removed, tables, strict=True)])
@@ -204,12 +219,12 @@ def _shrinkage(keep: Float64) -> tuple[Float32, Float32]:
     return kernels.planar(rise, np.float32), _single(start)
 
 
-def _correction(scale: float, offset: float, floor: float, below: float) -> tuple[Float64, float]:
+def _correction(scale: float, offset: float, floor: float, below: float, soft: float) -> tuple[Float64, float]:
     """What to add to the algebraic inverse of the mean stabilised sample, from `first` on in steps of the noise.
 
     The exact unbiased inverse (Makitalo and Foi 2013), of noise that is cut off at `floor` as the file's is: the mean
     of what was stored for light v is found by integration, then inverted. Light below 0, which there is none of, is
-    multiplied by `below`.
+    multiplied by `below`, and goes over into what is above within `soft`: an estimate of no light is never exact.
     """
 
     def stabilised(v: Float64) -> Float64:
@@ -219,7 +234,8 @@ def _correction(scale: float, offset: float, floor: float, below: float) -> tupl
     lowest = max(floor, -(0.375 * scale + offset / scale), -6 * dark)
     first = float(stabilised(np.array([lowest]))[0])
     top = (((first + _REACH + 4) / 2) ** 2 - 0.375) * scale - offset / scale
-    light = np.concatenate([np.linspace(-dark if floor > -6 * dark else lowest, 4 * dark, 200)[:-1],
+    light = np.concatenate([np.linspace(-dark if floor > -6 * dark else lowest, 0, 100)[:-1],
+                            np.linspace(0, 4 * dark, 200)[:-1],
                             4 * dark + (max(top, 8 * dark) - 4 * dark) * np.linspace(0, 1, 200) ** 2])  # fmt: skip
     deviates = np.linspace(-4.5, 4.5, 91)
     weights = np.exp(-(deviates**2) / 2)
@@ -227,7 +243,7 @@ def _correction(scale: float, offset: float, floor: float, below: float) -> tupl
     stored = np.maximum(light[:, None] + deviation[:, None] * deviates, lowest)
     mean = stabilised(stored) @ (weights / weights.sum())
     u = first + np.linspace(0, _REACH, _TABLE)
-    light[light < 0] *= below
+    light = below * light + (1 - below) * 0.5 * (light + np.hypot(light, soft))
     algebraic = scale * (u * u / 4 - 0.375) - offset / scale
     return np.interp(u, mean, light) - algebraic, first
 
@@ -328,7 +344,7 @@ def _pass(
         left=left,
         top=top,
         denoised=out[:, None].transpose(2, 4, 1, 3, 0),
-        **_plan(denoiser, order, np.arange(4)),
+        **_plan(denoiser, order, np.arange(4), (origin[1] + left, origin[0] + top)),
         **_gains(shading, order, PERIOD, left, top),
     )
     return out.reshape(rows * PERIOD, columns)[before_y : before_y + crop.height, before_x : before_x + crop.width]
@@ -351,7 +367,7 @@ def _linear_pass(
         left=left,
         top=top,
         denoised=out.transpose(2, 4, 0, 3, 1),
-        **_plan(denoiser, _POSITIONS, np.arange(3)),
+        **_plan(denoiser, LINEAR_POSITIONS, np.arange(3), (origin[1] + left, origin[0] + top)),
         **_gains(shading, np.arange(3), period, left, top),
     )
     made = out.reshape(3, rows * period, columns)[
@@ -360,8 +376,10 @@ def _linear_pass(
     return made.transpose(1, 2, 0)
 
 
-def _plan(denoiser: Denoiser, positions: NDArray[np.intp], planes: NDArray[np.intp]) -> dict[str, object]:
-    """The kernels' arguments that say how to shrink."""
+def _plan(
+    denoiser: Denoiser, positions: NDArray[np.intp], planes: NDArray[np.intp], corner: tuple[int, int]
+) -> dict[str, object]:
+    """The kernels' arguments that say how to shrink; corner : (x, y) of what is made, in the whole."""
     return {
         "slope": np.ascontiguousarray(denoiser.slope.ravel()[positions]),
         "intercept": np.ascontiguousarray(denoiser.intercept.ravel()[positions]),
@@ -372,6 +390,9 @@ def _plan(denoiser: Denoiser, positions: NDArray[np.intp], planes: NDArray[np.in
         "alike": denoiser.alike,
         "correction": np.ascontiguousarray(denoiser.correction[positions]),
         "first": np.ascontiguousarray(denoiser.first[positions]),
+        "shift": denoiser.shift,
+        "shift_left": corner[0],
+        "shift_top": corner[1],
     }
 
 

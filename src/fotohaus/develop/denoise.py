@@ -12,7 +12,9 @@ _STRENGTHS = (0.0, 0.45, 0.65, 0.85)
 _LEAST_STRENGTH = 0.1  # below, nobody would see a difference
 _AT = (0.0, 0.25, 0.5, 0.75, 1.0)  # strengths at which the luminance deviation left was measured, by passes
 _LEFT = {1: (1.0, 0.606, 0.308, 0.182, 0.080), 2: (1.0, 0.597, 0.252, 0.153, 0.073)}
+_LEFT_COARSE = (1.0, 0.592, 0.241, 0.140, 0.051)  # with the coarse look
 _SLIPS, _STAYS = 0.05, 0.1  # of linear raw's deviation: of what is to go, and whatever the strength
+_COARSE, _STAYS_COARSE = 0.01, 0.055  # of its variance, the coarse look's share; and then this of its deviation stays
 _LINEAR_LIGHT = 0.18
 
 
@@ -45,7 +47,10 @@ def remaining_noise(
         deviation = 2 * np.sqrt(slope * _LINEAR_LIGHT + intercept) / slope
         parts = denoiser.basis @ (deviation * np.asarray(luminance, np.float64)[LINEAR] * (1, 1, 0, 1))
         kept = np.maximum(_SLIPS + (1 - _SLIPS) * denoiser.keep[[0, 1, 1, 2]], _STAYS) ** 2
+        if denoiser.coarse:
+            kept = np.maximum(kept - _COARSE, _STAYS_COARSE**2)
         share = float(kept @ parts**2 / (parts @ parts))
     else:
-        share = float(np.interp(denoiser.strength, _AT, _LEFT[denoiser.passes])) ** 2
+        left = _LEFT_COARSE if denoiser.coarse else _LEFT[denoiser.passes]
+        share = float(np.interp(denoiser.strength, _AT, left)) ** 2
     return noise[0] * share, noise[1] * share

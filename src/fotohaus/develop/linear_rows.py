@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
+from fotohaus.coarse_denoise import look_from_afar
 from fotohaus.develop.geometry import Upright
 from fotohaus.develop.highlights import saturation_levels
 from fotohaus.develop.shading import Shading, shading_of
@@ -88,6 +90,17 @@ class LinearRows:
             )
         return rgb
 
+    def seen_from_afar(self) -> LinearRows:
+        """The same with the noise of large cells known to the denoiser."""
+        assert self.denoiser is not None
+        height, width = self.samples.shape[:2]
+
+        def light(first: int, last: int) -> Float32:
+            return self._plain_rows(first, last, np.eye(3), (0, width))
+
+        with self.report.stage("denoise"):
+            return replace(self, denoiser=look_from_afar(self.denoiser, (height, width), light, self.shading))
+
     def small(self, cells: int) -> LinearRows:
         """The scene in small, in about `cells` cells: the pixel in the middle of each."""
         crop = self.crop
@@ -143,4 +156,5 @@ def linear_rows(
     if denoising is not None:
         noise, strength = denoising
         denoiser = prepare_denoise_linear(noise, multipliers, strength=strength, floor=-black * scale)
-    return LinearRows(view.samples, view.crop, black, scale, clip, shading, report, denoiser)
+    made = LinearRows(view.samples, view.crop, black, scale, clip, shading, report, denoiser)
+    return made.seen_from_afar() if denoiser is not None and denoiser.passes == 2 else made

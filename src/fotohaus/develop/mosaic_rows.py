@@ -7,6 +7,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from fotohaus.coarse_denoise import look_from_afar
 from fotohaus.develop import aberration
 from fotohaus.develop.aberration import LateralAberration
 from fotohaus.develop.demosaic import MARGIN as DEMOSAIC_MARGIN
@@ -170,11 +171,20 @@ def mosaic_rows(
         with report.stage("highlights"):
             saturation = view.at_positions(saturation_levels(raw, multipliers, report))
             found = prepare_highlights(view.samples, cfa, black, scale, saturation, shading, report)
+    levels = black.astype(np.float32), scale.astype(np.float32)
+    if denoiser is not None and denoiser.passes == 2:
+        with report.stage("denoise"):
+            denoiser = look_from_afar(
+                denoiser,
+                view.samples.shape,
+                lambda first, last: linearize(view.samples[first:last], *levels, shading.below(first)),
+                shading,
+            )
     return MosaicRows(
         view=view,
         cfa=cfa,
-        black=black.astype(np.float32),
-        scale=scale.astype(np.float32),
+        black=levels[0],
+        scale=levels[1],
         shading=shading,
         highlights=found,
         report=report,

@@ -10,7 +10,7 @@ from fotohaus.kernels.common_raw import Gains, total
 
 SIZE = 8  # quads (2x2 cells of the mosaic) along a block's side; blocks begin at every second quad
 APART, UNLIKE, LIGHTER = 4, 18, 0.05  # steps of blocks; squared difference of colour; what one of lightness adds to it
-TABLE, REACH = 256, 16  # entries of the correction of the mean's bias; deviations of the noise that they span
+TABLE, REACH = 1024, 16  # entries of the correction of the mean's bias; deviations of the noise that they span
 COSINES = [
     [math.sqrt((1 if k == 0 else 2) / SIZE) * math.cos(math.pi * (2 * i + 1) * k / (2 * SIZE)) for i in range(SIZE)]
     for k in range(SIZE)
@@ -47,6 +47,15 @@ def mirrored(place, extent):
     return hl.clamp(last - hl.i32(hl.abs(last - hl.i32(hl.abs(place)))), 0, last)
 
 
+def _between(axis, block, g, side):
+    """The cells on both sides of a block's step, along an axis, and how far it is from the first to the second."""
+    step, extent = 2 * side, g.shift.dim(axis).extent()
+    # Counted in whole samples from the image's corner: strips must not differ from the whole by rounding.
+    place = side * block - side // 2 + (g.shift_left, g.shift_top)[axis]
+    low, part = hl.i32(hl.floor(hl.f32(place) * f32(1 / step))), hl.f32(place & (step - 1)) * f32(1 / step)
+    return hl.clamp(low, 0, extent - 1), hl.clamp(low + 1, 0, extent - 1), part
+
+
 def shrink(g, source, mosaic):
     """The whole of both generators: a mosaic, whose quads hold four samples, or pixels that hold three."""
     count, out = 4 if mosaic else 3, g.denoised
@@ -67,7 +76,14 @@ def shrink(g, source, mosaic):
         samples[x, y, p] = source[places[0], places[1], p]
         sample = samples[2 * a + e, r, p]
     stable[a, r, e, p] = hl.sqrt(hl.max(sample * slope[a, r >> 1, p] + g.intercept[p], 0.0))
-    planes[a, r, e, p] = total([g.basis[k, p] * stable[a, r, e, k] for k in range(count)])
+    # What a coarser look at the whole has found to be noise, from the cells around: one number for each of a block's
+    # steps, so that blocks' means and their lowest frequencies have it.
+    side = 4 if mosaic else 2
+    shift, row = hl.Func("shift"), hl.Func("row")
+    across, down = (_between(d, n, g, side) for d, n in enumerate((a, b)))
+    row[x, p, b] = hl.lerp(g.shift[x, down[0], p], g.shift[x, down[1], p], down[2])
+    shift[a, b, p] = hl.lerp(row[across[0], p, b], row[across[1], p, b], across[2])
+    planes[a, r, e, p] = total([g.basis[k, p] * stable[a, r, e, k] for k in range(count)]) + shift[a, r >> 1, p]
 
     # Colour varies slowly: what is left of its noise in a block's mean shows as blotches.
     bars, mean, color = hl.Func("bars"), hl.Func("mean"), hl.Func("color")
@@ -132,13 +148,13 @@ def shrink(g, source, mosaic):
         out[i, j, p, a, b] = linear[a, 2 * b + j, i, p]
 
     bo, bi, ao, ai, task = (hl.Var(name) for name in ("bo", "bi", "ao", "ai", "task"))
-    buffer, side = out.output_buffer(), 4 if mosaic else 2
+    buffer = out.output_buffer()
     buffer.dim(3).set_stride(side).set_bounds(0, buffer.dim(3).extent() // 8 * 8)
     out.bound(i, 0, side).bound(j, 0, side).bound(p, 0, 1 if mosaic else count)
     out.split(b, bo, bi, strip_of(buffer.dim(4).extent(), 64), hl.TailStrategy.ShiftInwards)
     out.split(a, ao, ai, hl.min(64, buffer.dim(3).extent()), hl.TailStrategy.ShiftInwards)
     out.reorder(i, ai, j, p, bi, ao, bo).vectorize(ai, 8).unroll(i).fuse(ao, bo, task).parallel(task)
-    for f in (samples, planes, bars, mean, rows, blocks, weight):
+    for f in (samples, planes, bars, shift, mean, rows, blocks, weight):
         f.store_at(out, task).compute_at(out, bi)
     for f in (gain, slope):
         f.store_at(out, task).compute_at(out, bi).bound(p, 0, count)
@@ -159,6 +175,8 @@ def shrink(g, source, mosaic):
     planes.reorder(p, a, e, r).bound(p, 0, count).bound(e, 0, 2).vectorize(a, 8).unroll(p)
     bars.reorder(a, p, r).bound(p, 0, count).vectorize(a, 8)
     mean.reorder(a, p, b).bound(p, 0, count).vectorize(a, 8)
+    row.compute_at(out, bi).bound(p, 0, count)
+    shift.reorder(a, p, b).bound(p, 0, count).vectorize(a, 8)
     color.compute_at(out, bi).vectorize(a, 8)
     rows.reorder(i, a, p, r).bound(i, 0, SIZE).bound(p, 0, count).vectorize(a, 8).unroll(i)
     blocks.reorder(n, a, i, b).bound(n, 0, count * SIZE + 1).bound(i, 0, SIZE).split(a, ao, a, 8).vectorize(a).unroll(n)
@@ -194,6 +212,9 @@ class Denoising:
     step_x = hl.InputScalar(hl.Float(32))
     step_y = hl.InputScalar(hl.Float(32))
     above = hl.InputScalar(hl.Int(32))
+    shift = hl.InputBuffer(hl.Float(32), 3)
+    shift_left = hl.InputScalar(hl.Int(32))
+    shift_top = hl.InputScalar(hl.Int(32))
 
 
 @hl.generator(name="denoise")
@@ -211,6 +232,8 @@ class Denoise(Denoising):
     plane, s its own energy.
     The second and third plane's mean in a block is averaged with those of the eight blocks `APART` around it that
     differ by little: weights max(0, alike - d / UNLIKE)^2, d the squared difference.
+    `shift[column, row, plane]`, of cells of 4 x 4 quads of the image whose sample (shift_left, shift_top) is the
+    output's first: what is added to every plane.
     Back: v = (u^2 - intercept) / slope + correction[(u - first) * (TABLE - 1) / REACH, position].
     """
 
