@@ -75,7 +75,7 @@ class Denoiser:
     @property
     def coarse(self) -> bool:
         """Whether the noise of large cells is known, see `coarse_denoise`."""
-        return self.shift.shape[0] > 1
+        return bool(self.shift.shape[0] > 1)
 
     @property
     def margin(self) -> int:

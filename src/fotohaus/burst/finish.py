@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from fotohaus import kernels
 from fotohaus.burst.frame import PAD, SITE_COLORS, Frame
+from fotohaus.cut_off import mean_cut_off
 from fotohaus.mosaic_denoise import DENOISE_MARGIN, Denoiser, denoise, prepare_denoise
 from fotohaus.raw.image import PLANES, Float32, Float64, NoiseProfile, Rectangle, UInt16
 from fotohaus.strips import strips
@@ -223,7 +223,7 @@ class _Cut:
         scale, offset = np.array(noise.scale)[colors], np.array(noise.offset)[colors]
         dark = np.sqrt(offset)
         reach = self.floor + 8 * (dark + scale)
-        tables = [self._table(*v) for v in zip(scale, offset, self.floor, np.maximum(reach, 6 * dark), strict=True)]
+        tables = [mean_cut_off(*v) for v in zip(scale, offset, self.floor, np.maximum(reach, 6 * dark), strict=True)]
         self.worst = max(float(bias[0]) for _, bias in tables)
         self.matters = bool((np.array([bias[0] for _, bias in tables]) > _SLIGHT * dark).any())
         span = max(float(mean[-1] - mean[0]) for mean, _ in tables)
@@ -232,13 +232,3 @@ class _Cut:
         grid = np.linspace(0, span, _PLACES)
         self.bias: Float32 = np.stack([np.interp(grid, mean - mean[0], bias, right=0) for mean, bias in tables])
         self.bias = self.bias.astype(np.float32)
-
-    @staticmethod
-    def _table(scale: float, offset: float, floor: float, last: float) -> tuple[Float64, Float64]:
-        """Mean of max(x + n, floor) for light x = 0 ... last, ascending, and by how much it exceeds x."""
-        x = np.linspace(0, max(last, 1e-6), 1000)
-        deviation = np.sqrt(scale * x + offset)
-        z = (x - floor) / np.maximum(deviation, 1e-12)
-        normal = 0.5 * (1 + np.vectorize(math.erf)(z / math.sqrt(2)))
-        mean = floor + deviation * (np.exp(-z * z / 2) / math.sqrt(2 * math.pi) + z * normal)
-        return mean, np.maximum(mean - x, 0)

@@ -52,6 +52,13 @@ def _strong(deviation: ArrayLike) -> Float64:
     return np.asarray(square / (1 + square))
 
 
+def seen_deviation(noise: NoiseProfile, multipliers: ArrayLike, share: float = 1.0) -> float:
+    """Of the noise in the encoded mosaic in the dark, the mean of a quad's samples; what `light_lost` takes."""
+    variance = share * np.square(multipliers) * np.asarray(noise.offset, np.float64)
+    with np.errstate(invalid="ignore"):
+        return float(np.sqrt(variance @ (0.25, 0.5, 0.25)) / (2 * TOE))
+
+
 def light_lost(noise: NoiseProfile, multipliers: ArrayLike = (1.0, 1.0, 1.0), share: float = 1.0) -> Float32:
     """What is to be added to the colours that are filled in, so that a noisy surface is as bright as its samples.
 
@@ -71,7 +78,7 @@ def light_lost(noise: NoiseProfile, multipliers: ArrayLike = (1.0, 1.0, 1.0), sh
     deviates, weights = _NODES
     weights = weights / weights.sum()
     stored = _LIGHT[:, None, None] + np.sqrt(scale[:, None] * _LIGHT[:, None, None] + offset[:, None]) * deviates
-    seen = _encode(stored)
+    seen = encode(stored)
     mean = seen @ weights  # (lights, channels)
     variance = np.maximum((seen**2) @ weights - mean**2, 0)
     together = variance @ (0.25, 0.5, 0.25)
@@ -94,5 +101,6 @@ def light_lost(noise: NoiseProfile, multipliers: ArrayLike = (1.0, 1.0, 1.0), sh
     return np.array(made, np.float32)
 
 
-def _encode(v: Float64) -> Float64:
+def encode(v: Float64) -> Float64:
+    """Light as the demosaic sees it."""
     return np.where(v < 0, v * (0.5 / TOE), np.sqrt(np.maximum(v, 0) + TOE**2) - TOE)

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.coarse_denoise import look_from_afar
-from fotohaus.develop import aberration
+from fotohaus.develop import aberration, cut_off
 from fotohaus.develop.aberration import LateralAberration
+from fotohaus.develop.cut_off import CutOff
 from fotohaus.develop.demosaic import MARGIN as DEMOSAIC_MARGIN
 from fotohaus.develop.demosaic import demosaic as interpolate
 from fotohaus.develop.geometry import Upright, cfa_of
@@ -26,7 +27,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 
-MARGIN = DEMOSAIC_MARGIN + aberration.MARGIN + DENOISE_MARGIN
+MARGIN = DEMOSAIC_MARGIN + aberration.MARGIN + max(DENOISE_MARGIN, cut_off.MARGIN)
 """Samples around a pixel that may have a say in it."""
 
 
@@ -36,8 +37,8 @@ class MosaicRows:
 
     black, scale : (2, 2), per position of the view's CFA; scale holds the white balance. highlights : None where
     nothing is clipped. aberration, denoiser : None where there is nothing to do. lost : for the demosaic, see
-    `light_lost`. fine : the view's samples as floats, on the same scale, where that is how the file has them: what
-    rounding took of them is given back.
+    `light_taken`. cut : what the file's 0 has done to dark light, where no denoiser undoes it. fine : the view's
+    samples as floats, on the same scale, where that is how the file has them: what rounding took is given back.
     """
 
     view: Upright
@@ -50,6 +51,7 @@ class MosaicRows:
     denoiser: Denoiser | None = None
     aberration: LateralAberration | None = None
     lost: Float32 | None = None
+    cut: CutOff | None = None
     fine: Float32 | None = None
 
     @property
@@ -70,6 +72,7 @@ class MosaicRows:
         """
         crop, around = self.view.crop, DEMOSAIC_MARGIN
         around += aberration.MARGIN * (self.aberration is not None) + (self.denoiser.margin if self.denoiser else 0)
+        around += cut_off.MARGIN * (self.cut is not None)
         left, right = columns or (crop.left, crop.left + crop.width)
         # An even row begins the part, so that the CFA looks the same in it.
         first = max(0, top - around) // 2 * 2
@@ -84,6 +87,9 @@ class MosaicRows:
                 rest = self.fine[first:last] - self.view.samples[first:last]
                 scale = np.tile(self.scale, (-(-rest.shape[0] // 2), -(-rest.shape[1] // 2)))
                 linear += apply_gain_maps(rest * scale[: rest.shape[0], : rest.shape[1]], shading)
+        if self.cut is not None:
+            with self.report.stage("linearize"):
+                linear = self.cut.undo(linear, shading, first)
         if self.denoiser is not None:
             with self.report.stage("denoise"):
                 linear = denoise(linear, self.denoiser, shading, origin=(first, 0))

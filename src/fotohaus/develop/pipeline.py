@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from fotohaus.develop import uncalibrated
 from fotohaus.develop.color import REC2020_TO_XYZ, CameraColor, camera_to_rec2020
+from fotohaus.develop.cut_off import prepare_cut_off
 from fotohaus.develop.defringe import Defringe, prepare_defringe
-from fotohaus.develop.demosaic_noise import TOE, light_lost, noise_left
+from fotohaus.develop.demosaic_light import light_taken
+from fotohaus.develop.demosaic_noise import TOE, noise_left
 from fotohaus.develop.denoise import decide_strength, remaining_noise
 from fotohaus.develop.development import Development
 from fotohaus.develop.edges import look_at_edges
@@ -28,7 +30,7 @@ from fotohaus.develop.profile_tables import hue_sat_map_at, total_baseline_expos
 from fotohaus.develop.white_balance import find_white
 from fotohaus.errors import ReadError
 from fotohaus.mosaic_denoise import visible_noise
-from fotohaus.raw.image import NoiseProfile, OtherOpcode, RawImage
+from fotohaus.raw.image import PLANES, NoiseProfile, OtherOpcode, RawImage
 from fotohaus.raw.noise import estimate_noise
 from fotohaus.raw.opcode_types import Opcode
 from fotohaus.report import Report
@@ -146,9 +148,11 @@ def prepare(
         report.take(edges.report)
         # What denoising leaves in lightness is alike in all samples of a quad: the colours filled in have it, too.
         share = float(source.denoiser.keep[1]) ** 2 if source.denoiser else 1.0
-        lost = light_lost(sample_noise, color.multipliers, share)
+        floor = (-source.black * source.scale).astype(np.float64)
+        lost = light_taken(sample_noise, color.multipliers, share, [floor.ravel()[source.cfa.index(c)] for c in PLANES])
+        cut = prepare_cut_off(source.cfa, sample_noise, color.multipliers, floor) if source.denoiser is None else None
         exact = None if fine is raw else view.of(fine.mosaic)
-        source = replace(source, aberration=edges.aberration, lost=lost, fine=exact)
+        source = replace(source, aberration=edges.aberration, lost=lost, cut=cut, fine=exact)
         sharpening = edges.sharpening
         noise = _interpolated(remaining_noise(noise, source.denoiser) if source.denoiser else noise)
     return Development(
