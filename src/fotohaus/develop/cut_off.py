@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fotohaus import kernels
-from fotohaus.cut_off import mean_cut_off
+from fotohaus.cut_off import cut_off_bias, mean_cut_off
 from fotohaus.raw.image import PLANES, CfaPattern, NoiseProfile
 from fotohaus.records import record
 from fotohaus.shading import Shading
@@ -17,7 +17,7 @@ MARGIN = 6
 """Samples around a sample that have a say in it."""
 
 _PLACES = 4096
-_SLIGHT = 0.01  # deviations of the noise in the dark: a bias below that is none
+_SLIGHT = 5e-4  # of white, about half an L*: a bias below that is none
 _STEP = 16  # samples that share a lens-shading gain
 
 
@@ -68,10 +68,10 @@ def prepare_cut_off(
     if not (np.isfinite([scale, offset]).all() and min(scale.min(), offset.min()) >= 0):
         return None
     dark = np.sqrt(offset)
+    if not max(cut_off_bias(*v, 0.0)[0] for v in zip(scale, offset, floor.ravel(), strict=True)) > _SLIGHT:
+        return None
     last = np.maximum(floor.ravel() + 8 * (dark + scale), 6 * dark)
     tables = [mean_cut_off(*values) for values in zip(scale, offset, floor.ravel(), last, strict=True)]
-    if not any(bias[0] > _SLIGHT * deviation for (_, bias), deviation in zip(tables, dark, strict=True)):
-        return None
     span = max(float(mean[-1] - mean[0]) for mean, _ in tables)
     grid = np.linspace(0, span, _PLACES)
     table = np.stack([np.interp(grid, mean - mean[0], bias, right=0) for mean, bias in tables])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fotohaus.cut_off import mean_cut_off
+from fotohaus.cut_off import cut_off_bias
 from fotohaus.develop.demosaic import MARGIN, demosaic
 from fotohaus.develop.demosaic_noise import COLORS, TOE, encode, light_lost, seen_deviation
 from fotohaus.raw.image import NoiseProfile
@@ -44,7 +44,9 @@ def light_taken(
     for light, wanted in zip(_LIGHT, targets, strict=True):
         sigma = np.sqrt(scale * light + offset)
         mosaic = np.maximum(light + sigma[channels] * deviates, floors[channels])
-        mosaic -= np.array([_bias(*v, light) for v in zip(scale, offset, floors, strict=True)])[channels]
+        if floor is not None:
+            bias = [cut_off_bias(*v, light)[0] for v in zip(scale, offset, floors, strict=True)]
+            mosaic -= np.array(bias)[channels]
         made = encode(demosaic(mosaic.astype(np.float32), "RGGB").astype(np.float64))[inner]
         samples = mosaic[inner]
         means = [samples[::2, ::2].mean(), (samples[::2, 1::2].mean() + samples[1::2, ::2].mean()) / 2,
@@ -57,12 +59,6 @@ def light_taken(
         _fitted(np.stack([row[k].ravel() for row in filled]), targets[:, k], seen_as) for k in range(len(COLORS))
     ]
     return np.array(numbers, np.float32)
-
-
-def _bias(scale: float, offset: float, floor: float, light: float) -> float:
-    if not np.isfinite(floor):
-        return 0.0
-    return float(mean_cut_off(scale, offset, floor, light)[1][-1])
 
 
 def _fitted(values: Float64, wanted: Float64, seen_as: Float64) -> Float64:
