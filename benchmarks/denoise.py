@@ -1,6 +1,6 @@
 """Single-frame denoising: quality on noisy raws of known pictures and speed, against peers in the same run.
 
-    python benchmarks/denoise.py [--bm3d] [--linear] [--only TEXT] [--pictures FOLDER]
+    python benchmarks/denoise.py [--bm3d] [--linear] [--shadows] [--only TEXT] [--pictures FOLDER]
 
 Pictures of both sets are turned to linear light, and seen by a phone-like sensor (white balance gains 2, 1, 1.61; shot
 and read noise of ISO 400, 1600 and 6400; black at 64 of 1023, below which noise is cut off). Middles of 256 x 256 are
@@ -12,7 +12,8 @@ input is the noisy picture by our demosaic. BM3D (not a dependency; `pip install
 a far slower method makes of them at the same place in the chain. LibRaw runs as its own dcraw_emu.
 darktable knows no profile of this sensor: its `denoiseprofile` is given the true one as parameters.
 
-A second table is of linear raw: the same light and noise with all three colours at each pixel.
+A second table is of linear raw: the same light and noise with all three colours at each pixel. --shadows: photographs
+two stops under, and how large their errors of colour are by the size of the blotches, in 255ths.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from PIL import Image
 
 from common import DATA, table, tool
 from fotohaus import kernels
+from fotohaus.coarse_denoise import look_from_afar
 from fotohaus.develop.demosaic import demosaic
 from fotohaus.mosaic_denoise import denoise, denoise_linear, prepare_denoise, prepare_denoise_linear
 from fotohaus.raw.dng import encode_dng
@@ -70,10 +72,10 @@ def sites(height: int, width: int) -> np.ndarray:
     return (y & 1) + (x & 1)
 
 
-def shoot(picture: np.ndarray, iso: int) -> RawImage:
+def shoot(picture: np.ndarray, iso: int, exposure: float = 1.0) -> RawImage:
     noise, rng = phone_noise(iso), np.random.default_rng(iso)
     site = sites(*picture.shape[:2])
-    light = np.take_along_axis(to_light(picture) * NEUTRAL, site[..., None], 2)[..., 0]
+    light = np.take_along_axis(to_light(picture) * exposure * NEUTRAL, site[..., None], 2)[..., 0]
     scale, offset = noise.scale[0], noise.offset[0]
     seen = rng.poisson(light / scale) * scale + rng.normal(0, offset**0.5, light.shape)
     mosaic = np.clip(np.rint(seen * (WHITE - BLACK) + BLACK), 0, WHITE).astype(np.uint16)
@@ -117,12 +119,14 @@ def ssim(got: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(parts))
 
 
-def fotohaus(strength: float) -> Callable[[RawImage, Path], np.ndarray]:
+def fotohaus(strength: float, *, afar: bool = True) -> Callable[[RawImage, Path], np.ndarray]:
     def run(raw: RawImage, _: Path) -> np.ndarray:
         assert raw.noise
         floor = FLOOR * GAINS[np.array([[0, 1], [1, 2]])]
-        plan = prepare_denoise("RGGB", raw.noise, GAINS, strength=strength, floor=floor)
-        return develop(denoise(white_balanced(raw), plan))
+        plan, mosaic = prepare_denoise("RGGB", raw.noise, GAINS, strength=strength, floor=floor), white_balanced(raw)
+        if afar and plan.passes == 2:
+            plan = look_from_afar(plan, mosaic.shape, lambda first, last: mosaic[first:last])
+        return develop(denoise(mosaic, plan))
 
     return run
 
@@ -215,7 +219,10 @@ def darktable(mode: int, strength: float) -> Callable[[RawImage, Path], np.ndarr
                        "--conf", "plugins/darkroom/workflow=none")  # fmt: skip
         assert command
         subprocess.run(command, check=True, capture_output=True)
-        return tifffile.imread(out) / 65535.0
+        made = tifffile.imread(out) / 65535.0
+        # Without the border that a DNG's default crop leaves out.
+        edges = [((n - m) // 2, n - m - (n - m) // 2) for n, m in zip(raw.mosaic.shape, made.shape[:2], strict=True)]
+        return np.pad(made, (*edges, (0, 0)), mode="edge")
 
     return run
 
@@ -261,6 +268,8 @@ def linear(sets: dict[str, np.ndarray]) -> None:
                 floor = FLOOR * GAINS
                 plan = prepare_denoise_linear(phone_noise(iso), GAINS, strength=1, floor=floor, passes=passes)
                 start = time.process_time()
+                if plan.passes == 2:
+                    plan = look_from_afar(plan, seen.shape[:2], lambda first, last, seen=seen: seen[first:last])
                 made[name] = to_srgb(denoise_linear(seen, plan))
                 if passes:
                     used.append((time.process_time() - start) / truth.shape[0] / truth.shape[1] * 1e9)
@@ -284,7 +293,12 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="folder to keep every method's pictures in")
     parser.add_argument("--linear", action="store_true", help="the table of linear raw alone")
     parser.add_argument("--only", default="", metavar="TEXT", help="methods whose names hold this")
+    parser.add_argument("--shadows", action="store_true", help="the table of errors of colour in dark pictures alone")
     arguments = parser.parse_args()
+    if arguments.shadows:
+        with tempfile.TemporaryDirectory() as folder:
+            shadows(Path(folder))
+        return
     sets = {name: pictures(name) for name in ("kodak", "mcmaster")}
     if arguments.linear:
         linear(sets)
@@ -292,6 +306,7 @@ def main() -> None:
     methods: dict[str, list[Callable[[RawImage, Path], np.ndarray]]] = {
         "none, fotohaus demosaic": [nothing],
         "fotohaus": [fotohaus(1.0)],
+        "fotohaus, no look from afar": [fotohaus(1.0, afar=False)],
         "fotohaus, strength 0.7": [fotohaus(0.7)],
         "OpenCV fastNlMeansDenoisingColored": [
             opencv(h, c) for h, c in ((3, 6), (6, 10), (10, 15), (15, 25), (25, 40), (40, 60))
@@ -333,13 +348,53 @@ def main() -> None:
     speed()
 
 
+def shadows(folder: Path) -> None:
+    """Photographs two stops under, brightened again: errors of colour by their size."""
+    names = ("Ashim_DSilva", "Sunset_by_the_Pier", "Rob_Bye")
+    truths = [np.asarray(Image.open(DATA / "truth" / "photos" / f"{name}.jpg").convert("RGB")) for name in names]
+    truths = [cv2.resize(truth, (768, 512), interpolation=cv2.INTER_AREA) / 255.0 for truth in truths]
+    methods: dict[str, list[Callable[[RawImage, Path], np.ndarray]]] = {
+        "none": [nothing],
+        "fotohaus": [fotohaus(1.0)],
+        "fotohaus, no look from afar": [fotohaus(1.0, afar=False)],
+        "OpenCV, best of three": [opencv(h, c) for h, c in ((15, 25), (25, 40), (40, 60))],
+    }
+    if tool("darktable-cli"):
+        methods["darktable, non-local means"] = [darktable(0, 1)]
+        methods["darktable, wavelets"] = [darktable(1, 1)]
+    rows = []
+    for iso in (3200, 6400, 12800):
+        for name, variants in methods.items():
+            found = []
+            for truth in truths:
+                raw, path = shoot(truth, iso, 0.25), folder / f"shadow{iso}.dng"
+                path.write_bytes(encode_dng(raw))
+                tried = [to_srgb(4 * to_light(np.clip(variant(raw, path), 0, 1))) for variant in variants]
+                got = max(tried, key=lambda image: psnr(image, truth))
+                found.append((psnr(got, truth), ssim(got, truth), *color_errors(got - truth)))
+            rows.append([iso, name, *(float(v) for v in np.mean(found, axis=0))])
+    print(table(("ISO", "two stops under", "PSNR", "SSIM", "8-16 px", "16-32", "32-64", "64-128"), rows))
+
+
+def color_errors(error: np.ndarray) -> list[float]:
+    """RMS of Cb and Cr between means over squares of one size and of the next: 8, 16, 32, 64 px and twice as much."""
+    parts = error @ np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]).T
+    found = []
+    for size in (1, 2, 4, 8, 16, 32, 64):
+        mean = (parts[::2, ::2] + parts[1::2, ::2] + parts[::2, 1::2] + parts[1::2, 1::2]) / 4
+        if size >= 8:
+            found.append(255 * float(np.sqrt(np.mean((parts - np.repeat(np.repeat(mean, 2, 0), 2, 1)) ** 2))))
+        parts = mean
+    return found
+
+
 def speed() -> None:
     mosaic = np.random.default_rng(1).random((3000, 4000), np.float32)
     plan = prepare_denoise("RGGB", phone_noise(1600), GAINS, strength=1)
     wall, processor = [], []
     for _ in range(6):
         start, used = time.perf_counter(), time.process_time()
-        denoise(mosaic, plan)
+        denoise(mosaic, look_from_afar(plan, mosaic.shape, lambda first, last: mosaic[first:last]))
         wall.append(time.perf_counter() - start)
         processor.append(time.process_time() - used)
     print(

