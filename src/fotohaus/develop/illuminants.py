@@ -10,12 +10,12 @@ from fotohaus.develop.temperature import (
     D50,
     D55,
     D65,
-    ILLUMINANTS,
     XY,
     calibration_place,
     calibration_white,
 )
 from fotohaus.raw.image import ColorCalibration
+from fotohaus.raw.profile import ILLUMINANTS
 
 OTHER = 255  # EXIF LightSource whose white the file gives
 

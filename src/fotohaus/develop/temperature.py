@@ -12,31 +12,6 @@ D50: XY = (0.34567, 0.35850)
 D55: XY = (0.33242, 0.34743)
 D65: XY = (0.3127, 0.3290)
 
-# EXIF LightSource codes and their correlated colour temperatures in kelvin; a fluorescent lamp's is the middle of the
-# range that EXIF 2.32 (4.6.6, LightSource) gives.
-ILLUMINANTS = {
-    1: 5500.0,  # daylight
-    2: 4150.0,  # fluorescent
-    3: 2850.0,  # tungsten
-    4: 5500.0,  # flash
-    9: 5500.0,  # fine weather
-    10: 6500.0,  # cloudy weather
-    11: 7500.0,  # shade
-    12: 6400.0,  # daylight fluorescent, 5700 to 7100
-    13: 5050.0,  # day white fluorescent, 4600 to 5500
-    14: 4150.0,  # cool white fluorescent, 3800 to 4500
-    15: 3525.0,  # white fluorescent, 3250 to 3800
-    16: 2925.0,  # warm white fluorescent, 2600 to 3250
-    17: 2850.0,  # standard light A
-    18: 5500.0,  # standard light B
-    19: 6500.0,  # standard light C
-    20: 5500.0,  # D55
-    21: 6500.0,  # D65
-    22: 7500.0,  # D75
-    23: 5000.0,  # D50
-    24: 3200.0,  # ISO studio tungsten
-}
-
 # Isotemperature lines: reciprocal megakelvin, CIE 1960 u and v on the Planckian locus, slope. Robertson 1968, table 1.
 _ROBERTSON = np.array(
     [

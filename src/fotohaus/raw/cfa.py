@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,8 @@ from fotohaus.raw.tiff import Ifd, TiffError
 from fotohaus.records import record
 
 _MAX_SIDE = 16
+_MAX_LAYOUT = 9
+LIBRAW_LEAST = 512  # px; LibRaw demosaics no X-Trans image that is smaller
 _CELLS = (2, 3, 4)
 
 
@@ -23,16 +26,34 @@ class OtherCfa(TiffError):
 class Filters:
     """What lies on the sensor.
 
-    kind : "mosaic" (a Bayer pattern), "linear" (three samples per pixel) or "monochrome".
+    kind : "mosaic" (a Bayer pattern), "linear" (three samples per pixel), "monochrome" or "other": another mosaic, or
+        linear raw of other colours, which becomes linear raw of three.
     pattern : the Bayer pattern from the corner of the active area; after binning, where cell is more than 1.
     cell : pixels on a side that share a filter: 1, or 2 to 4 on the sensors called quad Bayer, Nonacell and the like.
     offset : rows and columns from the active area's corner to the first whole cell.
+    colors : of kind "other", the planes' colours as EXIF numbers them (CFAPlaneColor), red, green and blue in this
+        order. array : where they lie, None of linear raw. layout : CFALayout, from 2 on with rows or columns offset.
     """
 
-    kind: Literal["mosaic", "linear", "monochrome"]
+    kind: Literal["mosaic", "linear", "monochrome", "other"]
     pattern: CfaPattern | None = None
     cell: int = 1
     offset: tuple[int, int] = (0, 0)
+    colors: tuple[int, ...] = (0, 1, 2)
+    array: tuple[tuple[int, ...], ...] | None = None
+    layout: int = 1
+
+    @property
+    def order(self) -> tuple[int, ...] | None:
+        """Which planes matrices and levels are for, where CFAPlaneColor has no say in it."""
+        return (0, 1, 2) if self.kind == "monochrome" or set(self.colors) != {0, 1, 2} else None
+
+    @property
+    def repeat(self) -> int:
+        """After how many rows, and columns, the filters of the mosaic as stored repeat."""
+        if self.array is not None:
+            return math.lcm(len(self.array), len(self.array[0]))
+        return 2 * self.cell if self.kind == "mosaic" else 1
 
     @property
     def period(self) -> int:
@@ -48,30 +69,42 @@ def is_linear(image: Ifd) -> bool:
 def read_filters(image: Ifd, samples: int) -> Filters:
     """The colour filter array of a raw image.
 
-    Raises OtherCfa for arrays that are no Bayer pattern of red, green and blue, TiffError for damaged ones.
+    Raises OtherCfa for the arrays that LibRaw demosaics better (X-Trans), TiffError for damaged ones.
     """
     if is_linear(image):
+        if samples == 4:
+            return Filters("other", colors=(0, 1, 2, 3))
         if samples not in (1, 3):
             raise TiffError(f"linear raw of {samples} samples per pixel is not supported")
         return Filters("linear" if samples == 3 else "monochrome")
     if samples != 1:
         raise TiffError(f"a mosaic of {samples} samples per pixel is not supported")
     dim = image.integers(tags.CFA_REPEAT_PATTERN_DIM) or [2, 2]
-    colors = image.integers(tags.CFA_PATTERN)
-    if colors is None:
+    found = image.integers(tags.CFA_PATTERN)
+    if found is None:
         raise TiffError("is damaged: does not say its colour filter array")
-    if len(dim) != 2 or not all(1 <= d <= _MAX_SIDE for d in dim) or dim[0] * dim[1] != len(colors):
-        raise TiffError(f"is damaged: a colour filter array of {dim} with {len(colors)} colours")
-    if image.integer(tags.CFA_LAYOUT, 1) != 1:
-        raise TiffError("a staggered colour filter array is not supported")
-    if len(set(colors)) == 1:
+    if len(dim) != 2 or not all(1 <= d <= _MAX_SIDE for d in dim) or dim[0] * dim[1] != len(found):
+        raise TiffError(f"is damaged: a colour filter array of {dim} with {len(found)} colours")
+    layout = image.integer(tags.CFA_LAYOUT, 1)
+    if not 1 <= layout <= _MAX_LAYOUT:
+        raise TiffError(f"is damaged: layout {layout} of its colour filter array")
+    if len(set(found)) == 1 and layout == 1:
         return Filters("monochrome")
-    array = np.array(colors).reshape(dim)
-    if (found := _bayer(array)) is not None:
-        return found
-    if dim == [6, 6] and set(colors) == {0, 1, 2}:
+    array = np.array(found).reshape(dim)
+    bayer = _bayer(array) if layout == 1 else None
+    if bayer is not None:
+        return bayer
+    sides = image.integer(tags.IMAGE_LENGTH, 0), image.integer(tags.IMAGE_WIDTH, 0)
+    if dim == [6, 6] and set(found) == {0, 1, 2} and layout == 1 and min(sides) >= LIBRAW_LEAST:
         raise OtherCfa("an X-Trans sensor")
-    raise OtherCfa(f"colour filter array {dim[0]} x {dim[1]} of {colors} is not a Bayer pattern of red, green and blue")
+    colors = image.integers(tags.CFA_PLANE_COLOR) or [0, 1, 2]
+    if len(set(colors)) != len(colors) or set(colors) != set(found):
+        raise TiffError(f"is damaged: a colour filter array of {sorted(set(found))} for planes of {colors}")
+    if len(colors) not in (3, 4):
+        raise TiffError(f"a camera of {len(colors)} colours is not supported")
+    if set(colors) == {0, 1, 2}:
+        colors = [0, 1, 2]
+    return Filters("other", colors=tuple(colors), array=tuple(map(tuple, array.tolist())), layout=layout)
 
 
 def _bayer(array: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Filters | None:

@@ -79,8 +79,9 @@ def describe_dng(tiff: Tiff) -> dict[str, Any]:
         facts["not_supported"] = str(error)
         bits, floating = min(max(image.integer(tags.BITS_PER_SAMPLE, 1), 1), 32), False
         filters = Filters("linear" if is_linear(image) else "mosaic")
-    raw["kind"] = filters.kind
-    raw["cfa"] = filters.pattern
+    raw["kind"] = filters.kind if filters.kind != "other" else "linear" if filters.array is None else "mosaic"
+    raw["cfa"] = filters.pattern or _array(filters)
+    raw["cfa_layout"] = filters.layout if filters.layout > 1 else None
     raw["binned"] = f"{filters.cell} x {filters.cell}" if filters.cell > 1 else None
     raw["bits"] = bits
     raw["samples"] = "floating point" if floating else None
@@ -103,16 +104,19 @@ def describe_dng(tiff: Tiff) -> dict[str, Any]:
     fields = [max(image.integer(t, 1), 1) for t in (tags.ROW_INTERLEAVE_FACTOR, tags.COLUMN_INTERLEAVE_FACTOR)]
     raw["interleaved"] = fields if fields != [1, 1] else None
     gray = filters.kind == "monochrome"
-    order = (0, 1, 2) if gray else plane_order(main, image)
-    profile = profile_in(as_shot_profile(tiff), order, monochrome=gray)
+    order = filters.order or plane_order(main, image)
+    four = len(filters.colors) == 4
+    profile = profile_in(as_shot_profile(tiff), order, matrices=not gray and not four)
     if gray:
         facts["color"] = {"baseline_exposure_ev": numbers(gray_color(main).baseline_exposure)}
+    elif four:
+        facts["color"] = {"baseline_exposure_ev": numbers(gray_color(main).baseline_exposure), "planes": 4}
     else:
         own = profile if profile.calibrations or tags.COLOR_MATRIX_1 not in image else profile_in(image, order)
         facts["color"] = _color(read_color(main, order, own))
     facts["profile"] = _profile(profile)
     facts["other_profiles"] = [ifd.text(tags.PROFILE_NAME) or "unnamed" for ifd in extra_profiles(tiff)]
-    noise = read_noise(main, image, order)
+    noise = None if four else read_noise(main, image, order)
     facts["noise"] = None if noise is None else {"scale": numbers(noise.scale), "offset": numbers(noise.offset)}
     lists = {1: tags.OPCODE_LIST_1, 2: tags.OPCODE_LIST_2, 3: tags.OPCODE_LIST_3}
     facts["opcodes"] = [_opcode(number, o) for number, tag in lists.items() for o in parse_opcodes(image.raw(tag))]
@@ -123,6 +127,14 @@ def describe_dng(tiff: Tiff) -> dict[str, Any]:
     other = {image.offset, *(ifd.offset for _, ifd in beside), *([enhanced.offset] if enhanced else [])}
     facts["previews"] = [_preview(ifd) for ifd in tiff.images() if ifd.offset not in other]
     return facts
+
+
+def _array(filters: Filters) -> str | None:
+    """The rows of an array that is no Bayer pattern, in the letters of its colours (EXIF 2.32, CFAPattern)."""
+    if filters.array is None:
+        return None
+    letters = "RGBCMYW"
+    return " / ".join("".join(letters[c] if c < len(letters) else str(c) for c in row) for row in filters.array)
 
 
 def _opcode(number: int, opcode: Opcode) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from fotohaus.raw.profile_read import as_shot_profile, gain_table_map, profile_i
 from fotohaus.raw.tiff import Ifd, Source, Tiff, TiffError
 from fotohaus.raw.whole_crop import PRIVATE_SIZE, whole
 from fotohaus.report import Report
+
+if TYPE_CHECKING:
+    from fotohaus.raw.four_colors import FourColors
 
 Quad = Literal["bin", "full"]
 
@@ -63,8 +66,8 @@ def read_dng(
     layout = read_layout(image)
     scale = default_scale(image)
     filters = read_filters(image, layout.samples)
-    order = (0, 1, 2) if filters.kind == "monochrome" else plane_order(main, image)
-    profile, color = _profile_and_color(tiff, image, filters, order)
+    order = filters.order or plane_order(main, image)
+    profile, color, four = _profile_and_color(tiff, image, filters, order)
     if filters.kind != "monochrome" and not profile.calibrations:
         report.warn(f"{path or 'raw image'}: has no color matrix; its colours are taken for sRGB's")
     if enhanced_ifd(tiff) not in (None, image):
@@ -89,8 +92,7 @@ def read_dng(
     if layout.floating:
         np.clip(mosaic, -_BRIGHTEST * white.max(), _BRIGHTEST * white.max(), out=mosaic)
     if first and "opcodes" not in off:
-        period = 2 * filters.cell if filters.kind == "mosaic" else 1
-        first = apply_opcodes(mosaic, first, report, period)
+        first = apply_opcodes(mosaic, first, report, filters.repeat)
         mosaic = np.ascontiguousarray(mosaic[left.slices])
     if table is not None and mosaic.dtype == np.uint16:
         levels.linearize(mosaic, table)
@@ -98,7 +100,7 @@ def read_dng(
         black = _black_of_masked(image, mosaic, active, filters, black, white, report)
     if mosaic.shape[:2] != (active.height, active.width):
         mosaic = np.ascontiguousarray(mosaic[active.slices])
-    if black.uneven is not None:
+    if black.uneven is not None and filters.kind != "other":
         if mosaic.dtype == np.uint16:
             # Samples of few bits get finer steps, so that rounding loses nothing that can be seen.
             largest = float((1 << layout.bits) - 1 if table is None else table.max())
@@ -116,7 +118,7 @@ def read_dng(
         color=color,
         crop=default_crop(main, image, active),
         orientation=orientation(main, image),
-        noise=read_noise(main, image, order),
+        noise=read_noise(main, image, order) if four is None else None,
         denoised=read_noise_reduction(main, image),
         opcodes_1=fit_gain_maps(first, active, full),
         opcodes_2=second,
@@ -127,6 +129,10 @@ def read_dng(
         monochrome=filters.kind == "monochrome",
         scale=scale,
     )
+    if filters.kind == "other":
+        from fotohaus.raw.other_cfa import three_colors
+
+        return three_colors(made, filters, (black, white), four, opcodes="opcodes" not in off, report=report)
     return _finished(made, filters, order, float(white.max()), quad, report)
 
 
@@ -160,11 +166,12 @@ def _array(values: NDArray[Any]) -> Float32:
 
 def _profile_and_color(
     tiff: Tiff, image: Ifd, filters: Filters, order: tuple[int, ...]
-) -> tuple[CameraProfile, ColorCalibration]:
+) -> tuple[CameraProfile, ColorCalibration, FourColors | None]:
     main = tiff.ifd(tiff.first)
     chosen = as_shot_profile(tiff)
-    profile = profile_in(chosen, order, monochrome=filters.kind == "monochrome")
-    if not profile.calibrations and tags.COLOR_MATRIX_1 in image and filters.kind != "monochrome":
+    three = filters.kind != "monochrome" and len(filters.colors) == 3
+    profile = profile_in(chosen, order, matrices=three)
+    if not profile.calibrations and tags.COLOR_MATRIX_1 in image and three:
         main = image
         profile = replace(profile, calibrations=profile_in(image, order).calibrations)
     if profile.gain_table_map is None:
@@ -173,7 +180,14 @@ def _profile_and_color(
             found = gain_table_map(bytes(ifd.raw(tags.PROFILE_GAIN_TABLE_MAP_2)), tiff.order, True)
             found = found or gain_table_map(bytes(ifd.raw(tags.PROFILE_GAIN_TABLE_MAP)), tiff.order, False)
             profile = replace(profile, gain_table_map=profile.gain_table_map or found)
-    return profile, gray_color(main) if filters.kind == "monochrome" else read_color(main, order, profile)
+    if filters.kind == "monochrome":
+        return profile, gray_color(main), None
+    if three:
+        return profile, read_color(main, order, profile), None
+    from fotohaus.raw.four_colors import read_four_colors
+
+    four, profile, color = read_four_colors(main, chosen, profile)
+    return profile, color, four
 
 
 def with_dng_facts(raw: RawImage, source: Source) -> RawImage:
@@ -181,7 +195,7 @@ def with_dng_facts(raw: RawImage, source: Source) -> RawImage:
     tiff = Tiff(source)
     main, image = tiff.ifd(tiff.first), raw_ifd(tiff)
     order = plane_order(main, image)
-    profile, color = _profile_and_color(tiff, image, Filters("linear"), order)
+    profile, color, _ = _profile_and_color(tiff, image, Filters("linear"), order)
     active = active_area(image, image.integer(tags.IMAGE_LENGTH, 0), image.integer(tags.IMAGE_WIDTH, 0))
     fits = (active.height, active.width) == raw.mosaic.shape[:2]
     return replace(

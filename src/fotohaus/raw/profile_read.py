@@ -30,8 +30,8 @@ MAX_DIVISIONS = 32
 D65 = 21
 
 _MAPS = (tags.PROFILE_HUE_SAT_MAP_DATA_1, tags.PROFILE_HUE_SAT_MAP_DATA_2, tags.PROFILE_HUE_SAT_MAP_DATA_3)
-_COLORS = (tags.COLOR_MATRIX_1, tags.COLOR_MATRIX_2, tags.COLOR_MATRIX_3)
-_FORWARDS = (tags.FORWARD_MATRIX_1, tags.FORWARD_MATRIX_2, tags.FORWARD_MATRIX_3)
+COLORS = (tags.COLOR_MATRIX_1, tags.COLOR_MATRIX_2, tags.COLOR_MATRIX_3)
+FORWARDS = (tags.FORWARD_MATRIX_1, tags.FORWARD_MATRIX_2, tags.FORWARD_MATRIX_3)
 _LIGHTS = (tags.CALIBRATION_ILLUMINANT_1, tags.CALIBRATION_ILLUMINANT_2, tags.CALIBRATION_ILLUMINANT_3)
 _LIGHT_DATA = (tags.ILLUMINANT_DATA_1, tags.ILLUMINANT_DATA_2, tags.ILLUMINANT_DATA_3)
 _GAMMAS = ("linear", "sRGB", "1.8", "2.2", "Rec. 2020")
@@ -46,27 +46,32 @@ def read_calibrations(ifd: Ifd, order: Sequence[int] = (0, 1, 2)) -> tuple[Calib
     Raises TiffError for matrices that are not numbers or can't be inverted.
     """
     planes = list(order)
-    dims = ifd.integers(tags.PROFILE_HUE_SAT_MAP_DIMS)
-    encoding = _encoding(ifd, tags.PROFILE_HUE_SAT_MAP_ENCODING)
     found: list[Calibration] = []
     for i in range(3):
-        color, forward = matrix(ifd, _COLORS[i]), matrix(ifd, _FORWARDS[i])
+        color, forward = matrix(ifd, COLORS[i]), matrix(ifd, FORWARDS[i])
         if color is None:
             continue
         if i == 2 and len(found) < 2:
             break
-        light = ifd.integer(_LIGHTS[i], 0)
-        found.append(
-            Calibration(
-                illuminant=light or D65,
-                color_matrix=color[planes],
-                forward_matrix=None if forward is None else forward[:, planes],
-                hue_sat_map=hue_sat_map(ifd, dims, _MAPS[i], encoding),
-                white_xy=_white(ifd, _LIGHT_DATA[i]) if light == 255 else None,
-                number=i + 1,
-            )
-        )
+        found.append(calibration_at(ifd, i, color[planes], None if forward is None else forward[:, planes]))
     return tuple(found)
+
+
+def calibration_at(
+    ifd: Ifd, place: int, color: NDArray[np.float64], forward: NDArray[np.float64] | None
+) -> Calibration:
+    """The calibration at place 0 to 2 of a profile, with matrices that were read from it."""
+    light = ifd.integer(_LIGHTS[place], 0)
+    dims = ifd.integers(tags.PROFILE_HUE_SAT_MAP_DIMS)
+    encoding = _encoding(ifd, tags.PROFILE_HUE_SAT_MAP_ENCODING)
+    return Calibration(
+        illuminant=light or D65,
+        color_matrix=color,
+        forward_matrix=forward,
+        hue_sat_map=hue_sat_map(ifd, dims, _MAPS[place], encoding),
+        white_xy=_white(ifd, _LIGHT_DATA[place]) if light == 255 else None,
+        number=place + 1,
+    )
 
 
 def _white(ifd: Ifd, tag: int) -> tuple[float, float] | None:
@@ -202,8 +207,8 @@ def rgb_tables(data: bytes, order: str) -> RgbTables | None:
     return RgbTables(tuple(tables), ("weighted sum", "sequential")[method])
 
 
-def profile_in(ifd: Ifd, order: Sequence[int] = (0, 1, 2), *, monochrome: bool = False) -> CameraProfile:
-    """The profile whose fields an IFD has; without its matrices, which are of another size, if it is `monochrome`.
+def profile_in(ifd: Ifd, order: Sequence[int] = (0, 1, 2), *, matrices: bool = True) -> CameraProfile:
+    """The profile whose fields an IFD has; matrices : False where they are of another size than 3 x 3.
 
     Raises TiffError for fields that make no sense.
     """
@@ -217,7 +222,7 @@ def profile_in(ifd: Ifd, order: Sequence[int] = (0, 1, 2), *, monochrome: bool =
         camera=ifd.text(tags.UNIQUE_CAMERA_MODEL),
         embed_policy=ifd.integer(tags.PROFILE_EMBED_POLICY, 0),
         calibration_signature=ifd.text(tags.PROFILE_CALIBRATION_SIGNATURE),
-        calibrations=() if monochrome else read_calibrations(ifd, order),
+        calibrations=read_calibrations(ifd, order) if matrices else (),
         look_table=hue_sat_map(
             ifd,
             ifd.integers(tags.PROFILE_LOOK_TABLE_DIMS),
