@@ -92,6 +92,7 @@ FISHEYE = (2, struct.pack(">I4d2d", 1, 0.96, 0.038, 0, 0, 0.45, 0.55))
 VIGNETTE = (3, struct.pack(">7d", 0.4, 0, 0, 0, 0, 0.45, 0.55))
 WAVE = np.sin(np.arange(HEIGHT) / 7)
 CURVE = {50940: (FLOAT, [0.0, 0.0, 0.25, 0.4, 0.5, 0.7, 1.0, 1.0])}
+HDR = {52551: (UNDEFINED, struct.pack("<2Hf", 1, 1, 4.0))}
 
 
 def linear(*, raw: dict[int, Any] | None = None, main: dict[int, Any] | None = None, **more: Any) -> bytes:
@@ -165,6 +166,8 @@ FILES: dict[str, tuple[Callable[[], bytes], bool]] = {
         lambda: linear(main={50730: (SRATIONAL, [1, 4]), 51109: (SRATIONAL, [-1, 1])} | look_table() | CURVE),
         True,
     ),
+    "negative exposure, HDR": (lambda: linear(main={50730: (SRATIONAL, [-1, 1])} | HDR | look_table()), True),
+    "negative exposure, HDR, tone curve": (lambda: linear(main={50730: (SRATIONAL, [-3, 5])} | HDR | CURVE), True),
     "output-referred": (lambda: linear(main={50879: (SHORT, 1)}), False),
     "output-referred, high dynamic range": (lambda: linear(main={50879: (SHORT, 2), 50728: None}), False),
     "trim in list 1": (lambda: linear(raw=CROP | {51008: opcodes(TRIM)}), False),

@@ -6,7 +6,7 @@ order, after baseline exposure; what comes out is display-linear light.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ def profile_look(raw: RawImage, masks: Sequence[SemanticMask] = ()) -> ProfileLo
         gains = kernels.planar(grid.grid.transpose(1, 2, 0))
     hdr = profile.dynamic_range == "HDR"
     exposure = total_baseline_exposure(raw)
-    if hdr or not -EXPOSURE_LIMIT <= exposure < 0:
+    if not -EXPOSURE_LIMIT <= exposure < 0:
         exposure = 0.0
     return ProfileLook(
         gain_table=profile.gain_table_map,
@@ -199,34 +199,41 @@ def _table_space(table: RgbTable) -> tuple[Float64, Float64]:
 def _curve(points: NDArray[np.float32] | None, exposure: float, hdr: bool) -> Curve | None:
     """The tone curve for light before a negative exposure in EV: darkened as Adobe's SDK does it, white staying white.
 
-    The specification leaves open how; light scaled down would leave clipped skies gray (dng_function_exposure_tone).
+    The specification leaves open how; light scaled down would leave clipped skies gray (dng_function_exposure_tone). Of
+    an HDR profile it is the compressed range that bends, whose end is as bright as can be.
     """
     if exposure >= 0:
         return None if points is None else sample_curve(points, hdr)
-    x = np.linspace(0, 1, CURVE_ENTRIES)
     slope = 2.0**exposure
     # From a quarter of white on a parabola, which goes on from there as steeply and ends at white.
     a = 16 / 9 * (1 - slope)
     b = slope - a / 2
-    x = np.where(x <= 0.25, x * slope, (a * x + b) * x + (1 - a - b))
+
+    def bent(x: Float64) -> Float64:
+        return np.asarray(np.where(x <= 0.25, x * slope, (a * x + b) * x + (1 - a - b)))
+
     if points is not None:
-        knots, values = points.astype(np.float64).T
-        x = _hermite(knots, values, _natural_slopes(knots, values), x)
-    return Curve(x.astype(np.float32), 0.0)
+        return sample_curve(points, hdr, bent)
+    values = bent(np.linspace(0, 1, CURVE_ENTRIES))
+    return Curve(values.astype(np.float32), 2 * a + b if hdr else 0.0)
 
 
-def sample_curve(points: NDArray[np.float32], hdr: bool = False) -> Curve:
+def sample_curve(
+    points: NDArray[np.float32], hdr: bool = False, before: Callable[[Float64], Float64] | None = None
+) -> Curve:
     """A ProfileToneCurve, (n, 2) from 0 on, as a natural cubic spline.
 
     Outside of its points an SDR profile's curve keeps its ends; an HDR profile's goes on straight above the last.
+    before : what its inputs, 0 to 1, go through first.
     """
     x, y = points.astype(np.float64).T
     slopes = _natural_slopes(x, y)
     at = np.linspace(0, 1, CURVE_ENTRIES)
+    at = at if before is None else before(at)
     values = _hermite(x, y, slopes, at)
     if hdr:
         values = np.where(at > x[-1], y[-1] + slopes[-1] * (at - x[-1]), values)
-    if not hdr or x[-1] <= 1:
+    if not hdr or (x[-1] <= 1 and before is None):
         return Curve(values.astype(np.float32), float(slopes[-1]) if hdr else 0.0)
     return Curve(values.astype(np.float32), float(values[-1] - values[-2]) * (CURVE_ENTRIES - 1))
 
