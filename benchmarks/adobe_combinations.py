@@ -1,4 +1,4 @@
-"""Valid DNGs of random combinations beside Adobe's DNG SDK 1.7.1: `python benchmarks/adobe_combinations.py [COUNT]`.
+"""Valid DNGs of random combinations beside Adobe's DNG SDK: `python benchmarks/adobe_combinations.py [COUNT [FIRST]]`.
 
 Each file draws its container, levels, areas, opcodes, calibrations and the look of its profile. Delta E 2000 of linear
 raw pixel by pixel, of mosaics in means of 8 x 8, without what is clipped, the outermost 6 px, and colours outside of
@@ -99,10 +99,8 @@ class Drawn:
         both += [kit.gain_map(*(int(n) for n in rng.integers(2, 9, 2)), rng.uniform(0, 0.6))]
         for tag, chance, choice in ((51009, 0.4, both), (51022, 0.4, [*both, kit.WARP, kit.FISHEYE])):
             if self.maybe(f"list {tag - 51007 if tag == 51009 else 3}", chance):
-                # One warp at most: what stands between two is left out, and said.
                 picked = [choice[i] for i in rng.permutation(len(choice))[: int(rng.integers(1, 4))]]
-                warps = [o for o in picked if o[0] in (1, 2)]
-                self.raw[tag] = kit.opcodes(*[o for o in picked if o not in warps[1:]])
+                self.raw[tag] = kit.opcodes(*picked)
 
     def _color(self) -> None:
         rng, kit = self.rng, self.kit
@@ -159,11 +157,11 @@ def main() -> None:
         print("needs dngpy 0.1.3 on x86-64 Linux")
         return
     profiles, kit = cases(), parts()
-    count = int(sys.argv[1]) if sys.argv[1:] else 100
+    count, begin = (int(sys.argv[i]) if sys.argv[i:] else n for i, n in ((1, 100), (2, 0)))
     off, found, refused, dark = [], [], 0, 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "made.dng"
-        for seed in range(count):
+        for seed in range(begin, begin + count):
             drawn = Drawn(seed, kit)
             path.write_bytes(drawn.data)
             try:

@@ -12,6 +12,7 @@ import pytest
 
 from fotohaus import kernels
 from fotohaus.develop import develop
+from fotohaus.develop.geometry import orient
 from fotohaus.develop.profile_look import apply_profile_look
 from fotohaus.develop.profile_tables import rec2020_to_prophoto, total_baseline_exposure
 from fotohaus.raw import read_raw
@@ -91,6 +92,11 @@ WARP = (1, struct.pack(">I6d2d", 1, 1.0, -0.05, 0.02, 0, 0.002, 0.001, 0.45, 0.5
 FISHEYE = (2, struct.pack(">I4d2d", 1, 0.96, 0.038, 0, 0, 0.45, 0.55))
 VIGNETTE = (3, struct.pack(">7d", 0.4, 0, 0, 0, 0, 0.45, 0.55))
 WAVE = np.sin(np.arange(HEIGHT) / 7)
+BACK = (1, struct.pack(">I6d2d", 1, 1.0, 0.04, 0.01, 0, 0, 0, 0.5, 0.5))
+PART = (12, struct.pack(">8I", 20, 30, 90, 100, 0, 3, 1, 1) + struct.pack(">I70f", 70, *[0.85] * 70))
+POLYNOMIAL = (8, struct.pack(">8I", 0, 0, HEIGHT, WIDTH, 0, 3, 1, 1) + struct.pack(">I3d", 2, 0, 0.8, 0.2))
+OBLONG = {50718: (RATIONAL, [1, 1, 2, 1])}
+WIDE = {50718: (RATIONAL, [3, 2, 1, 1])}
 CURVE = {50940: (FLOAT, [0.0, 0.0, 0.25, 0.4, 0.5, 0.7, 1.0, 1.0])}
 HDR = {52551: (UNDEFINED, struct.pack("<2Hf", 1, 1, 4.0))}
 
@@ -180,6 +186,32 @@ FILES: dict[str, tuple[Callable[[], bytes], bool]] = {
         lambda: linear(raw=CROP | {51022: opcodes(TRIM, WARP, lines(12, HEIGHT - 6, WIDTH - 10, 1 + 0.1 * WAVE[:-6]))}),
         False,
     ),
+    "warp, rows scaled, fisheye": (
+        lambda: linear(raw=CROP | {51022: opcodes(WARP, lines(12, HEIGHT, WIDTH, 1 + 0.1 * WAVE), FISHEYE)}),
+        False,
+    ),
+    "warp, part scaled, warp, polynomial, turned": (
+        lambda: linear(main={274: (SHORT, 6)}, raw={51022: opcodes(WARP, PART, FISHEYE, POLYNOMIAL)}),
+        False,
+    ),
+    "three warps with rows between, trim": (
+        lambda: linear(
+            raw=CROP | {51022: opcodes(FISHEYE, lines(10, HEIGHT, WIDTH, 900 * WAVE), WARP, TRIM, PART, BACK)}
+        ),
+        False,
+    ),
+    "warp in list 2, rows scaled in list 3, warp": (
+        lambda: linear(raw={51009: opcodes(WARP), 51022: opcodes(lines(12, HEIGHT, WIDTH, 1 + 0.1 * WAVE), BACK)}),
+        False,
+    ),
+    "oblong pixels, warp, rows scaled": (
+        lambda: linear(raw=OBLONG | {51022: opcodes(WARP, lines(12, HEIGHT, WIDTH, 1 + 0.1 * WAVE))}),
+        False,
+    ),
+    "oblong pixels, fisheye, part scaled, turned": (
+        lambda: linear(main={274: (SHORT, 8)}, raw=CROP | WIDE | {51022: opcodes(FISHEYE, PART)}),
+        False,
+    ),
     "oblong pixels, fisheye": (
         lambda: linear(raw={50718: (RATIONAL, [1, 1, 2, 1]), 51022: opcodes(FISHEYE)}),
         False,
@@ -209,14 +241,14 @@ FILES: dict[str, tuple[Callable[[], bytes], bool]] = {
 
 
 def pixels(path: Path, look: bool) -> Any:
-    """What is developed of a file, in linear ProPhoto: in its profile's look, or without baseline exposure."""
+    """What is developed of a file, as stored, in linear ProPhoto: in its look, or without baseline exposure."""
     raw = read_raw(path)
     scene = develop(raw, off=STAGES)
     made = scene.pixels * np.float32(1 if look else 2.0 ** -total_baseline_exposure(raw))
     if look:
         assert scene.camera_look is not None
         made = apply_profile_look(kernels.planar(made), scene.camera_look)
-    return made @ rec2020_to_prophoto().T
+    return orient(made, {6: 8, 8: 6}.get(raw.orientation, raw.orientation)) @ rec2020_to_prophoto().T
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fotohaus import kernels
 from fotohaus.develop.geometry import orient, upright
-from fotohaus.develop.lens import LensMap, prepare_lens
+from fotohaus.develop.lens import LensChain, LensMap, prepare_lens
 from fotohaus.develop.lens_model import source_places
 from fotohaus.raw import opcode_types as types
 from fotohaus.raw.image import ColorCalibration, GainMap, RawImage, Rectangle
@@ -38,13 +38,15 @@ def raw_of(*opcodes: Opcode, crop: Rectangle = FULL, orientation: int = 1, size:
     return RawImage(np.zeros(size, np.uint16), "RGGB", 0 * level, level, color, crop, orientation, opcodes_3=opcodes)
 
 
-def lens_of(raw: RawImage, margin: int = 1 << 20, **more) -> LensMap:
+def lens_of(raw: RawImage, margin: int = 1 << 20, **more) -> LensMap | LensChain:
     lens = prepare_lens(raw, upright(raw, margin), **more)
     assert lens is not None
     return lens
 
 
-def corrected(lens: LensMap, picture: np.ndarray, strips: Sequence[tuple[int, int]] | None = None, matrix=None):
+def corrected(
+    lens: LensMap | LensChain, picture: np.ndarray, strips: Sequence[tuple[int, int]] | None = None, matrix=None
+):
     """A picture of the whole active area, upright, through a map, in strips."""
     made = []
     for top, bottom in strips or [(0, lens.shape[0])]:
@@ -326,11 +328,23 @@ def test_absurd_coefficients_give_a_picture_without_warnings(size: float) -> Non
 def test_what_is_left_out_is_said() -> None:
     bad = types.FixBadPixelsConstant(0, 0, flags=0)
     report = Report()
-    raw = raw_of(MILD, types.ScalePerRow(FULL, 1, 1, 0, 3, np.ones(HEIGHT, np.float32)), WIDE, bad)
+    raw = raw_of(MILD, WIDE, bad)
     assert prepare_lens(raw, upright(raw, 0), report=report) is not None
-    said = " ".join(report.warnings)
-    assert "FixBadPixelsConstant" in said
-    assert "ScalePerRow between two warps" in said
+    assert "FixBadPixelsConstant" in " ".join(report.warnings)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_what_stands_between_two_warps_is_applied_there(picture, orientation: int) -> None:
+    rows = types.ScalePerRow(FULL, 1, 1, 0, 3, (1 + 0.2 * (np.arange(HEIGHT) % 50 > 25)).astype(np.float32))
+    made = lens_of(raw_of(STRONG, rows, MILD, crop=CROP, orientation=orientation))
+    assert isinstance(made, LensChain)
+    got = corrected(made, orient(picture, orientation))
+    step = corrected(lens_of(raw_of(STRONG, rows)), picture)
+    alone = corrected(lens_of(raw_of(MILD, crop=CROP)), step)
+    np.testing.assert_allclose(got, orient(alone, orientation), atol=2e-3)
+    height = made.shape[0]
+    pieces = [(top, min(top + 48, height)) for top in range(0, height, 48)]
+    np.testing.assert_array_equal(corrected(made, orient(picture, orientation), pieces), got)
 
 
 @pytest.mark.parametrize("orientation", [1, 6])

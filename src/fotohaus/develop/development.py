@@ -12,7 +12,7 @@ from fotohaus import kernels
 from fotohaus.develop.capture_sharpening import MARGIN as SHARPENING_MARGIN
 from fotohaus.develop.capture_sharpening import CaptureSharpening, sharpen
 from fotohaus.develop.defringe import Defringe
-from fotohaus.develop.lens import LensMap
+from fotohaus.develop.lens import LensChain, LensMap
 from fotohaus.develop.linear_rows import LinearRows
 from fotohaus.develop.mosaic_rows import MosaicRows
 from fotohaus.develop.profile_look import ProfileLook
@@ -46,7 +46,7 @@ class Development:
     matrix: Float64
     exposure: float = 1.0
     fringes: Defringe | None = None
-    lens: LensMap | None = None
+    lens: LensMap | LensChain | None = None
     profile: HueSatMap | None = None
     sharpening: CaptureSharpening | None = None
     white: float = 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fotohaus import kernels
 from fotohaus.develop.geometry import Upright, is_stretched, stretch
-from fotohaus.develop.lens_model import Places, covers, map_gain, moves, source_places, vignette_gain
+from fotohaus.develop.lens_model import Places, map_gain, source_places, vignette_gain
+from fotohaus.develop.lens_steps import WARPS, Group, Step, any_correction, grouped, in_force, placed
 from fotohaus.raw import opcode_types as types
 from fotohaus.raw.apply_opcodes import apply_to_part
 from fotohaus.raw.image import RawImage, Rectangle
@@ -32,28 +34,6 @@ _KERNELS = ("lens_near", "lens_far", "lens_any")
 _FARTHEST, _BRIGHTEST = 1e5, 1e3  # px of displacement and gain; more is a mistake
 _SPREADS = ((1, 1), (3, 2))  # px that displacements may differ in LANES px, along x and y
 
-_WARPS = (types.WarpRectilinear, types.WarpFisheye, types.WarpRectilinear2)
-_POINTWISE = (
-    types.MapTable,
-    types.MapPolynomial,
-    types.DeltaPerRow,
-    types.DeltaPerColumn,
-    types.ScalePerRow,
-    types.ScalePerColumn,
-)
-
-
-@record
-class Step:
-    """An opcode, and the part of the active area that is its image: what TrimBounds before it has left.
-
-    aspect : height of a pixel over its width.
-    """
-
-    opcode: Any
-    image: Rectangle
-    aspect: float = 1.0
-
 
 @record
 class LensMap:
@@ -65,7 +45,7 @@ class LensMap:
     shape : rows and columns of the corrected picture. columns : (first, last) column of the view that is read, last
     not included. nodes : (rows, columns, 9) at every 16 px of the corrected picture, beginning 16 px outside:
     displacements of the three planes along x, then along y, then gains. moving : whether anything is displaced.
-    before, after : opcodes on values that stand in the file before the first and after the last warp.
+    before, after : opcodes on values that stand in the file before and after its warps.
     corner : row and column of the active area at which the image begins that trims have left.
     """
 
@@ -199,6 +179,44 @@ class LensMap:
         apply_to_part(seen, step.opcode, place, (image.height, image.width), self.floating)
 
 
+@record
+class LensChain:
+    """Two corrections, one after the other: opcodes on values stand between warps, or between a warp and a stretch.
+
+    first : of the whole view; its picture is the view that `last` is made from.
+    """
+
+    first: LensMap | LensChain
+    last: LensMap
+    moving: bool = True
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the corrected picture."""
+        return self.last.shape
+
+    @property
+    def columns(self) -> tuple[int, int]:
+        """As `LensMap.columns`."""
+        return self.first.columns
+
+    def source_rows(self, top: int, bottom: int) -> tuple[int, int]:
+        """As `LensMap.source_rows`."""
+        return self.first.source_rows(*self.last.source_rows(top, bottom))
+
+    def apply(
+        self, pixels: Float32, region_top: int, top: int, bottom: int, matrix: ArrayLike | None = None
+    ) -> Float32:
+        """As `LensMap.apply`."""
+        first, last = self.last.source_rows(top, bottom)
+        between = self.first.apply(pixels, region_top, first, last)
+        return self.last.apply(between[:, slice(*self.last.columns)], first, top, bottom, matrix)
+
+    def in_small(self, pixels: Float32) -> Float32:
+        """As `LensMap.in_small`, of the last correction alone."""
+        return self.last.in_small(pixels)
+
+
 def prepare_lens(
     raw: RawImage,
     view: Upright,
@@ -207,41 +225,76 @@ def prepare_lens(
     profile: Sequence[Opcode] = (),
     aberration: Sequence[Warp] = (),
     multipliers: ArrayLike | None = None,
+    floating: bool | None = None,
     report: Report | None = None,
-) -> LensMap | None:
+) -> LensMap | LensChain | None:
     """What opcode list 3 (and more) does to an upright view of the image; None where nothing is to be done.
 
     view : as much of the mosaic as may be read: with a large margin, corrections see beyond the crop.
     opcodes : whether the file's list 3 counts. profile : opcodes to take where the file has no warp or vignette, see
     `fotohaus.develop.lens_profile`. aberration : warps by plane in places as the sensor saw them, that is, before the
     others: lateral chromatic aberration measured in the picture. multipliers : (3,), the white balance in the pixels,
-    for opcodes that change values; by default ones.
+    for opcodes that change values; by default ones. floating : whether the file's samples are floats; by default,
+    whether the mosaic's are.
     """
     report = report or Report()
     height, width = raw.mosaic.shape[:2]
     image = Rectangle(0, 0, height, width)
-    listed = _in_force(raw.opcodes_3 if opcodes else (), report)
-    if not _any_correction(listed):
+    listed = in_force(raw.opcodes_3 if opcodes else (), report)
+    if not any_correction(listed):
         # Gain maps of list 2 have evened out the light already.
         shaded = any(isinstance(o, types.GainMap) for o in raw.opcodes_2)
-        listed += [o for o in _in_force(profile, report) if isinstance(o, _WARPS) or not shaded]
-    steps, shown = _placed([*aberration, *listed], image, raw.scale[0] / raw.scale[1], report)
-    before, mapped, after = _parts(steps, report)
+        listed += [o for o in in_force(profile, report) if isinstance(o, WARPS) or not shaded]
+    steps, shown = placed([*aberration, *listed], image, raw.scale[0] / raw.scale[1], report)
     stretched = is_stretched(raw)
-    if not before and not mapped and not after and not stretched and shown == image:
+    if not steps and not stretched and shown == image:
         return None
+    groups = grouped(steps)
+    if stretched and groups[-1].after:
+        groups.append(Group())  # Lines are counted before pixels are stretched.
 
+    def one(group: Group, view: Upright, shape: tuple[int, int], corner: tuple[int, int]) -> LensMap:
+        return _map(
+            group, view, shape, corner, multipliers, raw.mosaic.dtype != np.uint16 if floating is None else floating
+        )
+
+    # Maps before the last leave everything where the sensor has it.
+    whole = replace(view, crop=Rectangle(0, 0, *view.samples.shape[:2]))
     crop = view.crop
     shape = (crop.height, crop.width)
     if stretched:
         shape = (round(crop.height * stretch(raw)[0]), round(crop.width * stretch(raw)[1]))
         report.note(f"oblong pixels: {crop.width} x {crop.height} made {shape[1]} x {shape[0]}")
+    *early, late = groups
+    maps = [one(group, whole, (whole.crop.height, whole.crop.width), (0, 0)) for group in early]
+    maps.append(one(late, view, shape, (shown.top, shown.left)))
+    names = ", ".join(dict.fromkeys(opcode_name(s.opcode) for s in steps))
+    if names:
+        moved = max(float(np.abs(m.nodes[1:-1, 1:-1, :6]).max()) for m in maps)
+        gain = max(float(m.nodes[..., 6:].max()) for m in maps)
+        report.note(f"lens: {names}; moved by up to {moved:.1f} px, gain up to {gain:.2f}")
+    chain: LensMap | LensChain = maps[0]
+    for following in maps[1:]:
+        chain = LensChain(chain, following)
+    return chain
+
+
+def _map(
+    group: Group,
+    view: Upright,
+    shape: tuple[int, int],
+    corner: tuple[int, int],
+    multipliers: ArrayLike | None,
+    floating: bool,
+) -> LensMap:
+    """One resampling of the view, to a picture of `shape` of its crop; corner : of what trims have left."""
+    crop = view.crop
     grid = _grid(*shape)
-    flat = _squeezed(grid, shape, crop) if stretched else grid
-    places = [_on_sensor(view, crop, flat, (shown.top, shown.left))] * 3
+    flat = _squeezed(grid, shape, crop) if shape != (crop.height, crop.width) else grid
+    places = [_on_sensor(view, crop, flat, corner)] * 3
     gains: list[Float64] = [np.ones(grid[0].shape)] * 3
     with np.errstate(all="ignore"):  # a file may hold any coefficients
-        for step in reversed(mapped):
+        for step in reversed(group.mapped):
             places, gains = _back(step, places, gains)
     seen = [_in_view(view, crop, p) for p in places]
     nodes = kernels.empty((*grid[0].shape, 9))
@@ -253,10 +306,6 @@ def prepare_lens(
     columns = (crop.left, crop.left + crop.width)
     if moving:
         columns = _reach(nodes[..., :3] + grid[0][..., None].astype(np.float32), crop.left, view.samples.shape[1])
-    names = ", ".join(dict.fromkeys(opcode_name(s.opcode) for s in steps))
-    largest = float(np.abs(nodes[1:-1, 1:-1, :6]).max())
-    if names:
-        report.note(f"lens: {names}; moved by up to {largest:.1f} px, gain up to {float(nodes[..., 6:].max()):.2f}")
     return LensMap(
         view=view,
         shape=shape,
@@ -264,76 +313,12 @@ def prepare_lens(
         nodes=nodes,
         classes=_classes(nodes, crop.left - columns[0], columns[1] - columns[0]),
         moving=moving,
-        before=tuple(before),
-        after=tuple(after),
+        before=group.before,
+        after=group.after,
         multipliers=None if multipliers is None else np.asarray(multipliers, np.float32),
-        floating=raw.mosaic.dtype != np.uint16,
-        corner=(shown.top, shown.left),
+        floating=floating,
+        corner=corner,
     )
-
-
-def corrects_itself(raw: RawImage) -> bool:
-    """Whether a file's opcode list 3 holds a warp or a vignette: then no profile counts."""
-    return _any_correction(_in_force(raw.opcodes_3, Report()))
-
-
-def _any_correction(opcodes: Sequence[Opcode]) -> bool:
-    return any(isinstance(o, (*_WARPS, types.FixVignetteRadial)) for o in opcodes)
-
-
-def _in_force(opcodes: Sequence[Opcode], report: Report) -> list[Opcode]:
-    """A list without what is not to be applied: what a better warp replaces, and what has no meaning here."""
-    kept: list[Opcode] = []
-    replaced = False
-    for opcode in opcodes:
-        skip = replaced and isinstance(opcode, (types.WarpRectilinear, types.WarpFisheye))
-        replaced = isinstance(opcode, types.WarpRectilinear2) and opcode.optional
-        if skip or (isinstance(opcode, _WARPS) and not moves(opcode)):
-            continue
-        if isinstance(opcode, types.OtherOpcode | types.FixBadPixelsConstant | types.FixBadPixelsList):
-            say = report.note if opcode.optional else report.warn
-            say(f"{opcode_name(opcode)} in opcode list 3 is not applied: there is no mosaic any more")
-            continue
-        kept.append(opcode)
-    return kept
-
-
-def _placed(opcodes: Sequence[Opcode], image: Rectangle, aspect: float, report: Report) -> tuple[list[Step], Rectangle]:
-    """Opcodes with the image that each has to do with, and what of the active area is left after all."""
-    steps: list[Step] = []
-    for opcode in opcodes:
-        if isinstance(opcode, types.TrimBounds):
-            area = opcode.area
-            top, left = image.top + area.top, image.left + area.left
-            bottom = min(image.top + image.height, top + area.height)
-            right = min(image.left + image.width, left + area.width)
-            if bottom > top and right > left:
-                image = Rectangle(top, left, bottom - top, right - left)
-            else:
-                report.warn("TrimBounds would leave nothing of the image, and is not applied")
-            continue
-        steps.append(Step(opcode, image, aspect))
-    return steps, image
-
-
-def _parts(steps: Sequence[Step], report: Report) -> tuple[list[Step], list[Step], list[Step]]:
-    """Opcodes to apply to the pixels before they are resampled, those that make up the map, and those for after."""
-
-    def on_values(step: Step) -> bool:
-        return isinstance(step.opcode, _POINTWISE) or (
-            isinstance(step.opcode, types.GainMap) and not covers(step.opcode, step.image)
-        )
-
-    warps = [i for i, step in enumerate(steps) if isinstance(step.opcode, _WARPS)]
-    values = [i for i, step in enumerate(steps) if on_values(step)]
-    first, last = (warps[0], warps[-1]) if warps else (len(steps), len(steps))
-    begin = max((i + 1 for i in values if i < first), default=0)
-    end = min((i for i in values if i > last), default=len(steps))
-    for i in values:
-        if first < i < last:
-            report.warn(f"{opcode_name(steps[i].opcode)} between two warps is not applied")
-    mapped = [step for i, step in enumerate(steps) if begin <= i < end and i not in values]
-    return list(steps[:begin]), mapped, list(steps[end:])
 
 
 def _grid(height: int, width: int) -> Places:

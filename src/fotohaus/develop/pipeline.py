@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,9 @@ from fotohaus.develop.denoise import decide_strength, remaining_noise
 from fotohaus.develop.development import Development
 from fotohaus.develop.edges import look_at_edges
 from fotohaus.develop.geometry import Upright, is_stretched, upright
-from fotohaus.develop.lens import LensMap, corrects_itself, prepare_lens
+from fotohaus.develop.lens import LensChain, LensMap, prepare_lens
 from fotohaus.develop.lens_profile import NoProfile, find_lens_profile
+from fotohaus.develop.lens_steps import corrects_itself
 from fotohaus.develop.linear_rows import LinearRows, linear_rows
 from fotohaus.develop.list_2 import apply_list_2
 from fotohaus.develop.mosaic_rows import MARGIN, MosaicRows, mosaic_rows
@@ -97,9 +98,8 @@ def prepare(
     view, correction = upright(raw, MARGIN), None
     if "lens" not in off:
         with report.stage("lens"):
-            view, correction = _corrected(raw, view, lens, color.multipliers, opcodes=opcodes, report=report)
-        if correction is not None and fine.mosaic.dtype != raw.mosaic.dtype:
-            correction = replace(correction, floating=True)
+            floating = fine.mosaic.dtype != np.uint16
+            view, correction = _corrected(raw, view, lens, color.multipliers, opcodes, floating, report)
     elif is_stretched(raw):
         view = upright(raw, max(raw.mosaic.shape))
         correction = prepare_lens(raw, view, opcodes=False, report=report)
@@ -204,8 +204,8 @@ def _color(raw: RawImage, choice: White, *, opcodes: bool, report: Report) -> Ca
 
 
 def _corrected(
-    raw: RawImage, view: Upright, lens: str, multipliers: Float64, *, opcodes: bool, report: Report
-) -> tuple[Upright, LensMap | None]:
+    raw: RawImage, view: Upright, lens: str, multipliers: Float64, opcodes: bool, floating: bool, report: Report
+) -> tuple[Upright, LensMap | LensChain | None]:
     """The view that a lens correction needs, and the correction: the file's own, or one that is looked up."""
     own = lens == "file" or (opcodes and corrects_itself(raw))
     profile = () if own else _looked_up(raw, lens, report)
@@ -213,7 +213,8 @@ def _corrected(
         return view, None
     # A correction may read anywhere.
     view = upright(raw, max(raw.mosaic.shape))
-    return view, prepare_lens(raw, view, opcodes=opcodes, profile=profile, multipliers=multipliers, report=report)
+    more: dict[str, Any] = {"multipliers": multipliers, "floating": floating, "report": report}
+    return view, prepare_lens(raw, view, opcodes=opcodes, profile=profile, **more)
 
 
 def _looked_up(raw: RawImage, lens: str, report: Report) -> tuple[Opcode, ...]:
