@@ -197,7 +197,7 @@ def test_files_that_the_sdk_wrote(kind: str, tmp_path: Path) -> None:
     error = profiles.delta_e(theirs, mine)[profiles.inside(theirs)]
     assert np.median(error) < 0.3
     # At edges of patches, demosaics differ.
-    assert np.percentile(error, 90 if kind in ("linear", "jpeg") else 75) < 0.5
+    assert np.percentile(error, 99 if kind in ("linear", "jpeg") else 75) < 0.5
 
 
 def test_cinema_cameras_lossy_raw(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ Adobe's DNG software writes chroma at half the rows. Its libjpeg (of version 7 a
 the DCT: each block of 8 x 8 becomes one of 8 x 16 or 16 x 16 whose further coefficients are 0. libjpeg-turbo, which is
 at hand, interpolates between samples, and both differ by up to 60 of 255 in fine texture. So chroma is decoded at its
 own size, out of a copy of the file whose header calls the luma blocks of a unit components (or columns) of their own:
-their DC predictions then are wrong, those of chroma are not (ITU-T T.81, A.2.3, F.2.1.3.1). Luma comes from the file as
-it is.
+their DC predictions then are wrong, those of chroma are not (ITU-T T.81, A.2.3, F.2.1.3.1). The copy says 12 bits, and
+has quantization steps 16 times as large, so that samples come with fractions of a code: 8 bits would hide what steps of
+1 and 2 say. Luma comes from the file as it is.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _SOF, _SOS, _KEPT = (0xC0, 0xC1), 0xDA, (0xC4, 0xDB, 0xDD)  # tables and restart
 _HALVES = ((2, 1), (1, 2), (2, 2))
 _BLOCK = 8
 _QUANTIZATION = 0xDB
+_DEPTH, _FINER = 12, 16  # bits, and how many steps of them make a code of 8 bits
 
 
 def decode_subsampled(data: bytes | bytearray) -> NDArray[np.uint8] | None:
@@ -43,11 +45,13 @@ def decode_subsampled(data: bytes | bytearray) -> NDArray[np.uint8] | None:
         return None
     import imagecodecs
 
-    apart = _apart(tables, frame, scan, (down, across)) + rest
+    apart = _apart(_finer(tables), frame, scan, (down, across)) + rest
     space = "CMYK" if down * across == 2 else "YCBCR"
     try:
         luma = imagecodecs.jpeg8_decode(data, outcolorspace="YCBCR")[..., 0]
         chroma = imagecodecs.jpeg8_decode(apart, colorspace=space, outcolorspace=space)
+        if chroma.dtype != np.uint16:
+            raise TiffError("is damaged: JPEG")
     except (RuntimeError, ValueError) as error:
         raise TiffError(f"is damaged: JPEG: {error}") from None
     chroma = chroma[..., 2:] if down * across == 2 else chroma[:, ::4, 1:]
@@ -92,9 +96,28 @@ def _apart(tables: bytes, frame: bytes, scan: bytes, halves: tuple[int, int]) ->
         raise TiffError("is damaged: a JPEG tile too large")
     count = len(factors)
     parts = b"".join(bytes([i + 1, factors[i]]) + tables_of[i] for i in range(count))
-    body = frame[:1] + rows.to_bytes(2, "big") + columns.to_bytes(2, "big") + bytes([count]) + parts
+    body = bytes([_DEPTH]) + rows.to_bytes(2, "big") + columns.to_bytes(2, "big") + bytes([count]) + parts
     order = bytes([count]) + b"".join(bytes([i + 1]) + codes[i] for i in range(count)) + scan[7:]
-    return b"\xff\xd8" + tables + _marked(b"\xff\xc0", body) + _marked(b"\xff\xda", order)
+    return b"\xff\xd8" + tables + _marked(b"\xff\xc1", body) + _marked(b"\xff\xda", order)
+
+
+def _finer(tables: bytes) -> bytes:
+    """Tables whose quantization steps are `_FINER` times as large: as many fractions of a code more in 12 bits."""
+    at, out = 0, b""
+    while at < len(tables):
+        end = at + 2 + int.from_bytes(tables[at + 2 : at + 4], "big")
+        if tables[at + 1] != _QUANTIZATION:
+            out += tables[at:end]
+        place = at + 4
+        while tables[at + 1] == _QUANTIZATION and place < end:
+            wide = tables[place] >> 4
+            size = 128 if wide else 64
+            values = np.frombuffer(tables[place + 1 : min(place + 1 + size, end)], ">u2" if wide else "u1")
+            larger = (values.astype(np.uint32) * _FINER).clip(0, 65535).astype(">u2")
+            out += _marked(b"\xff\xdb", bytes([16 | tables[place] & 15]) + larger.tobytes())
+            place += 1 + size
+        at = end
+    return out
 
 
 def _marked(marker: bytes, body: bytes) -> bytes:
@@ -119,7 +142,7 @@ def _steps(tables: bytes, number: int) -> Float32 | None:
     return found if found is not None and found.min() > 0 else None
 
 
-def _enlarged(plane: NDArray[np.uint8], steps: Float32, shape: tuple[int, ...], halves: tuple[int, int]) -> Float32:
+def _enlarged(plane: NDArray[np.uint16], steps: Float32, shape: tuple[int, ...], halves: tuple[int, int]) -> Float32:
     """A component as floats of the picture's size around 0, each block enlarged in the DCT.
 
     What rounding took of the samples comes back with the coefficients, which are multiples of `steps`.
@@ -127,7 +150,7 @@ def _enlarged(plane: NDArray[np.uint8], steps: Float32, shape: tuple[int, ...], 
     high, wide = (_BLOCK * factor for factor in halves)
     rows, columns = (n // _BLOCK for n in plane.shape)
     made = np.empty((rows * high, columns * wide), np.float32)
-    whole = plane.astype(np.float32) - 128
+    whole = plane.astype(np.float32) / _FINER - 128
     forth = _inverse(_BLOCK).T
     for row in range(rows):
         blocks = whole[row * _BLOCK : (row + 1) * _BLOCK].reshape(_BLOCK, columns, _BLOCK).swapaxes(0, 1)
