@@ -62,6 +62,8 @@ class Drawn:
         self._opcodes()
         self._color()
         self.look = self._look()
+        self.white: tuple[float, float] | None = None
+        self._newer(np.random.default_rng(seed + 1_000_000))
         self.data = bytes(kit.make(self.stored, bits=self.bits, raw=self.raw, main=self.main, **self.more))
 
     def maybe(self, name: str, chance: float) -> bool:
@@ -132,12 +134,52 @@ class Drawn:
         self.main |= look
         return bool(look)
 
+    def _newer(self, rng: np.random.Generator) -> None:
+        """What came later, drawn apart: files keep what they had."""
+        kit, self.rng = self.kit, rng
+        if self.maybe("another white", 0.3):
+            self.white = [(0.4476, 0.4074), (0.2990, 0.3149), (0.36, 0.39), (0.3127, 0.3290)][rng.integers(4)]
+        if self.maybe("black deltas", 0.2):
+            for tag, count in ((50715, kit.WIDTH), (50716, kit.HEIGHT)):
+                self.raw[tag] = (SRATIONAL, kit.rationals(*rng.uniform(-1, 1, count) * (1 << self.bits) / 1000))
+        if self.maybe("forward matrices", 0.3):
+            for tag, light in ((50964, 50778), (50965, 50779), (52532, 52529)):
+                rows = np.array([[0.5, 0.3, 0.15], [0.25, 0.75, 0], [0.02, 0.1, 0.7]]) * rng.uniform(0.9, 1.1, (3, 3))
+                rows *= (np.array([0.9642, 1, 0.8249]) / rows.sum(1))[:, None]
+                if light in self.main:
+                    self.main[tag] = (SRATIONAL, kit.rationals(*rows.ravel()))
+        if self.maybe("camera calibrations", 0.3):
+            for tag in (50723, 50724, 52530):
+                own = np.eye(3) + rng.uniform(-0.03, 0.03, (3, 3))
+                self.main[tag] = (SRATIONAL, kit.rationals(*own.ravel()))
+            self.main |= {50931: (2, "one"), 50932: (2, ["one", "another"][rng.integers(2)])}
+        if 50728 not in self.main and self.maybe("white by x and y", 0.3):
+            self.main |= {50728: None, 50729: (RATIONAL, kit.rationals(*rng.uniform(0.31, 0.4, 2)))}
+        if self.maybe("gain table map 2", 0.25):
+            gains = (0.7 + np.cumsum(rng.uniform(0, 0.06, (4, 5, 17)), 2)).astype(np.float32)
+            order = self.more.get("order", "<")
+            head = struct.pack(order + "2I4dI5f", 4, 5, 0.3, 0.22, 0.05, 0.06, 17, 0.2, 0.3, 0.1, 0.1, 0.3)
+            head += struct.pack(order + "I3f", 3, float(rng.uniform(0.5, 2)), 0, 1)
+            self.main[52544] = (7, head + gains.astype(order + "f4").tobytes())
+            self.look = True
+        if self.look and self.maybe("HDR profile", 0.3):
+            self.main[52551] = (7, struct.pack(self.more.get("order", "<") + "2Hf", 1, 1, 4.0))
+        if self.maybe("tiles", 0.5):
+            self.more["tile"] = (48, 64)
+        if self.maybe("compressed", 0.4):
+            kinds: list[dict[str, Any]] = [{"compression": 8, "predictor": p} for p in (1, 2, 34892)]
+            kinds += [{"compression": 7, "frame": "pairs" if self.mosaic else "rgb"}]
+            kinds += [{"compression": 52546}] if self.bits == 16 else []
+            kind = kinds[rng.integers(len(kinds))]
+            self.more |= kind if self.bits == 16 or kind["compression"] == 7 else {}
+            self.names.append(str(kind))
+
 
 def compared(drawn: Drawn, path: Path, profiles: Any) -> np.ndarray | None:
     """Delta E of what can be compared; None where there is too little of it."""
-    theirs = adobe_sdk.stages(path, look=drawn.look).render
+    theirs = adobe_sdk.stages(path, white=drawn.white, look=drawn.look).render
     raw = read_raw(path)
-    scene = develop(raw, off=STAGES)
+    scene = develop(raw, wb="as-shot" if drawn.white is None else f"{drawn.white[0]},{drawn.white[1]}", off=STAGES)
     mine = scene.pixels * np.float32(1 if drawn.look else 2.0 ** -total_baseline_exposure(raw))
     free = (mine @ rec2020_to_prophoto().T).max(-1) < 0.98
     if drawn.look and scene.camera_look is not None:

@@ -21,8 +21,12 @@ from fotohaus.develop.profile_tables import (
     rec2020_to_prophoto,
     total_baseline_exposure,
 )
+from fotohaus.raw.cfa import Filters
 from fotohaus.raw.image import CameraProfile, ColorCalibration, RawImage, Rectangle
+from fotohaus.raw.levels import Black, Unevenness
+from fotohaus.raw.other_cfa import three_colors
 from fotohaus.raw.profile import Calibration, GainTableMap, HueSatMap, RgbTable, RgbTables
+from fotohaus.report import Report
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -162,6 +166,22 @@ def look_cases() -> Iterator[tuple[str, Case]]:
     yield "all of it", case(brightest=0.15, tone_curve=POINTS, **all_of_it)
     above = np.array([(0, 0), (0.1, 0.08), (0.5, 0.55), (0.9, 0.93)], np.float32)
     yield "all of it, HDR", case(brightest=0.3, tone_curve=above, dynamic_range="HDR", peak=4.0, **all_of_it)
+
+
+def with_the_sdks_demosaic(raw: RawImage) -> RawImage:
+    """A Bayer mosaic made linear raw by the rules of Adobe's SDK, which cuts at black: what differs then is ours."""
+    if raw.cfa is None:
+        return raw
+    height, width = raw.mosaic.shape
+    repeats = -(-height // 2), -(-width // 2)
+    lowest = np.ceil(np.tile(raw.black, repeats)[:height, :width]).astype(raw.mosaic.dtype)
+    array = tuple(tuple("RGB".index(c) for c in raw.cfa[at : at + 2]) for at in (0, 2))
+    pattern = Unevenness(raw.black[..., None].astype(float), np.zeros(height), np.zeros(width))
+    levels = Black(np.zeros((1, 1, 1), np.float32), pattern, np.zeros(1, np.float32))
+    cut = replace(raw, mosaic=np.maximum(raw.mosaic, lowest), cfa=None, black=np.zeros(1), white=np.ones(1))
+    span = np.array([float((raw.white - raw.black).max())], np.float32)
+    filters = Filters("other", array=array)
+    return three_colors(cut, filters, (levels, span), None, opcodes=True, report=Report())
 
 
 def ours(raw: RawImage, camera: Floats, white: XY | None, look: bool) -> Floats:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fotohaus.develop import develop
 from fotohaus.develop.geometry import orient
+from fotohaus.develop.profile_tables import rec2020_to_prophoto, total_baseline_exposure
 from fotohaus.raw import read_raw
 from fotohaus.raw.dng import encode_dng
 
@@ -64,3 +66,20 @@ def test_orient_undoes_itself():
     for orientation in range(1, 9):
         undo = {6: 8, 8: 6}.get(orientation, orientation)
         np.testing.assert_array_equal(orient(orient(array, orientation), undo), array)
+
+
+@pytest.mark.parametrize("white", [None, (0.2990, 0.3149)])
+def test_a_photograph_agrees_pixel_by_pixel_but_for_the_demosaic(shared, white):
+    path = shared / "raw" / "canon_colorchecker.dng"
+    raw = read_raw(path)
+    theirs = adobe_sdk.stages(path, white=white).render
+    wb = "as-shot" if white is None else f"{white[0]},{white[1]}"
+    off = ("defringe", "denoise", "ca", "capture-sharpen", "highlights")
+    scene = develop(profiles.with_the_sdks_demosaic(raw), wb=wb, off=off)
+    thin = slice(None, None, 5), slice(None, None, 5)
+    mine = (scene.pixels * np.float32(2 ** -total_baseline_exposure(raw)))[thin] @ rec2020_to_prophoto().T
+    kept = profiles.inside(theirs[thin]) & (mine.max(-1) < 0.98)
+    assert kept.mean() > 0.9
+    error = profiles.delta_e(theirs[thin], mine)[kept]
+    assert np.median(error) < 0.03
+    assert np.percentile(error, 99) < 0.2

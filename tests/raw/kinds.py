@@ -30,6 +30,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "32 bits": {"bits": 32, "compression": 8, "predictor": 34893},
     "VC-5": {"compression": 9},
     "quad Bayer": {"bits": 10, "cell": 2},
+    "staggered": {"filters": ((0, 1), (1, 2)), "layout": 4},
+    "four colours": {"filters": ((1, 4), (3, 5), (4, 1), (3, 5)), "colors": (5, 3, 1, 4)},
 }
 
 
@@ -83,6 +85,7 @@ def make(dng: Callable[..., bytes], kind: str, seed: int) -> bytes:
     """A sound DNG of a kind, with levels, opcodes, a profile, EXIF and a depth map."""
     choice = dict(KINDS[kind])
     planes, floating, cell = choice.pop("planes", 0), choice.pop("floating", False), choice.pop("cell", 1)
+    filters, layout, colors = choice.pop("filters", ()), choice.pop("layout", 1), choice.pop("colors", (0, 1, 2))
     bits, order = choice.get("bits", 16), choice.get("order", "<")
     rng = np.random.default_rng(seed)
     shape = (40, 48, planes) if planes else (40, 48)
@@ -105,9 +108,16 @@ def make(dng: Callable[..., bytes], kind: str, seed: int) -> bytes:
     if cell > 1:
         pattern = np.array([[0, 1], [1, 2]]).repeat(cell, 0).repeat(cell, 1)
         raw |= {33421: (SHORT, [2 * cell, 2 * cell]), 33422: (BYTE, pattern.ravel().tolist())}
+    if filters:
+        raw |= {33421: (SHORT, list(np.shape(filters))), 33422: (BYTE, np.ravel(filters).tolist())}
+        raw |= {50710: (BYTE, list(colors)), 50711: (SHORT, layout)}
     main: dict[int, Any] = {52548: (UNDEFINED, b"com.barnes.1\0Burst\0\0" + struct.pack(">2IB", 1, 2, 0))}
     if planes != 1:
         main |= {50722: (SRATIONAL, [7, 10, 0, 1, 0, 1, 0, 1, 9, 10, 0, 1, 0, 1, 0, 1, 8, 10]), 50779: (SHORT, 17)}
+    if len(colors) == 4:
+        four = [9, 10, 8, 10, 1, 10, 1, 10, 9, 10, 8, 10, 1, 10, 1, 1, 2, 10, 9, 10, 1, 10, 8, 10]
+        main |= {50721: (SRATIONAL, four), 50722: (SRATIONAL, four), 50728: (RATIONAL, [1, 1, 9, 10, 1, 1, 8, 10])}
+        main |= {50725: (SRATIONAL, four), 50726: (SRATIONAL, four)}
     if order == "<":
         main |= profile()
 
