@@ -155,11 +155,12 @@ class Drawn:
             self.main |= {50931: (2, "one"), 50932: (2, ["one", "another"][rng.integers(2)])}
         if 50728 not in self.main and self.maybe("white by x and y", 0.3):
             self.main |= {50728: None, 50729: (RATIONAL, kit.rationals(*rng.uniform(0.31, 0.4, 2)))}
-        if self.maybe("gain table map 2", 0.25):
+        # Over oblong pixels the SDK lays such a map as if they were square.
+        if 50718 not in self.raw and self.maybe("gain table map 2", 0.25):
             gains = (0.7 + np.cumsum(rng.uniform(0, 0.06, (4, 5, 17)), 2)).astype(np.float32)
             order = self.more.get("order", "<")
             head = struct.pack(order + "2I4dI5f", 4, 5, 0.3, 0.22, 0.05, 0.06, 17, 0.2, 0.3, 0.1, 0.1, 0.3)
-            head += struct.pack(order + "I3f", 3, float(rng.uniform(0.5, 2)), 0, 1)
+            head += struct.pack(order + "I3f", 3, float(rng.uniform(0.5, 2)), 0.125, 8)
             self.main[52544] = (7, head + gains.astype(order + "f4").tobytes())
             self.look = True
         if self.look and self.maybe("HDR profile", 0.3):
