@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fotohaus.develop import aberration
+from fotohaus.develop import aberration_fit
 from fotohaus.develop.aberration import MARGIN, LateralAberration, correct, measure
 from fotohaus.develop.demosaic import demosaic
 from fotohaus.raw.image import CFA_PATTERNS, CfaPattern, Rectangle
@@ -129,4 +129,4 @@ def test_the_side_of_a_block_is_the_kernel_s() -> None:
 
     source = next(iter(folders)) + "/aberration_gen.py"
     with open(source) as file:
-        assert f"\nSIDE = {aberration._SIDE}\n" in file.read()
+        assert f"\nSIDE = {aberration_fit.SIDE}\n" in file.read()

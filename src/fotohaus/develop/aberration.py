@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from math import ceil
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from fotohaus import kernels
+from fotohaus.develop.aberration_fit import KEPT, LARGEST, SIDE, SIGNIFICANCE, Fit, Picture, fit_colour, polar, refined
 from fotohaus.raw.image import CfaPattern, Rectangle
 from fotohaus.records import record
 from fotohaus.report import Report
@@ -15,29 +17,16 @@ from fotohaus.report import Report
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-MARGIN = 16
-"""Samples around a sample that have a say in the corrected one."""
+MARGIN = 28
+"""Samples around a sample that have a say in the corrected one, at most."""
 
-SMALLEST = 0.1
-"""Shift at the worst place, in px, below which nothing is corrected."""
-LARGEST = 4.0
-"""A larger shift is no lens's: the measurement is refused."""
-
-_SIDE = 16  # sites of one colour along a block, as in the kernel
-_BORDER = 20  # px that blocks keep off the border
-_CANDIDATES = 1200  # blocks that are looked at, per colour
-_KEPT = 320  # blocks, per colour, that are measured
-_COARSE, _FINE = (0.375, 0.25, 0.0625), (0.5, 0.25, 0.0)  # blurs: weights at distance 0, 1, 2 sites
-_PASSES = ((_COARSE, 4), (_FINE, 4), (_FINE, 4))  # blur, and sites to each side of the mean that is taken off
-_CHECK = (_FINE, 2)  # another band of frequencies: what is no shift, a colour's defocus or a hue, differs there
-_CLIPPED = 0.9  # blocks with brighter samples than this say nothing: the colours' edges clip at different places
-_ALIKE = 0.95  # correlation of green and the other colour in a block
-_FEWEST = 30  # blocks, after weighting
-_SIGNIFICANCE = 4.0  # a shift counts if it is this many deviations of its error
-_SYSTEMATIC = 0.04  # px, deviation of a block's shift that is not its noise: colours, aliasing
-_PRIOR = np.array([1e-6, 1e-6, 50.0, 10.0, 10.0])  # strength with which terms of the polynomial are held to 0, per px^2
-_SETTLED = 1e-4  # px; fitting is done when nothing moves more
+_BORDER = 24  # px that blocks keep off the border
+_CANDIDATES = 1200  # blocks whose edges are looked at
+_SYSTEMATIC_ASIDE = 0.06  # px, what may pass for a shift of a whole colour
 _SECTORS = 8
+_RINGS = 4
+_SURE = 3.0  # deviations that a lens's centre must be off the picture's
+_DECENTRED = 0.15  # of half the diagonal: no lens's centre lies farther from the picture's
 
 
 @record
@@ -60,6 +49,17 @@ class LateralAberration:
         a, b, c = {"R": self.red, "B": self.blue}[plane]
         return np.asarray(self.radius * r * (a + b * r**2 + c * r**4))
 
+    @property
+    def reach(self) -> int:
+        """The largest shift within the picture in whole px, rounded up."""
+        r = np.linspace(0, 1 + _DECENTRED, 64)
+        return min(ceil(max(float(np.abs(self.shift(r, plane)).max()) for plane in "RB")), int(LARGEST))
+
+    @property
+    def margin(self) -> int:
+        """Samples around a sample that have a say in the corrected one: at most MARGIN."""
+        return 2 * self.reach + 8
+
 
 def measure(
     mosaic: NDArray[np.uint16], cfa: CfaPattern, black: ArrayLike, white: ArrayLike, report: Report | None = None
@@ -70,40 +70,51 @@ def measure(
 
     In blocks of 16 x 16 sites, red and blue are each fitted by an offset, a gain and a shift of green along the radius
     (Lucas and Kanade 1981, in one dimension), and the shifts by a polynomial of the radius, robustly, from coarse to
-    fine. Refused are shifts that stay below 0.1 px everywhere, that are uncertain, or that no lens makes.
+    fine. Refused are shifts that stay below 0.1 px everywhere, that are uncertain, or that no lens makes. Where red and
+    blue agree on another centre than the picture's middle, it is taken.
     """
     report = report or Report()
     height, width = mosaic.shape
     centre = ((width - 1) / 2, (height - 1) / 2)
     radius = 0.5 * float(np.hypot(width, height))
-    if min(height, width) < 2 * _BORDER + 4 * _SIDE:
+    if min(height, width) < 2 * _BORDER + 4 * SIDE:
         return None
-    origins = _grid(height, width)
     black, white = np.asarray(black, np.float32), np.asarray(white, np.float32)
     scale = 1 / np.maximum(white - black, 1)
+    positions = np.arange(4).reshape(2, 2)
     # Mirrored, a picture has the same shifts along the radius, and the kernel reads it three times as fast.
     mirrored = mosaic.strides[1] < 0
     if mirrored:
         mosaic = mosaic[:, ::-1]
         if width % 2 == 0:
-            black, scale = black[:, ::-1], scale[:, ::-1]
-    levels = {"mosaic": mosaic, "black": np.ascontiguousarray(black), "scale": np.ascontiguousarray(scale)}
-    found: dict[str, tuple[float, float, float]] = {}
-    said = []
-    for plane in "RB":
-        row, column = divmod(cfa.index(plane), 2)
-        places = origins + np.array((column, row), np.int32)
-        if mirrored:
-            places[:, 0] = width + 1 - 2 * _SIDE - places[:, 0]
-        fit = _fit(levels, places, centre, radius)
+            black, scale, positions = black[:, ::-1], scale[:, ::-1], positions[:, ::-1]
+    picture = Picture(mosaic, np.ascontiguousarray(black), np.ascontiguousarray(scale), radius)
+    sites = {p: np.argwhere(positions == cfa.index(p))[0][::-1].astype(np.int32) for p in "RB"}
+    grid = _grid(height, width)
+    first = _with_edges(mosaic, grid, centre, radius)
+    fits = {p: fit_colour(picture, grid + site, first + site, centre) for p, site in sites.items()}
+    for sure in (_SURE, 0.5, 0.5):
+        aside = _decentred(fits["R"], fits["B"], radius, sure)
+        if aside is None:
+            break
+        moved = (centre[0] + float(aside[0]), centre[1] + float(aside[1]))
+        again = {p: fit and refined(picture, grid + sites[p], moved, fit) for p, fit in fits.items()}
+        if (
+            None in again.values()
+            or np.hypot(moved[0] - (width - 1) / 2, moved[1] - (height - 1) / 2) > _DECENTRED * radius
+        ):
+            break
+        fits, centre = again, moved
+    if mirrored:
+        centre = (width - 1 - centre[0], centre[1])
+    found, said = {}, []
+    for plane, fit in fits.items():
         if fit is None:
             found[plane] = (0.0, 0.0, 0.0)
             continue
-        coefficients, error = fit
-        found[plane] = coefficients
-        r = np.linspace(0, 1, 33)
-        shifts = radius * _powers(r) @ np.array(coefficients)
-        said.append(f"{'red' if plane == 'R' else 'blue'} {shifts[-1]:+.2f} px ± {error:.2f}")
+        a, b, c = (float(v) for v in fit.coefficients)
+        found[plane] = (a, b, c)
+        said.append(f"{'red' if plane == 'R' else 'blue'} {fit.corner:+.2f} px ± {fit.error:.2f}")
     if not said:
         report.note("no lateral chromatic aberration to be seen")
         return None
@@ -113,7 +124,7 @@ def measure(
 
 def _grid(height: int, width: int) -> NDArray[np.int32]:
     """First sample (x, y), both even, of the candidates' blocks: (n, 2), spread evenly."""
-    block = 2 * _SIDE
+    block = 2 * SIDE
     rows, columns = (size - 2 * _BORDER - block for size in (height, width))
     pitch = max(block, (rows * columns / _CANDIDATES) ** 0.5)
     ys, xs = (_BORDER + np.linspace(0, n, max(2, int(n / pitch) + 1)) for n in (rows, columns))
@@ -121,115 +132,51 @@ def _grid(height: int, width: int) -> NDArray[np.int32]:
     return np.asarray(grid // 2 * 2, np.int32)
 
 
-def _powers(r: Float64) -> Float64:
-    return np.stack([r, r**3, r**5], axis=-1)
-
-
-def _fit(
-    levels: dict[str, NDArray[Any]], places: NDArray[np.int32], centre: tuple[float, float], radius: float
-) -> tuple[tuple[float, float, float], float] | None:
-    """Coefficients of one colour's shift and the error of the shift at the corner in px; None if it is refused."""
-    places = np.ascontiguousarray(places, np.int32)
-    offset = places + (_SIDE - 1) - np.array(centre)
-    distance = np.maximum(np.hypot(*offset.T), 1.0)
-    direction, r = offset / distance[:, None], distance / radius
-    coefficients, error, before = np.zeros(3), np.inf, np.zeros(3)
-    for number, (smooth, wide) in enumerate((*_PASSES, _CHECK)):
-        shift = radius * _powers(r) @ coefficients
-        mean = np.zeros(5, np.float32)
-        mean[: wide + 1] = 1 / (2 * wide + 1)
-        sums = np.empty((len(places), 10), np.float32)
-        kernels.call(
-            "aberration_sums",
-            **levels,
-            places=places,
-            motion=np.column_stack([direction, shift]).astype(np.float32),
-            smooth=np.array(smooth, np.float32),
-            mean=mean,
-            sums=sums,
-        )
-        measured, weight = _shifts(sums.astype(np.float64))
-        if number == 0 and len(places) > _KEPT:
-            kept = np.argsort(-weight, kind="stable")[:_KEPT]
-            places, direction = np.ascontiguousarray(places[kept]), direction[kept]
-            measured, weight, r, shift = (v[kept] for v in (measured, weight, r, shift))
-        solved = _polynomial(r, shift - measured, weight, direction, radius)
-        if solved is None:
-            return None
-        before = coefficients
-        coefficients, error = solved
-        if abs(radius * coefficients.sum()) < error:
-            return None  # what is not one deviation does not become four
-    differ = 0.5 * radius * (coefficients - before).sum()
-    coefficients, error = before, float(np.hypot(error, differ))
-    corner = abs(radius * coefficients.sum())
-    largest = np.abs(radius * _powers(np.linspace(0, 1, 33)) @ coefficients).max()
-    if largest < SMALLEST or largest > LARGEST or corner < _SIGNIFICANCE * error:
-        return None
-    a, b, c = (float(v) for v in coefficients)
-    return (a, b, c), error
-
-
-def _shifts(sums: Float64) -> tuple[Float64, Float64]:
-    """Shift along the radius in px that is left in each block, and its weight, the inverse of its variance."""
-    n = _SIDE**2
-    g, v, s, gg, gv, vv, gs, vs, ss = sums[:, :9].T / n
-    gg, gv, vv, gs, vs, ss = gg - g * g, gv - g * v, vv - v * v, gs - g * s, vs - v * s, ss - s * s
-    tiny = 1e-12
-    across = np.maximum(ss - gs**2 / np.maximum(gg, tiny), tiny)  # what of the slope the green itself does not say
-    determinant = np.maximum(gg * ss - gs**2, tiny * tiny)
-    gain = (gv * ss - vs * gs) / determinant
-    slope = (vs * gg - gv * gs) / determinant
-    rest = np.maximum(vv - gain * gv - slope * vs, tiny)
-    alike = (gain > 0.1) & (rest < (1 - _ALIKE**2) * vv) & (gg > 1e-5) & (sums[:, 9] < _CLIPPED)
-    gain = np.where(alike, gain, 1.0)
-    shift = slope / gain
-    variance = rest / (gain**2 * across * n / 4) + _SYSTEMATIC**2  # a quarter: neighbours are blurred together
-    alike &= (np.abs(shift) < 3.0) & np.isfinite(shift)
-    return np.where(alike, shift, 0.0), np.where(alike, 1 / variance, 0.0)
-
-
-def _polynomial(
-    r: Float64, shift: Float64, weight: Float64, direction: Float64, radius: float
-) -> tuple[Float64, float] | None:
-    """Coefficients (3,) and the deviation of the shift at the corner in px, by iteratively reweighted least squares."""
-    used = weight > 0
-    if used.sum() < _FEWEST:
-        return None
-    r, shift, weight, direction = r[used], shift[used], weight[used], direction[used]
+def _with_edges(
+    mosaic: NDArray[np.uint16], places: NDArray[np.int32], centre: tuple[float, float], radius: float
+) -> NDArray[np.int32]:
+    """The KEPT blocks with the strongest edges across the radius, from all sides of the picture: a colour's own
+    samples tell of them, as far as the light between them changes more than noise would."""
+    if len(places) <= KEPT:
+        return places
+    blocks = sliding_window_view(mosaic, (2 * SIDE, 2 * SIDE))[places[:, 1], places[:, 0], 0::4, 0::2]
+    light = blocks.astype(np.float32)
+    direction, r = polar(places, centre, radius)
+    across, down = light[:, :-1, 1:] - light[:, :-1, :-1], 0.5 * (light[:, 1:, :-1] - light[:, :-1, :-1])
+    u, v = (direction[:, k].astype(np.float32)[:, None, None] for k in (0, 1))
+    slope = u * across + v * down
+    strength = np.square(slope).mean(axis=(1, 2)) / (light.mean(axis=(1, 2)) + 1)
     angle = np.arctan2(direction[:, 1], direction[:, 0])
     sector = np.floor(angle / (2 * np.pi) * _SECTORS).astype(np.intp) % _SECTORS
-    # A shift of the whole colour is found as well, and dropped: a decentred lens, or horizons that are all alike.
-    powers = np.column_stack([_powers(r), direction])
-    robust = np.ones_like(r)
-    prior = np.diag(_PRIOR)
-    solution = np.zeros(powers.shape[1])
-    for _ in range(12):
-        w = weight * robust
-        before = solution
-        solution = np.linalg.solve((powers * w[:, None]).T @ powers + prior, powers.T @ (w * shift))
-        if np.abs(powers @ (solution - before)).max() < _SETTLED:
-            break
-        residual = np.abs(shift - powers @ solution)
-        # Geman and McClure's weights: an edge between two colours is an outlier, not noise.
-        spread = max(1.5 * 1.4826 * _weighted_median(residual, weight), 0.02)
-        robust = 1 / (1 + (residual / spread) ** 2) ** 2
-    effective = float(robust.sum())
-    outer = float(robust[r > 0.55].sum())
-    if effective < _FEWEST or outer < _FEWEST / 4:
+    part = sector * _RINGS + np.minimum((r * r * _RINGS).astype(np.intp), _RINGS - 1)
+    # The strongest of each part first, then the next of each.
+    order = np.lexsort((-strength, part))
+    starts = np.searchsorted(part[order], np.arange(_SECTORS * _RINGS))
+    rank = np.empty(len(places), np.intp)
+    rank[order] = np.arange(len(places)) - starts[part[order]]
+    fair = KEPT // (2 * _SECTORS * _RINGS)
+    kept = np.lexsort((-strength, rank >= fair))[:KEPT]
+    return places[np.sort(kept)]
+
+
+def _decentred(red: Fit | None, blue: Fit | None, radius: float, sure: float) -> Float64 | None:
+    """Where the lens's centre lies, in px from where it was taken to be, if both colours agree on it.
+
+    sure : deviations that it must be off by.
+    """
+    if red is None or blue is None:
         return None
-    # What misleads, a horizon or a roof, does so on one side of the picture: the error is that of leaving sides out.
-    weighed = powers.T * (weight * robust)
-    sides = weighed * (sector != np.arange(_SECTORS)[:, None])[:, None]
-    left_out = np.linalg.solve(sides @ powers + prior, (sides @ shift)[..., None])[..., 0]
-    error = float(np.sqrt((_SECTORS - 1) * np.var(left_out[:, :3].sum(axis=1))))
-    return solution[:3] / radius, error
-
-
-def _weighted_median(values: Float64, weights: Float64) -> float:
-    order = np.argsort(values, kind="stable")
-    sums = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(sums, 0.5 * sums[-1])])
+    places, weights = [], []
+    for fit in (red, blue):
+        slope = fit.coefficients @ (1.0, 1.5, 1.8)  # of the shift by place, in the middle of where blocks are
+        places.append(-fit.aside / slope)
+        weights.append(slope**2 / (fit.aside_error**2 + _SYSTEMATIC_ASIDE**2))
+    total = weights[0] + weights[1]
+    place = (places[0] * weights[0] + places[1] * weights[1]) / total
+    apart = np.sum((places[0] - places[1]) ** 2 * weights[0] * weights[1] / total)
+    if apart > SIGNIFICANCE**2 or np.sum(place**2 * total) < 2 * sure**2 or np.hypot(*place) > _DECENTRED * radius:
+        return None
+    return np.asarray(place)
 
 
 def correct(
@@ -244,8 +191,8 @@ def correct(
 
     A red or blue sample becomes the green at its site less the difference of green and that colour where the colour
     shows the same point. origin : (x, y) of the strip's first sample in the mosaic that was measured, both even. crop :
-    the part of the strip to make, its first sample even; a sample depends on those within MARGIN px. At its border the
-    strip is mirrored. A colour without aberration stays as it was.
+    the part of the strip to make, its first sample even; a sample depends on those within the aberration's
+    margin. At its border the strip is mirrored. A colour without aberration stays as it was.
     """
     height, width = mosaic.shape
     crop = crop or Rectangle(0, 0, height, width)
@@ -262,6 +209,7 @@ def correct(
         center_x=aberration.center[0] - origin[0],
         center_y=aberration.center[1] - origin[1],
         scale=1 / aberration.radius**2,
+        reach=aberration.reach,
         left=crop.left,
         top=crop.top,
         red_x=column,

@@ -71,7 +71,7 @@ class MosaicRows:
         columns : the first and the last, not included, that are made; by default the crop's.
         """
         crop, around = self.view.crop, DEMOSAIC_MARGIN
-        around += aberration.MARGIN * (self.aberration is not None) + (self.denoiser.margin if self.denoiser else 0)
+        around += (self.aberration.margin if self.aberration else 0) + (self.denoiser.margin if self.denoiser else 0)
         around += cut_off.MARGIN * (self.cut is not None)
         left, right = columns or (crop.left, crop.left + crop.width)
         # An even row begins the part, so that the CFA looks the same in it.

@@ -14,9 +14,9 @@ SUMS = ("g", "v", "s", "gg", "gv", "vv", "gs", "vs", "ss", "top")
 # Sites to each side, at most, of the mean that is taken off: what varies slowly is shading and hue, not edges.
 WIDE = 4
 # A shift is held to this many px.
-LARGEST = 5.0
+LARGEST = 10.0
 # Samples around a block that have a say: the slope's site, the mean's, those of the interpolation, and the shift.
-REACH = 2 * (1 + WIDE + 2) + 6
+REACH = 2 * (1 + WIDE + 2) + 10
 
 
 def cubic(t):
@@ -141,6 +141,7 @@ class AberrationCorrect:
     radial[k, plane] : shift of plane 0 (red) or 1 (blue) = d (a + b r^2 + c r^4), d the vector from the centre in px
     and r^2 its square times `scale`. Colour differences to green are resampled, not the colours: they hold less detail.
     `left`, `top`: the first pixel of the output in the mosaic, both even. `center_x`, `center_y`: in the mosaic.
+    reach : px along a row or column that no shift exceeds.
     """
 
     mosaic = hl.InputBuffer(hl.Float(32), 2)
@@ -148,6 +149,7 @@ class AberrationCorrect:
     center_x = hl.InputScalar(hl.Float(32))
     center_y = hl.InputScalar(hl.Float(32))
     scale = hl.InputScalar(hl.Float(32))
+    reach = hl.InputScalar(hl.Int(32))
     left = hl.InputScalar(hl.Int(32))
     top = hl.InputScalar(hl.Int(32))
     red_x = hl.InputScalar(hl.Int(32))
@@ -171,6 +173,7 @@ class AberrationCorrect:
         green[x, y] = hl.select(is_green, m[x, y], mean)
 
         n = hl.Var("n")
+        half = (g.reach + 1) // 2
         shifts, lines, differences, results = [], [], [], []
         for plane, (ox, oy) in enumerate(((g.red_x, g.red_y), (1 - g.red_x, 1 - g.red_y))):
             px, py = 2 * x + ox, 2 * y + oy
@@ -185,7 +188,7 @@ class AberrationCorrect:
             first = [hl.floor(-s) for s in (shift_x, shift_y)]
             wx, wy = (cubic(-s - f) for s, f in zip((shift_x, shift_y), first, strict=True))
             # Bounds of an index are found from clamps of integers.
-            bx, by = (hl.clamp(hl.i32(f), -6, 5) for f in first)
+            bx, by = (hl.clamp(hl.i32(f), -g.reach, g.reach) for f in first)
             line = hl.Func(f"green_line_{plane}")
             line[x, y, n] = total([wx[k] * green[px + bx + k - 1, py + by + n - 1] for k in range(4)])
             difference = hl.Func(f"difference_{plane}")
@@ -194,7 +197,7 @@ class AberrationCorrect:
             # What green shows at the site lies in the colour's image at the site and the shift.
             first = [hl.floor(s * 0.5) for s in (shift_x, shift_y)]
             tx, ty = (s * 0.5 - f for s, f in zip((shift_x, shift_y), first, strict=True))
-            sx, sy = (hl.clamp(hl.i32(f), -3, 2) for f in first)
+            sx, sy = (hl.clamp(hl.i32(f), -half, half) for f in first)
             upper, lower = (
                 difference[x + sx, y + sy + n]
                 + tx * (difference[x + sx + 1, y + sy + n] - difference[x + sx, y + sy + n])
