@@ -19,7 +19,7 @@ from fotohaus.develop.demosaic import demosaic
 from peers_raw import AUTO_ABERRATION, NEUTRAL, expose, psnr, rawtherapee, to_light
 
 PHOTOS = ("Ashim_DSilva", "Photo_by_SpaceX", "Rob_Bye")
-SHIFTS = ((0.0, 0.0), (0.4, -0.3), (1.2, -0.8), (3.0, -2.0))
+SHIFTS = ((0.0, 0.0), (0.4, -0.3), (1.2, -0.8), (3.0, -2.0), (6.0, -4.5))
 NOISE = (1e-4, 1e-6)
 
 

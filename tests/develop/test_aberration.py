@@ -28,9 +28,15 @@ def texture(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float6
     return 0.25 + 0.15 * np.tanh(1.5 * value / 2)
 
 
-def seen(cfa: CfaPattern, red: tuple[float, ...], blue: tuple[float, ...], noise: float = 1e-3) -> NDArray[np.float32]:
+def seen(
+    cfa: CfaPattern,
+    red: tuple[float, ...],
+    blue: tuple[float, ...],
+    noise: float = 1e-3,
+    centre: tuple[float, float] = CENTRE,
+) -> NDArray[np.float32]:
     """A mosaic whose red and blue are magnified: shifts in px at the corner, of r and r^3."""
-    image = magnified(red, blue)
+    image = magnified(red, blue, centre)
     mosaic = np.empty((HEIGHT, WIDTH), np.float32)
     for place, name in enumerate(cfa):
         row, column = divmod(place, 2)
@@ -39,16 +45,18 @@ def seen(cfa: CfaPattern, red: tuple[float, ...], blue: tuple[float, ...], noise
 
 
 @functools.cache
-def magnified(red: tuple[float, ...], blue: tuple[float, ...]) -> NDArray[np.float64]:
+def magnified(
+    red: tuple[float, ...], blue: tuple[float, ...], centre: tuple[float, float] = CENTRE
+) -> NDArray[np.float64]:
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(float)
     image = np.empty((HEIGHT, WIDTH, 3))
     for channel, (a, b) in enumerate((red, (0, 0), blue)):
-        dx, dy = x - CENTRE[0], y - CENTRE[1]
+        dx, dy = x - centre[0], y - centre[1]
         sx, sy = dx, dy
         for _ in range(5):
             factor = 1 + (a + b * (sx**2 + sy**2) / RADIUS**2) / RADIUS
             sx, sy = dx / factor, dy / factor
-        image[..., channel] = texture(sx + CENTRE[0], sy + CENTRE[1]) * (0.8, 1.0, 0.6)[channel] + 0.02 * channel
+        image[..., channel] = texture(sx + centre[0], sy + centre[1]) * (0.8, 1.0, 0.6)[channel] + 0.02 * channel
     return image
 
 
@@ -66,6 +74,33 @@ def test_known_shifts_are_found(cfa: CfaPattern, red: tuple[float, float], blue:
     r = np.linspace(0, 1, 11)
     for plane, (a, b) in (("R", red), ("B", blue)):
         np.testing.assert_allclose(found.shift(r, plane), a * r + b * r**3, atol=0.05 + 0.04 * abs(a + b))
+
+
+@pytest.mark.parametrize(("red", "blue"), [((6.0, 0.0), (-2.0, -3.0)), ((5.0, 3.0), (-8.0, 0.0))])
+def test_large_shifts_are_found(red: tuple[float, float], blue: tuple[float, float]) -> None:
+    found = measured(seen("RGGB", red, blue), "RGGB")
+    assert found is not None
+    r = np.linspace(0, 1, 11)
+    for plane, (a, b) in (("R", red), ("B", blue)):
+        np.testing.assert_allclose(found.shift(r, plane), a * r + b * r**3, atol=0.2)
+    assert found.margin <= MARGIN
+
+
+def test_a_decentred_lens_is_found() -> None:
+    centre = (CENTRE[0] + 0.1 * RADIUS, CENTRE[1] - 0.06 * RADIUS)
+    mosaic = seen("RGGB", (3.0, 0.5), (-2.5, 0.5), centre=centre)
+    for view, middle in (
+        (mosaic, centre),
+        (mosaic[::-1, ::-1], (WIDTH - 1 - centre[0], HEIGHT - 1 - centre[1])),
+    ):
+        samples = np.rint(view.clip(0, 1) * 60000 + 1000).astype(np.uint16)
+        if view is not mosaic:  # as a file's mosaic is turned by its view
+            samples = np.ascontiguousarray(samples[::-1, ::-1])[::-1, ::-1]
+        found = measure(samples, "RGGB" if view is mosaic else "BGGR", np.full((2, 2), 1000), np.full((2, 2), 61000))
+        assert found is not None
+        np.testing.assert_allclose(found.center, middle, atol=0.025 * RADIUS)
+        assert found.shift(1, "R") == pytest.approx(3.5, abs=0.2)
+    assert measured(seen("RGGB", (3.0, 0.5), (-2.5, 0.5)), "RGGB").center == CENTRE  # type: ignore[union-attr]
 
 
 def test_nothing_is_found_where_nothing_is() -> None:
@@ -100,12 +135,14 @@ def test_correction_brings_the_colours_together_and_keeps_green(cfa: CfaPattern)
     assert np.std(after - best) < 0.35 * np.std(before - best)
 
 
-def test_strips_make_the_same_samples() -> None:
+@pytest.mark.parametrize("times", [1, 3])
+def test_strips_make_the_same_samples(times: int) -> None:
     mosaic = seen("BGGR", (1, 2), (-2, -1))
-    known = LateralAberration((1 / RADIUS, 2 / RADIUS, 0), (-2 / RADIUS, -1 / RADIUS, 0), CENTRE, RADIUS)
+    one = times / RADIUS
+    known = LateralAberration((one, 2 * one, 0), (-2 * one, -one, 0), CENTRE, RADIUS)
     whole = correct(mosaic, "BGGR", known)
     for top, height in ((0, 130), (130, 64), (194, 286)):
-        above, below = min(MARGIN, top), min(MARGIN, HEIGHT - top - height)
+        above, below = min(known.margin, top), min(known.margin, HEIGHT - top - height)
         part = correct(
             mosaic[top - above : top + height + below],
             "BGGR",

@@ -70,8 +70,8 @@ def measure(
 
     In blocks of 16 x 16 sites, red and blue are each fitted by an offset, a gain and a shift of green along the radius
     (Lucas and Kanade 1981, in one dimension), and the shifts by a polynomial of the radius, robustly, from coarse to
-    fine. Refused are shifts that stay below 0.1 px everywhere, that are uncertain, or that no lens makes. Where red and
-    blue agree on another centre than the picture's middle, it is taken.
+    fine. Refused are shifts that stay below 0.45 px everywhere, that are uncertain, or that no lens makes. Where red
+    and blue agree on another centre than the picture's middle, it is taken.
     """
     report = report or Report()
     height, width = mosaic.shape

@@ -12,7 +12,7 @@ from fotohaus import kernels
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-SMALLEST = 0.1
+SMALLEST = 0.45
 """Shift at the worst place, in px, below which nothing is corrected."""
 LARGEST = 10.0
 """A larger shift is no lens's: the measurement is refused."""
@@ -24,6 +24,7 @@ _SEARCH = (_COARSE, 4)  # blur, and sites to each side of the mean that is taken
 _MEASURE = (_FINE, 4)
 _CHECK = (_FINE, 2)  # another band of frequencies: what is no shift, a colour's defocus or a hue, differs there
 _SEARCHES = 8  # looks, at most, until a large shift is nearly found
+_CLOSE = 0.01  # px at the corner: what another fine look would not mend
 _NEAR = 0.3  # px at the corner: what fine looks can mend
 _CLIPPED = 0.9  # blocks with brighter samples than this say nothing: the colours' edges clip at different places
 _ALIKE = 0.95  # correlation of green and the other colour in a block
@@ -135,7 +136,7 @@ class _Blocks:
             if again is None:
                 return None
             change, fit = again.corner - fit.corner, again
-            if abs(change) < 0.1 * SMALLEST:
+            if abs(change) < _CLOSE:
                 break
         check = self.fit(self.look(fit.coefficients, _CHECK), rough)
         if check is None:
@@ -150,7 +151,8 @@ def fit_colour(
     """One colour's shift; None if it is refused. places : of all blocks. first : of those that are looked at first."""
     blocks = _Blocks(picture, first, centre)
     fit = blocks.search()
-    fit = fit and blocks.measure(fit, rough=True)
+    # Where these blocks are too noisy for finer looks, all of them may do.
+    fit = fit and (blocks.measure(fit, rough=True) or fit)
     if fit is None or abs(fit.corner) < _LIKELY * fit.error:
         return None
     return refined(picture, places, centre, fit)
