@@ -26,18 +26,18 @@ q, r = hl.Var("q"), hl.Var("r")  # column and row of quads
 
 
 class Sites:
-    """A value at every pixel, or at some places of every quad: one Func for each place."""
+    """A value at every pixel, or at some places of every quad: one Func that makes those of a quad at once."""
 
     def __init__(self, name, value, places=(RED, GREEN, UNDER, BLUE)):
-        self.funcs = {}
-        for place in places:
-            self.funcs[place] = hl.Func(f"{name}_{place}")
-            self.funcs[place][q, r] = value(place)
+        self.func = hl.Func(name)
+        self.func[q, r] = tuple(value(place) for place in places)
+        self.places = places
 
     def at(self, place, dx=0, dy=0):
         """The value so many pixels away from a place of the quad."""
         column, row = (place & 1) + dx, (place >> 1) + dy
-        return self.funcs[2 * (row & 1) + (column & 1)][q + (column >> 1), r + (row >> 1)]
+        which = self.places.index(2 * (row & 1) + (column & 1))
+        return self.func[q + (column >> 1), r + (row >> 1)][which]
 
 
 def directional(m):
@@ -112,7 +112,7 @@ def directional(m):
         interpolated.at(BLUE),
     ]
     activity = [total([g.at(p) for p in range(4)]) / 4 for g in gradients]
-    return lacking, activity, [f for step in steps for f in step.funcs.values()]
+    return lacking, activity, [step.func for step in steps]
 
 
 @hl.generator(name="demosaic")
@@ -239,6 +239,16 @@ class Demosaic:
 
         # Each step keeps, in the second-level cache, the few rows of a task that the next one still needs.
         xo, ro, xi, ri, xv, qo, co, task = (hl.Var(name) for name in ("xo", "ro", "xi", "ri", "xv", "qo", "co", "task"))
+        # Of known shape, so that a weight's address is one number.
+        shapes = {g.stem: (3, 3, 4, CHANNELS), g.estimate: (8, CHANNELS), g.surroundings: (3, CHANNELS),
+                  g.depthwise: (3, 3, CHANNELS, BLOCKS), g.pointwise: (CHANNELS, CHANNELS, BLOCKS + GATES),
+                  g.bias: (CHANNELS, 1 + 2 * BLOCKS + GATES), g.tail: ((2 + GATES) * CHANNELS, 8),
+                  g.lost: (4, 8), g.matrix: (3, 3)}  # fmt: skip
+        for weights, shape in shapes.items():
+            stride = 1
+            for d, extent in enumerate(shape):
+                weights.dim(d).set_bounds(0, extent).set_stride(stride)
+                stride *= extent
         buffer = g.rgb.output_buffer()
         buffer.dim(0).set_extent(buffer.dim(0).extent() / STEP * STEP)
         g.rgb.bound(c, 0, 3).bound(j, 0, 2)
@@ -250,16 +260,14 @@ class Demosaic:
         pixel.bound(c, 0, 3).unroll(c).vectorize(x).store_in(hl.MemoryType.Stack)
         single = [*steps, activity, scale, inverse, direction, contrast, level]
         listed = [planes, guess, beyond, *plain, *(out for _, out, _ in products), cell]
-        for f in (*m.funcs.values(), *single, *listed):
+        for f in (m.func, *single, *listed):
             f.store_at(g.rgb, task).compute_at(g.rgb, ri)
         # At least the rows that the first output row needs; without being told, storage grows to the whole task.
-        for f in m.funcs.values():
-            f.fold_storage(r, 16)
-        for f in steps:
+        for f in (m.func, *steps):
             f.fold_storage(r, 16)
         for f in (guess, linear, scale):
             f.fold_storage(r, 8)
-        for f in (*m.funcs.values(), *single):
+        for f in (m.func, *single):
             f.vectorize(q, LANES)
         for f, var, count in ((cell, o, 12), (planes, p, 4), (guess, o, 8), (beyond, o, 8)):
             f.reorder(q, var, r).bound(var, 0, count).vectorize(q, LANES).unroll(var)
@@ -274,6 +282,8 @@ class Demosaic:
                 update = sums.update(i)
                 update.reorder(q, c, *(domain[d] for d in range(domain.dimensions())))
                 update.vectorize(q, LANES).unroll(q).unroll(c)
+                if domain.dimensions() > 1:
+                    update.unroll(domain[0]).unroll(domain[1])
         # Split off for the mirrored border alone, or the code is many times as large.
         for f in (g.rgb, pixel, *single, *listed, *(sums for sums, _, _ in products)):
             f.never_partition_all()
