@@ -13,7 +13,7 @@ from fotohaus.develop.scene import Scene
 from fotohaus.errors import ReadError, WriteError
 from fotohaus.metadata import Metadata
 from fotohaus.modes.capture_facts import completed, with_metadata
-from fotohaus.output import HOLDS, check_target, jpeg, write
+from fotohaus.output import HOLDS, check_target, write
 from fotohaus.raw import apply_profile, expand_sources, read_dcp, stream
 from fotohaus.raw.image import RawImage
 from fotohaus.recipe import DEFAULT_LOOK, Recipe
@@ -126,7 +126,6 @@ def make_photo(
     if kind is RawImage:
         return write(raw, path, recipe=recipe, report=report, metadata=metadata)
     from fotohaus.develop.pipeline import prepare
-    from fotohaus.render.pipeline import Rendering
 
     if kind is Picture:
         threading.Thread(target=_make_ready, args=(recipe, path.suffix.lower()), daemon=True).start()
@@ -143,12 +142,16 @@ def make_photo(
         with report.stage("scene"):
             scene = development.scene()
         return write(scene, path, recipe=recipe, report=report, metadata=metadata)
+    # After what needs all of the raw image was decided: its kernels run while this is imported.
+    from fotohaus.render.pipeline import Rendering
+
     return write(Rendering(development, recipe, report), path, recipe=recipe, report=report, metadata=metadata)
 
 
 def _import_what_develops() -> None:
     """For a thread, while a file is read: importing takes longer than reading does."""
     import fotohaus.develop.pipeline
+    import fotohaus.output.pictures
     import fotohaus.render.pipeline  # noqa: F401
 
 
@@ -156,6 +159,8 @@ def _make_ready(recipe: Recipe, extension: str) -> None:
     from fotohaus.render.pipeline import make_ready
 
     make_ready(recipe)
+    from fotohaus.output import jpeg
+
     if extension in jpeg.EXTENSIONS:
         jpeg.make_ready()
 

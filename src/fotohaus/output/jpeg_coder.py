@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import io
 import os
-import tempfile
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -81,5 +80,7 @@ def _open_in_memory() -> int:
     """The descriptor of a file without a name, in memory where the system has such."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("fotohaus")
+    import tempfile
+
     with tempfile.TemporaryFile(buffering=0) as file:
         return os.dup(file.fileno())

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import WriteError
 from fotohaus.metadata import Metadata
 from fotohaus.output.atomic import check_target, replacing, save
-from fotohaus.output.label import Label
-from fotohaus.output.pictures import encode_picture
 from fotohaus.raw.image import RawImage
 from fotohaus.recipe import Recipe
 from fotohaus.render.picture import Picture
-from fotohaus.render.pipeline import Rendering
 from fotohaus.report import Report
+
+if TYPE_CHECKING:
+    from fotohaus.output.label import Label
+    from fotohaus.render.pipeline import Rendering
 
 Noun = Picture | Scene | RawImage
 
@@ -50,6 +52,11 @@ def write(
     Raises WriteError for an extension that is unknown or does not hold this noun, for a place that can't be written
     to, and for an image that the format can't hold.
     """
+    # Not at the top: which kinds there are is asked before a file is read, and nothing is written until much later.
+    from fotohaus.output.label import Label
+    from fotohaus.output.pictures import encode_picture
+    from fotohaus.render.pipeline import Rendering
+
     path = Path(path)
     report = report or Report()
     kind = path.suffix.lower()
