@@ -34,6 +34,25 @@ def weights() -> dict[str, Float32]:
     return {name: record[name] for name in record.dtype.names}
 
 
+@functools.cache
+def _stem() -> Float32:
+    """The filters of the mosaic, with what the estimate is compared to: (3, 3, 4, C), of quads' columns, rows, places.
+
+    The network takes the estimate less the means of neighbours. Those are sums of samples that the filters see anyway.
+    """
+    near, beside, above, diagonal = (
+        [(-1, 0), (1, 0), (0, -1), (0, 1)], [(-1, 0), (1, 0)], [(0, -1), (0, 1)], [(-1, -1), (1, -1), (-1, 1), (1, 1)]
+    )  # fmt: skip
+    means = np.zeros((8, 4, 3, 3), np.float32)
+    places = ((0, near), (0, diagonal), (1, beside), (1, above), (2, above), (2, beside), (3, diagonal), (3, near))
+    for mean, (place, neighbours) in zip(means, places, strict=True):
+        for dx, dy in neighbours:
+            column, row = (place & 1) + dx, (place >> 1) + dy
+            mean[2 * (row & 1) + (column & 1), (row >> 1) + 1, (column >> 1) + 1] = 1 / len(neighbours)
+    network = weights()
+    return (network["stem"] - np.tensordot(network["estimate"], means, 1)).transpose(2, 3, 1, 0)
+
+
 def demosaic(
     mosaic: Float32,
     cfa: CfaPattern,
@@ -76,7 +95,7 @@ def demosaic(
         top=crop.top - outside_y,
         toe=TOE,
         lost=np.zeros((8, 4), np.float32) if lost is None else lost,
-        stem=network["stem"].transpose(2, 3, 1, 0),
+        stem=_stem(),
         estimate=network["estimate"],
         surroundings=network["surroundings"],
         depthwise=network["depthwise"].transpose(2, 3, 1, 0),

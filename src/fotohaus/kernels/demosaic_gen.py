@@ -123,7 +123,8 @@ class Demosaic:
     `toe`: the mosaic is encoded as sqrt(v + toe^2) - toe: in linear light, the bright side of an edge would outvote the
     dark one. `lost[n, i]`: what noise took from the i-th colour that a quad lacks, e, as factors of r^n,
     r = 1 / (max(e, 0) + toe). `matrix[i, o]` is the weight of channel i of (R, G, B) in channel o of the output.
-    `rgb[column, row in the quad, quad row, channel]` holds whole quads.
+    `stem` : the filters of the mosaic, less what `estimate` makes of the plain means of neighbours: the network is told
+    how far the directional estimate is from those. `rgb[column, row in the quad, quad row, channel]` holds whole quads.
     """
 
     mosaic = hl.InputBuffer(hl.Float(32), 2)
@@ -151,23 +152,8 @@ class Demosaic:
         planes[q, r, p] = hl.mux(p, [m.at(place) for place in range(4)])
         lacking, (along_rows, along_columns), steps = directional(m)
 
-        # How far the directional estimate is from the plain means of neighbours.
-        means = [
-            total([m.at(place, dx, dy) for dx, dy in neighbours]) / len(neighbours)
-            for place, neighbours in (
-                (RED, ((-1, 0), (1, 0), (0, -1), (0, 1))),
-                (RED, ((-1, -1), (1, -1), (-1, 1), (1, 1))),
-                (GREEN, ((-1, 0), (1, 0))),
-                (GREEN, ((0, -1), (0, 1))),
-                (UNDER, ((0, -1), (0, 1))),
-                (UNDER, ((-1, 0), (1, 0))),
-                (BLUE, ((-1, -1), (1, -1), (-1, 1), (1, 1))),
-                (BLUE, ((-1, 0), (1, 0), (0, -1), (0, 1))),
-            )
-        ]
-        guess, beyond = hl.Func("guess"), hl.Func("beyond")
+        guess = hl.Func("guess")
         guess[q, r, o] = hl.mux(o, lacking)
-        beyond[q, r, o] = guess[q, r, o] - hl.mux(o, means)
 
         products = []
 
@@ -186,7 +172,7 @@ class Demosaic:
         e = hl.RDom([(0, 8)], "e")
         k = hl.RDom([(0, CHANNELS)], "k")
         taps = g.stem[s[0], s[1], s[2], c] * planes[q + s[0] - 1, r + s[1] - 1, s[2]]
-        raw = layer("raw", f32(0), [(taps, s), (g.estimate[e, c] * beyond[q, r, e], e)], lambda v: v)
+        raw = layer("raw", f32(0), [(taps, s), (g.estimate[e, c] * guess[q, r, e], e)], lambda v: v)
         activity, column, scale, inverse = (hl.Func(n) for n in ("activity", "column", "scale", "inverse"))
         activity[q, r] = total([hl.abs(raw[q, r, i]) for i in range(CHANNELS)])
         column[q, r] = activity[q, r - 1] + activity[q, r] + activity[q, r + 1]
@@ -259,7 +245,7 @@ class Demosaic:
         pixel.compute_at(g.rgb, xi).reorder(c, x, j, r).bound_extent(x, STEP).bound_extent(r, 1).bound_extent(j, 1)
         pixel.bound(c, 0, 3).unroll(c).vectorize(x).store_in(hl.MemoryType.Stack)
         single = [*steps, activity, scale, inverse, direction, contrast, level]
-        listed = [planes, guess, beyond, *plain, *(out for _, out, _ in products), cell]
+        listed = [planes, guess, *plain, *(out for _, out, _ in products), cell]
         for f in (m.func, *single, *listed):
             f.store_at(g.rgb, task).compute_at(g.rgb, ri)
         # At least the rows that the first output row needs; without being told, storage grows to the whole task.
@@ -269,7 +255,7 @@ class Demosaic:
             f.fold_storage(r, 8)
         for f in (m.func, *single):
             f.vectorize(q, LANES)
-        for f, var, count in ((cell, o, 12), (planes, p, 4), (guess, o, 8), (beyond, o, 8)):
+        for f, var, count in ((cell, o, 12), (planes, p, 4), (guess, o, 8)):
             f.reorder(q, var, r).bound(var, 0, count).vectorize(q, LANES).unroll(var)
         for f in plain:
             f.reorder(q, c, r).bound(c, 0, CHANNELS).vectorize(q, LANES)
