@@ -18,7 +18,7 @@ from fotohaus import kernels
 from fotohaus.burst.belief import Belief
 from fotohaus.burst.consensus import DECIDED, Trust, consensus
 from fotohaus.burst.motion import MAX_SLOPE, Motion, coarse_motion
-from fotohaus.burst.pyramid import CORRELATION, TILE, Pyramid, noise_response
+from fotohaus.burst.pyramid import CORRELATION, FINEST_CORRELATION, TILE, Pyramid, noise_response
 from fotohaus.raw.image import Float32, Float64
 
 LOCAL_LEVELS = 3  # finest levels that refine tiles
@@ -179,10 +179,18 @@ class _Measured:
     vector: Float64
 
     @classmethod
-    def of(cls, sums: Float64, level: int, noise: float, believed: float | Float64 = 1.0) -> _Measured:
+    def of(
+        cls,
+        sums: Float64,
+        level: int,
+        noise: float,
+        believed: float | Float64 = 1.0,
+        correlation: float = CORRELATION,
+    ) -> _Measured:
         """From the kernel's sums; tiles whose residual stands out lose their weight.
 
         noise : variance of a difference that is only noise, in units of a frame's. believed : 0 ... 1, per tile.
+        correlation : px over which its noise is one sample.
         """
         variance, gradient = noise_response(level)
         n = np.maximum(sums[..., 7], 1)
@@ -191,7 +199,7 @@ class _Measured:
         excess = np.maximum(residual - noise * variance, 0)
         typical = float(np.median(excess[seen])) if seen.any() else 0.0
         weight = seen / (1 + (excess / (2 * typical + variance)) ** 2)
-        weight /= CORRELATION * np.maximum(0.5 * variance, residual)
+        weight /= correlation * np.maximum(0.5 * variance, residual)
         raw = np.stack([sums[..., 0], sums[..., 1], sums[..., 1], sums[..., 2]], -1).reshape(*n.shape, 2, 2)
         net = np.stack([sums[..., 8], sums[..., 9], sums[..., 9], sums[..., 10]], -1).reshape(*n.shape, 2, 2)
         # Flat tiles add noise to a sum and nothing else: each counts by its share of detail.
@@ -229,12 +237,15 @@ def _global_steps(
     rows, columns = (n // TILE for n in reference.band(level).shape)
     # From where the first step leads, the second finds what all tiles together say: a quarter can show the way.
     few = level <= 0 and rows * columns >= MANY
+    # Between single frames aliasing, which is no noise, takes as much from the finest level.
+    calm = level <= 0 and noise < SURE and trust is None
+    correlation = FINEST_CORRELATION if calm else CORRELATION
     for i in range(4 if level > 0 else 2):
         every = 2 if few and i == 0 else 1
         sums = _sums(motion, reference, moved, level, every)
         part = tuple(slice(every // 2, n * every, every) for n in sums.shape[:2])
         believed = 1.0 if trust is None else trust.tiles(level, rows, columns)[part]
-        measured = _Measured.of(sums, level, noise, believed)
+        measured = _Measured.of(sums, level, noise, believed, correlation)
         basis = motion.basis(level, rows, columns, 0.5)[part] / scale
         raw = np.einsum("yxai,yxaj->ij", basis, measured.raw @ basis, optimize=True)
         net = np.einsum("yxai,yxaj->ij", basis, measured.net @ basis, optimize=True)

@@ -17,6 +17,7 @@ TILE = 32
 MAX_LEVELS = 6
 MIN_SIZE = 48  # px of the coarsest level's smaller side
 CORRELATION = 6.0  # px over which the band-passed noise is one sample
+FINEST_CORRELATION = 3.0  # the same of the finest band, which keeps more
 HOT_MARGIN = 1.0  # noise sigmas, and half of its neighbours' range, by which a quad may stand out
 
 
@@ -109,26 +110,32 @@ def noise_response(level: int) -> tuple[float, float]:
 
 @functools.cache
 def _responses() -> list[tuple[float, float]]:
-    # A band is f(x) f(y) - w(x) w(y) of the finest luma, f and w the filters of kernels/burst_align_gen.py one after
-    # another, so the sums over its squares are those of one dimension.
+    responses = []
+    for lines in noise_covariances(3):
+        variance, aside = (float(lines[:, 0] * lines[:, lag] @ (1, -2, 1)) for lag in (0, 2))
+        responses.append((variance, variance - aside))
+    return responses
+
+
+def noise_covariances(lags: int) -> list[Float64]:
+    """What unit noise of the luma leaves in each level's band: (3, lags) covariances of its lines, so many px apart.
+
+    A band is f(x) f(y) - w(x) w(y) of the finest luma, f and w the filters of kernels/burst_align_gen.py one after
+    another, so its covariances are the products of those of f with f, less twice f with w, and w with w.
+    """
     finest, binomial, half = (np.array(taps) / sum(taps) for taps in ((1, 2, 1), (1, 4, 6, 4, 1), (1, 3, 3, 1)))
-    luma, responses = np.ones(1), []
+    luma, covariances = np.ones(1), []
     for level in range(MAX_LEVELS):
         pixel = 1 << level
         fine = _spread_taps(luma, binomial if level else finest, pixel)
         wide = _spread_taps(fine, binomial, 2 * pixel)
         fine = np.pad(fine, (wide.size - fine.size) // 2)
-
-        def lagged(lag: int, fine: Float64 = fine, wide: Float64 = wide) -> float:
-            """Product of the band with itself, so far to the side."""
-            pairs = ((fine, fine), (fine, wide), (wide, wide))
-            same, aside = (np.array([a[k:] @ b[: b.size - k] for a, b in pairs]) for k in (0, lag))
-            return float(same * aside @ (1, -2, 1))
-
-        variance = lagged(0)
-        responses.append((variance, variance - lagged(2 * pixel)))
+        pairs = ((fine, fine), (fine, wide), (wide, wide))
+        covariances.append(
+            np.array([[a[k:] @ b[: max(b.size - k, 0)] for k in range(0, lags * pixel, pixel)] for a, b in pairs])
+        )
         luma = _spread_taps(luma, half, pixel)
-    return responses
+    return covariances
 
 
 def _spread_taps(filtered: Float64, taps: Float64, step: int) -> Float64:

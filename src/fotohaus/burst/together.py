@@ -17,10 +17,14 @@ from fotohaus.burst.align import MIN_MATCHED, Alignment, align, refine
 from fotohaus.burst.consensus import Trust
 from fotohaus.burst.motion import Motion
 from fotohaus.burst.pyramid import TILE, Pyramid
+from fotohaus.burst.shrink import shrunk
 from fotohaus.raw.image import Float32
 
 MAX_CHANGE = 2.0
 """px by which the second alignment may differ from the first: more is no refinement."""
+
+LEFT = 0.02
+"""Variance of the noise that is left in the others' mean, in units of a frame's."""
 
 
 class Together:
@@ -67,7 +71,8 @@ class Together:
 
     def align(self, seen: Pyramid) -> Alignment:
         """Where a frame lies against the reference that was not added yet; it is, if it matches."""
-        found = align(self._mean(), seen, self.blocks, 1 / self.count, self.trust)
+        mean, own = self._mean(self.count)
+        found = align(mean, seen, self.blocks, own, self.trust)
         if not found.ok:
             return found
         self.add(seen, found.motion, found.trust)
@@ -76,7 +81,7 @@ class Together:
     def _again(self, seen: Pyramid, before: Alignment) -> Alignment:
         """From where it was, against the mean of the others, of which it has been taken away."""
         motion = replace(before.motion, coefficients=before.motion.coefficients.copy(), tiles=None)
-        mean, own = self._mean(), 1 / (self.count - 1)
+        mean, own = self._mean(self.count - 1)
         least = MIN_MATCHED if self.trust is None else 0.0
         found = refine(motion, mean, seen, self.blocks, own, self.trust, least)
         if _differ(found, before) and before.trust is None and self.trust is not None:
@@ -89,9 +94,14 @@ class Together:
         assert self.offset is not None
         return replace(found, nodes=kernels.planar(found.nodes - self.offset))
 
-    def _mean(self) -> Pyramid:
+    def _mean(self, count: int) -> tuple[Pyramid, float]:
+        """What the `count` frames of the sums show, and the variance of its noise in units of a frame's.
+
+        What their noise may be alone is taken out, unless something moves: smeared, it would be taken for detail.
+        """
         means = {level: _mean(pooled) for level, pooled in self.sums.items()}
-        return Pyramid([means[level] for level in range(len(self.sizes))], self.sizes, means.get(-1))
+        mean = Pyramid([means[level] for level in range(len(self.sizes))], self.sizes, means.get(-1))
+        return (shrunk(mean, count), LEFT) if self.trust is None else (mean, 1 / count)
 
     def _pool(self, seen: Pyramid, motion: Motion, sign: float) -> None:
         for level, pooled in self.sums.items():
