@@ -24,6 +24,9 @@ PERIOD = 4
 THRESHOLDS = (13.0, 22.0, 8.0)
 """Energy at which half of a coefficient is kept, of lightness and of the two colour differences by the energy of all
 four planes, where noise has 4; of the difference of the greens by its own, where noise has 1."""
+TILE = 16
+"""Samples between the tiles of an `UnevenNoise`."""
+_BEFORE = 8  # blocks around a part whose noise the kernel is told
 _SLOPE = 0.36  # how much more is asked of the finest detail than of coarse: exp(slope * (frequency - 0.5))
 _RAMP = 0.8  # from nothing to all of a coefficient, as a share of its threshold
 _LEAST_SCALE = 1e-4  # of the deviation in the dark: noise that hardly grows with light is stabilised as if it did
@@ -83,10 +86,54 @@ class Denoiser:
         return (32 if self.alike else 16) + 2 * self.linear
 
 
+@record
+class UnevenNoise:
+    """Noise that differs by place and frequency, in tiles of TILE samples.
+
+    variance : (rows, columns, 8, 8), by vertical and horizontal frequency of the blocks' transform, in units of the
+    noise that a denoiser was made for. kept : likewise, the factor of what is only noise, 1 where nothing is to be
+    done. top, left : the row and column of the mosaic on which the first tile is centred.
+    """
+
+    variance: Float32
+    kept: Float32
+    top: int
+    left: int
+
+    def of_blocks(self, top: int, left: int, rows: int, columns: int) -> dict[str, object]:
+        """What the kernel `denoise_uneven` is told of the blocks from the one at (top, left) on, and some around."""
+        # A block's middle is in the tile that is centred nearest to it.
+        y, x = top - self.top + TILE, left - self.left + TILE
+        before = _BEFORE * PERIOD
+        down = np.arange((y - before) // TILE, (y + rows * PERIOD + before) // TILE + 1)
+        across = (x + PERIOD * np.arange(-_BEFORE, columns + 2 * _BEFORE)) // TILE
+        places = np.ix_(*(n.clip(0, size - 1) for n, size in zip((down, across), self.variance.shape, strict=False)))
+
+        def by_block(values: Float32) -> Float32:
+            return np.ascontiguousarray(values[places].transpose(0, 2, 3, 1), np.float32).transpose(2, 3, 1, 0)
+
+        precision, kept = by_block(np.float32(1) / self.variance), by_block(self.kept)
+        return {"precision": precision, "kept": kept, "phase": y - int(down[0]) * TILE}
+
+
 def visible_noise(noise: tuple[float, float]) -> float:
     """Deviation in L* of luminance noise (scale, offset), pixel by pixel, in a dark middle tone."""
     scale, offset = noise
     return float(116 / 3 * _DARK ** (-2 / 3) * np.sqrt(max(scale * _DARK + offset, 0)))
+
+
+def visible_in_mosaic(cfa: CfaPattern, noise: NoiseProfile, multipliers: ArrayLike) -> float:
+    """`visible_noise` of a mosaic's demosaicked luminance; the arguments are those of `prepare_denoise`."""
+    channels, weights = _luminance_of(cfa)
+    gains = np.asarray(multipliers, np.float64)[channels]
+    scale, offset = np.asarray(noise.scale)[channels] * gains, np.asarray(noise.offset)[channels] * gains**2
+    return visible_noise((float(weights @ scale), float(weights @ offset)))
+
+
+def _luminance_of(cfa: CfaPattern) -> tuple[list[int], Float64]:
+    """Channel of each position in the quad, and its share of the variance of luminance after demosaic."""
+    channels = [PLANES.index(name) for name in cfa]
+    return channels, np.array(_LUMINANCE)[channels] / np.array([2 if name == "G" else 1 for name in cfa])
 
 
 def prepare_denoise(
@@ -109,8 +156,7 @@ def prepare_denoise(
     """
     if cfa not in CFA_PATTERNS:
         raise ValueError(f"cfa must be one of {', '.join(CFA_PATTERNS)}, got {cfa!r}")
-    channels = [PLANES.index(name) for name in cfa]
-    weights = np.array(_LUMINANCE)[channels] / np.array([2 if name == "G" else 1 for name in cfa])
+    channels, weights = _luminance_of(cfa)
     basis = _basis(cfa, np.asarray(multipliers, np.float64)[channels])
     return _prepared(channels, noise, multipliers, basis, weights, strength, passes, floor, _STRONG)
 
@@ -255,6 +301,7 @@ def denoise(
     *,
     crop: Rectangle | None = None,
     origin: tuple[int, int] = (0, 0),
+    uneven: UnevenNoise | None = None,
 ) -> Float32:
     """Less noise in a white-balanced linear mosaic: (H, W) float32 to (h, w) float32.
 
@@ -262,6 +309,7 @@ def denoise(
     column; by default everything. origin : (y, x), where the mosaic's first sample lies in the whole of which it is a
     part: with `denoiser.margin` samples around the crop, any part comes out as it does of the whole. Beyond its border
     the mosaic is mirrored. The result is a view of whole blocks, whose rows lie farther apart than its width says.
+    uneven : what the noise is by place and frequency, of which then only so much is taken that it is even.
 
     Raises ValueError for a mosaic smaller than 2 x 2, a crop outside it, or odd places.
     """
@@ -277,9 +325,9 @@ def denoise(
     mosaic = np.ascontiguousarray(mosaic, np.float32)
     if min(height, width) < _LEAST_SIDE:
         mosaic, shading, crop, origin = _padded(mosaic, shading, crop, origin)
-    out = _pass(mosaic, denoiser, shading, crop, origin, shift=0)
+    out = _pass(mosaic, denoiser, shading, crop, origin, 0, uneven)
     if denoiser.passes == 2:
-        out += _pass(mosaic, denoiser, shading, crop, origin, shift=2 if denoiser.linear else 1)
+        out += _pass(mosaic, denoiser, shading, crop, origin, 2 if denoiser.linear else 1, uneven)
         out *= np.float32(0.5)
     return out
 
@@ -327,7 +375,13 @@ def _padded(
 
 
 def _pass(
-    mosaic: Float32, denoiser: Denoiser, shading: Shading, crop: Rectangle, origin: tuple[int, int], shift: int
+    mosaic: Float32,
+    denoiser: Denoiser,
+    shading: Shading,
+    crop: Rectangle,
+    origin: tuple[int, int],
+    shift: int,
+    uneven: UnevenNoise | None,
 ) -> Float32:
     """The crop by blocks that begin `shift` samples above and left of every fourth one."""
     before_y, before_x = (
@@ -338,14 +392,16 @@ def _pass(
     out = np.empty((rows, PERIOD, columns // PERIOD, PERIOD), np.float32)
     # One sample on, along the diagonal, the positions of the CFA come in the opposite order.
     order = np.arange(4)[:: -1 if shift % 2 else 1]
+    local = {} if uneven is None else uneven.of_blocks(origin[0] + top, origin[1] + left, rows, columns // PERIOD)
     kernels.call(
-        "denoise",
+        "denoise_uneven" if local else "denoise",
         mosaic=mosaic,
         left=left,
         top=top,
         denoised=out[:, None].transpose(2, 4, 1, 3, 0),
         **_plan(denoiser, order, np.arange(4), (origin[1] + left, origin[0] + top)),
         **_gains(shading, order, PERIOD, left, top),
+        **local,
     )
     return out.reshape(rows * PERIOD, columns)[before_y : before_y + crop.height, before_x : before_x + crop.width]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fotohaus import kernels
+from fotohaus.burst.even import Even
 from fotohaus.burst.frame import PAD, SITE_COLORS, Frame
 from fotohaus.cut_off import mean_cut_off
 from fotohaus.mosaic_denoise import DENOISE_MARGIN, Denoiser, denoise, prepare_denoise
@@ -61,11 +62,12 @@ def finish(
     noise: Noise,
     strength: float,
     reconstruct: Callable[[UInt16, int, int], UInt16] | None = None,
+    even: Even | None = None,
 ) -> Merged:
     """The merged mosaic of the reference `frame` and the sum of `count - 1` weighted differences from it.
 
     total : (rows, columns, 4), by quad and plane. strength : of denoising, 0 to 1. reconstruct : makes a better mosaic
-    of the merged one and its black and white.
+    of the merged one and its black and white. even : makes the noise the same everywhere; not with the other two.
 
     The sliding cosine transform of `mosaic_denoise` finds what is likely there (the guide) under the noise that the
     merge left, which is more where something moved; 1 - strength of what it took away stays. Where the camera cut
@@ -110,7 +112,8 @@ def finish(
 
     gains = frame.balance[np.array(SITE_COLORS)].reshape(2, 2) if strength else unit
     guides = _Guides(frame, noise) if strength else None
-    mosaic = _encoded(frame, light_of, cut, guides, gains, 1 - strength if guides is not None else 1.0, black)
+    kept = 1 - strength if guides is not None else 1.0
+    mosaic = _encoded(frame, light_of, cut, guides, gains, kept, black, even)
     left = noise.share * (1 - strength + DENOISED * strength) ** 2
     return Merged(mosaic, black, scaled(noise.profile, left))
 
@@ -128,6 +131,7 @@ def _encoded(
     gains: Float32,
     kept: float,
     black: int,
+    even: Even | None = None,
 ) -> UInt16:
     """The mosaic in 16 bits, strip by strip, of what `light_of` makes of rows; no bias is undone without `cut`."""
     height, width = frame.raw.mosaic.shape
@@ -136,10 +140,14 @@ def _encoded(
     around = DENOISE_MARGIN if guides else _REACH if cut is not None and cut.matters else 0
     mosaic = np.empty((height, width), np.uint16)
     for top, bottom in strips(height, _ROWS):
-        first, last = max(top - around, 0), min(bottom + around, height)
+        uneven = even is not None and bool(even.parts(top, bottom, width))
+        margin = max(around, even.margin if even is not None and uneven else 0)
+        first, last = max(top - margin, 0), min(bottom + margin, height)
         light = light_of(first, last, gains)
         rows = slice(top - first, bottom - first)
-        guide = light[rows]
+        made = guide = light[rows]
+        if even is not None and uneven:
+            made = guide = even.rows(light, first, top, bottom)
         if guides is not None:
             guide = guides.rows(light, first, top, bottom)
         elif cut is not None and cut.matters:
@@ -148,7 +156,7 @@ def _encoded(
             guide = mean[rows]
         kernels.call(
             "burst_encode",
-            light=light[rows],
+            light=made,
             guide=guide,
             gains=own,
             bias=bias if cut is None else cut.bias,

@@ -36,6 +36,7 @@ def merge(
     strict: bool = False,
     total: int | None = None,
     denoise: float = 0.0,
+    even: bool = True,
     report: Report | None = None,
     diagnosis: Diagnosis | None = None,
 ) -> RawImage:
@@ -58,6 +59,8 @@ def merge(
     total : how many frames there are, if known, for the progress.
     denoise : strength from 0 to 1 of denoising what was merged, in space (mosaics only); the result's noise profile
         says what is left.
+    even : where something moved, and fewer frames could be used, take the noise that is left there out in space until
+        it is that of the rest (robust merges of mosaics only, where one sees the noise).
     diagnosis : is told what is done with every frame.
 
     Raises
@@ -125,6 +128,7 @@ def merge(
             planes=linear,
             diagnosis=diagnosis,
             seen=None if seen is None else seen.pop(index),
+            even=even,
         )
         del lead
         del chosen

@@ -13,6 +13,7 @@ import numpy as np
 from fotohaus import kernels
 from fotohaus.burst.aligner import Aligned, Aligner, Seen
 from fotohaus.burst.colored_noise import measured_floor
+from fotohaus.burst.even import Even, is_visible
 from fotohaus.burst.finish import WHITE, Noise, finish
 from fotohaus.burst.frame import PAD, Frame, block_size, make_frame, padded_like
 from fotohaus.burst.hot_pixels import HotPixels
@@ -103,10 +104,14 @@ class Merger:
         planes: bool = False,
         diagnosis: Diagnosis | None = None,
         seen: Seen | None = None,
+        even: bool = True,
     ) -> None:
-        """planes : the frames' quads are pixels (`as_quads`) that have all colours. seen : the reference, as known."""
+        """planes : the frames' quads are pixels (`as_quads`) that have all colours. seen : the reference, as known.
+
+        even : whether the noise becomes the same everywhere.
+        """
         self.report, self.method, self.leave_out, self.denoise = report, method, leave_out, denoise
-        self.planes, self.diagnosis = planes, diagnosis
+        self.planes, self.diagnosis, self.even = planes, diagnosis, even
         self.noise = noise_of(reference)
         if self.noise.source != "file":
             scale, offset = self.noise.scale[1], self.noise.offset[1]
@@ -120,7 +125,7 @@ class Merger:
         for margin in (slice(_MARGIN), slice(-_MARGIN, None)):
             self.difference[margin] = 0
             self.difference[:, margin] = 0
-        self.sum: Float32 = kernels.empty((rows, columns, 4))
+        self.sum: Float32 = kernels.empty((rows, columns, 5))
         self.sum[...] = 0
         self.inverse_sigma: Float32 = kernels.empty((rows // 8 + 1, columns // 8 + 1, 4))
         kernels.call(
@@ -185,7 +190,7 @@ class Merger:
             self.strength = STRENGTH * float(np.square(self.floor).sum() / self.floor.sum()) / FLOOR
             self.colored = False
         if self.method == "mean":
-            self.sum += inside
+            self.sum[..., :4] += inside
             self.gain.weights[...] = 1
         else:
             kernels.call(
@@ -235,7 +240,8 @@ class Merger:
         self.report.note(f"merged {self.count} frames, worth {worth:.1f}")
         if self.hot is not None and self.hot.known.size:
             self.report.note(f"{self.hot.known.size} hot pixels removed")
-        merged = finish(self.reference, self.sum, self.count, noise, self.denoise, self._reconstruct())
+        total = self.sum[..., :4]
+        merged = finish(self.reference, total, self.count, noise, self.denoise, self._reconstruct(), self._even(noise))
         used = [os.path.basename(path) for path in self.names if path]
         result = replace(
             raw,
@@ -249,6 +255,13 @@ class Merger:
             self.diagnosis.variance, self.diagnosis.worth = noise.share, worth
             self.diagnosis.see_noise(result, "merged")
         return result
+
+    def _even(self, noise: Noise) -> Even | None:
+        """What evens the noise out; None where no place is to be denoised, or everything is."""
+        unasked = not self.even or self.method != "robust" or self.planes or self.denoise
+        if unasked or not is_visible(self.reference, self.noise):
+            return None
+        return Even(self.reference, self.sum[..., 4], self.count, (_WARPED, noise.least), self.noise)
 
     def _reconstruct(self) -> Callable[[UInt16, int, int], UInt16] | None:
         reconstruction = self.reconstruction

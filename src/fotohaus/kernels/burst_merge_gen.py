@@ -10,6 +10,7 @@ from fotohaus.kernels.common_raw import total
 
 N = 16  # samples of a tile's side
 STEP = 8  # between tiles
+PLANES = 4
 BLOCK = 128  # samples of a plane that one task makes
 u, v, k, j, q, tx, ty = (hl.Var(n) for n in ("u", "v", "k", "j", "q", "tx", "ty"))
 
@@ -125,6 +126,9 @@ def _pair(t):
 class BurstMerge:
     """merged = sum + what the frame adds to it: its difference from the reference, shrunk where it is not noise.
 
+    A fifth plane sums the weights: at (8 i + k, 8 j + u) that of tile (i, j) at vertical frequency k and horizontal
+    frequencies u and -u, 0 ... 7.
+
     After Hasinoff et al. 2016, section 5: a pairwise temporal filter on 16x16 tiles half overlapped; here the squared
     difference is pooled over the four planes, in units of the noise, its floor subtracted, and its square counts, so
     that what clearly moved is left out sooner. `difference` has a margin of 8 before and at least 8 after the `sum`.
@@ -162,16 +166,19 @@ class BurstMerge:
         weight = hl.Func("weight")  # of the tile's rows
         weight[v, c, tx, ty] = g.synthesis[v] * (hl.f32(1 / (N * N)) / g.inverse_sigma[tx, ty, c])
         weights = [g.synthesis[u] * weight[v, 2 * q + n, tx, ty] for n in (0, 1)]
-        tile[u, v, q, tx, ty] = hl.Tuple([re * weights[0], im * weights[1]])
+        both = (keep[u % STEP, v, tx, ty] + keep[u % STEP, (N - v) % N, tx, ty]) * hl.f32(0.5)
+        tile[u, v, q, tx, ty] = hl.Tuple([re * weights[0], im * weights[1], hl.select(v < STEP, both, hl.f32(0))])
         total = g.sum[x, y, c]
         for i in (0, 1):
             for n in (0, 1):
-                t = tile[x % STEP + STEP * i, y % STEP + STEP * n, c / 2, x / STEP + 1 - i, y / STEP + 1 - n]
+                pair = hl.min(c / 2, 1)
+                t = tile[x % STEP + STEP * i, y % STEP + STEP * n, pair, x / STEP + 1 - i, y / STEP + 1 - n]
                 total += hl.mux(c % 2, [t[0], t[1]])
-        g.merged[x, y, c] = total
+        own = tile[x % STEP, y % STEP, 0, x / STEP, y / STEP][2]
+        g.merged[x, y, c] = hl.select(c < PLANES, total, g.sum[x, y, c] + own)
 
         xo, yo, xt, yt, xi, yi = (hl.Var(n) for n in ("xo", "yo", "xt", "yt", "xi", "yi"))
-        g.merged.bound(c, 0, 4)
+        g.merged.bound(c, 0, PLANES + 1)
         start_at_zero(g.merged)
         g.merged.split(x, xo, x, BLOCK, hl.TailStrategy.RoundUp).split(x, xt, xi, STEP)
         g.merged.split(y, yo, y, BLOCK, hl.TailStrategy.RoundUp).split(y, yt, yi, STEP)

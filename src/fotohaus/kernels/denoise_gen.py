@@ -9,6 +9,7 @@ from fotohaus.kernels.common import strip_of, x, y
 from fotohaus.kernels.common_raw import Gains, total
 
 SIZE = 8  # quads (2x2 cells of the mosaic) along a block's side; blocks begin at every second quad
+PERIOD, BEFORE = 4, 8  # samples from block to block; blocks before the first whose noise is told
 APART, UNLIKE, LIGHTER = 4, 18, 0.05  # steps of blocks; squared difference of colour; what one of lightness adds to it
 TABLE, REACH = 1024, 16  # entries of the correction of the mean's bias; deviations of the noise that they span
 COSINES = [
@@ -56,8 +57,11 @@ def _between(axis, block, g, side):
     return hl.clamp(low, 0, extent - 1), hl.clamp(low + 1, 0, extent - 1), part
 
 
-def shrink(g, source, mosaic):
-    """The whole of both generators: a mosaic, whose quads hold four samples, or pixels that hold three."""
+def shrink(g, source, mosaic, uneven=False):
+    """The whole of the generators: a mosaic, whose quads hold four samples, or pixels that hold three.
+
+    uneven : the noise differs from block to block and by frequency.
+    """
     count, out = 4 if mosaic else 3, g.denoised
     # Block column and row, quad row, frequency, plane or position, place in a block, parity.
     a, b, r, i, p, n, e, j = (hl.Var(name) for name in "abripnej")
@@ -65,6 +69,11 @@ def shrink(g, source, mosaic):
     gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), count, g.above)
     gain, slope = hl.Func("gain"), hl.Func("slope")
     gain[x, y, p] = gains.sample(p)
+
+    def of_block(buffer, along, down):
+        """What is known of the noise in block (a, b) at some frequencies."""
+        return buffer[a + BEFORE, along, down, hl.clamp((PERIOD * b + g.phase) >> 4, 0, buffer.dim(3).extent() - 1)]
+
     slope[x, y, p] = g.slope[p] / gain[x, y, p]
 
     samples, stable, planes = hl.Func("samples"), hl.Func("stable"), hl.Func("planes")
@@ -89,15 +98,23 @@ def shrink(g, source, mosaic):
     bars, mean, color = hl.Func("bars"), hl.Func("mean"), hl.Func("color")
     bars[a, r, p] = total([planes[a + k // 2, r, k % 2, p] for k in range(SIZE)])
     mean[a, b, p] = f32(1 / SIZE) * total([bars[a, 2 * b + k, p] for k in range(SIZE)])
+    own, same = hl.Func("own"), hl.Func("same")
+    if uneven:
+        own[a, b], same[a, b] = of_block(g.precision, 0, 0), of_block(g.kept, 0, 0)
     numerator, denominator = [mean[a, b, 1], mean[a, b, 2]], f32(1)
     for i_, j_ in ((m, k) for m in (-APART, 0, APART) for k in (-APART, 0, APART) if m or k):
         near = [mean[a + i_, b + j_, c] for c in range(3)]
         d = [near[c] - mean[a, b, c] for c in range(3)]
         difference = d[1] * d[1] + d[2] * d[2] + f32(LIGHTER) * d[0] * d[0]
+        if uneven:
+            difference *= own[a, b]
         w = hl.max(0.0, g.alike - difference * f32(1 / UNLIKE))
         numerator = [v + w * w * near[1 + c] for c, v in enumerate(numerator)]
         denominator = denominator + w * w
-    color[a, b] = tuple(v / denominator for v in numerator)
+    averages = [v / denominator for v in numerator]
+    if uneven:
+        averages = [hl.lerp(v, mean[a, b, c], same[a, b]) for c, v in enumerate(averages, 1)]
+    color[a, b] = tuple(averages)
 
     # Rows of blocks transformed once for all the blocks that hold them, then columns.
     rows, coefficients, shrunk, blocks = (hl.Func(s) for s in ("rows", "coefficients", "shrunk", "blocks"))
@@ -112,7 +129,12 @@ def shrink(g, source, mosaic):
         energies = [energy, energy]
         if mosaic:
             energies.append(coefficients[a, b, i][SIZE * 3 + k] * coefficients[a, b, i][SIZE * 3 + k])
+        if uneven:
+            energies = [s * of_block(g.precision, i, k) for s in energies]
         factors = [hl.clamp(s * g.rise[i, k, m] + g.start[m], g.keep[m], 1.0) for m, s in enumerate(energies)]
+        if uneven:
+            kept = of_block(g.kept, i, k)
+            factors = [kept + (1.0 - kept) * f for f in factors]
         squares += [f * f * f32(share) for f, share in zip(factors, (1, 2, 1)[: len(factors)], strict=True)]
         for c, m in enumerate((0, 1, 1, 2)[:count]):
             values[c][k] = coefficients[a, b, i][SIZE * c + k] * factors[m]
@@ -242,6 +264,25 @@ class Denoise(Denoising):
 
     def generate(self):
         shrink(self, self.mosaic, mosaic=True)
+
+
+@hl.generator(name="denoise_uneven")
+class DenoiseUneven(Denoising):
+    """As `denoise`, of noise that differs by place and frequency, down to the same everywhere.
+
+    `precision[a + BEFORE, i, k, t]`: 1 / variance in blocks of column a at frequencies i along and k down, in tiles of
+    16 samples along y; block row b is in tile (PERIOD * b + phase) / 16. `kept`, likewise: the factor of a coefficient
+    that is only noise.
+    """
+
+    mosaic = hl.InputBuffer(hl.Float(32), 2)
+    precision = hl.InputBuffer(hl.Float(32), 4)
+    kept = hl.InputBuffer(hl.Float(32), 4)
+    phase = hl.InputScalar(hl.Int(32))
+    denoised = hl.OutputBuffer(hl.Float(32), 5)
+
+    def generate(self):
+        shrink(self, self.mosaic, mosaic=True, uneven=True)
 
 
 @hl.generator(name="denoise_linear")

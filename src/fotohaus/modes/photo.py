@@ -73,6 +73,7 @@ def merge_files(
         strict=strict,
         total=len(chosen),
         denoise=recipe.merge_denoise,
+        even="denoise" not in recipe.off,
         report=report,
         diagnosis=diagnosis,
     )
