@@ -165,12 +165,41 @@ def motion(size: tuple[int, int]) -> str:
         rows_of, columns_of = np.nonzero(burst.moved())
         path[rows_of.min() // 32 : rows_of.max() // 32, columns_of.min() // 32 : columns_of.max() // 32] = True
         row: list[object] = [iso]
-        for choices in ({}, {"denoise": 1.0}, {"method": "mean"}):
+        for choices in ({}, {"even": False}, {"denoise": 1.0}, {"method": "mean"}):
             gain = tiles(light(frames[0])) - tiles(light(merge(frames, reference=1, **choices)))
             row += [f"{gain[path].min():+.2f}", f"{gain[path].mean():+.2f}", f"{gain[~path].mean():+.2f}"]
         rows.append(row)
-    headers = ("ISO", "robust: worst tile in the path", "mean of path", "elsewhere", "denoised: worst", "path",
-               "elsewhere", "mean: worst", "path", "elsewhere")  # fmt: skip
+    headers = ("ISO", "robust: worst tile in the path", "mean of path", "elsewhere", "not evened: worst", "path",
+               "elsewhere", "denoised: worst", "path", "elsewhere", "mean: worst", "path", "elsewhere")  # fmt: skip
+    return table(headers, rows)
+
+
+def trail(size: tuple[int, int]) -> str:
+    """A bright patch before grey: the noise beside it, where it goes in other frames, and where it never is."""
+    rows = []
+    folder = DATA / "truth" / "photos"
+    height, width = size[0] // 3, size[1] // 5
+    corner = (size[0] // 3, size[1] // 4)
+    right = corner[1] + width
+    scene = simulate_burst(folder / "Rob_Bye.jpg", size=(size[0] + 200, size[1] + 200), iso=100).truth_rgb
+    scene[corner[0] + 40 : corner[0] + height + 160] = 0.15
+    scene = np.clip(scene, 0.01, 1)
+    for iso in ISOS:
+        subject = Mover(np.clip(scene[::-1] * 3, 0.3, 1), (height, width), velocity=(0, 14), position=corner)
+        burst = simulate_burst(scene, size=size, iso=iso, frames=FRAMES, movers=[subject])
+        frames, noise = list(burst), burst.noise
+        deviation = np.sqrt(noise.scale[1] * burst.truth + noise.offset[1])
+        row: list[object] = [iso]
+        for even in (False, True):
+            error = (light(merge(frames, reference=1, even=even)) - burst.truth) / deviation
+            inside = slice(corner[0] + 64, corner[0] + height - 64)
+            for columns in (slice(right + 2, right + 50), slice(right + 160, right + 304)):
+                part = error[inside, columns]
+                h, w = (n // 8 for n in part.shape)
+                coarse = part[: 8 * h, : 8 * w].reshape(h, 4, 2, w, 4, 2).mean((1, 4)).std() * 4
+                row.append(f"{part.std():.2f}, {coarse:.2f}")
+        rows.append(row)
+    headers = ("ISO", "not evened: beside it", "elsewhere", "robust: beside it", "elsewhere")
     return table(headers, rows)
 
 
@@ -184,6 +213,8 @@ def main() -> None:
     print(quality(size, arguments.photos))
     print("\nA walking subject: dB gained over the reference, by 32x32 tile\n")
     print(motion(size))
+    print("\nDeviation beside a walking subject, of all noise and of its means over 8 x 8; 1 is one frame's\n")
+    print(trail(size))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ THRESHOLDS = (13.0, 22.0, 8.0)
 four planes, where noise has 4; of the difference of the greens by its own, where noise has 1."""
 TILE = 16
 """Samples between the tiles of an `UnevenNoise`."""
-_BEFORE = 8  # blocks around a part whose noise the kernel is told
+_BEFORE = 8  # columns of blocks around a part whose noise the kernel is told, and twice that after it
 _SLOPE = 0.36  # how much more is asked of the finest detail than of coarse: exp(slope * (frequency - 0.5))
 _RAMP = 0.8  # from nothing to all of a coefficient, as a share of its threshold
 _LEAST_SCALE = 1e-4  # of the deviation in the dark: noise that hardly grows with light is stabilised as if it did
@@ -104,9 +104,8 @@ class UnevenNoise:
         """What the kernel `denoise_uneven` is told of the blocks from the one at (top, left) on, and some around."""
         # A block's middle is in the tile that is centred nearest to it.
         y, x = top - self.top + TILE, left - self.left + TILE
-        before = _BEFORE * PERIOD
-        down = np.arange((y - before) // TILE, (y + rows * PERIOD + before) // TILE + 1)
-        across = (x + PERIOD * np.arange(-_BEFORE, columns + 2 * _BEFORE)) // TILE
+        down = np.arange(y // TILE - 1, (y + rows * PERIOD) // TILE + 2)
+        across = (x + PERIOD * np.arange(-_BEFORE, columns + 3 * _BEFORE)) // TILE
         places = np.ix_(*(n.clip(0, size - 1) for n, size in zip((down, across), self.variance.shape, strict=False)))
 
         def by_block(values: Float32) -> Float32:
@@ -325,9 +324,16 @@ def denoise(
     mosaic = np.ascontiguousarray(mosaic, np.float32)
     if min(height, width) < _LEAST_SIDE:
         mosaic, shading, crop, origin = _padded(mosaic, shading, crop, origin)
-    out = _pass(mosaic, denoiser, shading, crop, origin, 0, uneven)
+    local: dict[str, object] = {}
+    if uneven is not None:
+        # Where the second pass's blocks begin a sample before, the nearest tile is as good as the same.
+        top, left = (
+            (start + place) // PERIOD * PERIOD for start, place in zip(origin, (crop.top, crop.left), strict=True)
+        )
+        local = uneven.of_blocks(top, left, -(-crop.height // PERIOD), -(-crop.width // PERIOD))
+    out = _pass(mosaic, denoiser, shading, crop, origin, 0, local)
     if denoiser.passes == 2:
-        out += _pass(mosaic, denoiser, shading, crop, origin, 2 if denoiser.linear else 1, uneven)
+        out += _pass(mosaic, denoiser, shading, crop, origin, 2 if denoiser.linear else 1, local)
         out *= np.float32(0.5)
     return out
 
@@ -381,7 +387,7 @@ def _pass(
     crop: Rectangle,
     origin: tuple[int, int],
     shift: int,
-    uneven: UnevenNoise | None,
+    local: dict[str, object],
 ) -> Float32:
     """The crop by blocks that begin `shift` samples above and left of every fourth one."""
     before_y, before_x = (
@@ -392,7 +398,6 @@ def _pass(
     out = np.empty((rows, PERIOD, columns // PERIOD, PERIOD), np.float32)
     # One sample on, along the diagonal, the positions of the CFA come in the opposite order.
     order = np.arange(4)[:: -1 if shift % 2 else 1]
-    local = {} if uneven is None else uneven.of_blocks(origin[0] + top, origin[1] + left, rows, columns // PERIOD)
     kernels.call(
         "denoise_uneven" if local else "denoise",
         mosaic=mosaic,

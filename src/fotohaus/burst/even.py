@@ -18,7 +18,7 @@ after, from the second on as well as can be."""
 EASIER = 0.7
 """Of the variance: what stands out of that is taken for the picture's. Detail is dearer than the last of the noise."""
 
-MORE = 1.6
+MORE = 1.4
 """Times the decibels to the noise elsewhere by which the noise is shrunk, for what passes for the picture's."""
 
 _VISIBLE = 0.9  # L* of a frame's noise below which one frame is not denoised either (develop/denoise.py)
