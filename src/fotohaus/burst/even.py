@@ -42,14 +42,24 @@ class Even:
     to the noise of what was merged.
     """
 
-    def __init__(self, frame: Frame, weights: Float32, count: int, left: tuple[float, float], noise: NoiseProfile):
-        """weights : (rows, columns) sums over the frames, as the kernel `burst_merge` makes them. left : the variance
-        of a warped frame's noise, and the least that the merge of `count` frames leaves, in units of `noise`.
+    def __init__(
+        self,
+        frame: Frame,
+        weights: Float32,
+        reach: Float32,
+        count: int,
+        left: tuple[float, float],
+        noise: NoiseProfile,
+    ) -> None:
+        """weights : (rows, columns) sums over the frames, as the kernel `burst_merge` makes them. reach : (rows / 8,
+        columns / 8) mean share of each tile that the other frames show. left : the variance of a warped frame's noise,
+        and the least that the merge of `count` frames leaves, in units of `noise`.
         """
-        self._weights, self._count, (self._warped, self._least) = weights, count, left
+        self._weights, self._reach, self._count, (self._warped, self._least) = weights, reach, count, left
         n = _FREQUENCIES
         rows, columns = (size // n for size in weights.shape)
         low = weights.reshape(rows, n, columns * n)[:, :_LOW].mean(1).reshape(rows, columns, n)[..., :_LOW].mean(2)
+        low *= reach
         first, full = NEEDED
         need = (self._left(low) / np.float32(self._least) - first) / (full - first)
         self._need: Float32 = np.clip(need, 0, 1).astype(np.float32)
@@ -115,7 +125,7 @@ class Even:
         part = self._weights[rows[0] * n : rows[1] * n, columns[0] * n : columns[1] * n]
         # Of each tile, rows are horizontal frequencies.
         tiles = part.reshape(rows[1] - rows[0], n, columns[1] - columns[0], n).transpose(0, 2, 3, 1)
-        left = self._left(tiles)
+        left = self._left(tiles * self._reach[slice(*rows), slice(*columns), None, None])
         power = self._need[slice(*rows), slice(*columns), None, None] * np.float32(MORE / 2)
         return UnevenNoise(
             variance=left * np.float32(EASIER),

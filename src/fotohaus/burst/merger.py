@@ -111,12 +111,14 @@ class Merger:
         even : whether the noise becomes the same everywhere.
         """
         self.report, self.method, self.leave_out, self.denoise = report, method, leave_out, denoise
-        self.planes, self.diagnosis, self.even = planes, diagnosis, even
+        self.planes, self.diagnosis = planes, diagnosis
         self.noise = noise_of(reference)
         if self.noise.source != "file":
             scale, offset = self.noise.scale[1], self.noise.offset[1]
             report.note(f"noise ({self.noise.source}): scale {scale:.3g}, offset {offset:.3g}")
         self.reference: Frame = make_frame(reference, self.noise, padded_like(reference))
+        asked = even and method == "robust" and not planes and not denoise
+        self._evens = asked and is_visible(self.reference, self.noise)
         self.aligner = Aligner(
             self.reference, self.noise, report, measure=diagnosis is not None, planes=planes, seen=seen
         )
@@ -142,6 +144,7 @@ class Merger:
         )
         self.analysis, self.synthesis, self.floor = _filter()
         self.slack = slack_of(self.reference, self.inverse_sigma, self.analysis)
+        self.reach = np.zeros((rows // 8, columns // 8), np.float32)
         self.gain = _Gain((rows // 8 + 1, columns // 8 + 1), _EVERY_DENOISED if denoise else _EVERY)
         self.strength = STRENGTH
         self.colored = planes and self.noise.source == "estimated"
@@ -217,6 +220,8 @@ class Merger:
                 merged=self.sum,
             )
         self.gain.add(reach_of(frame, self.reference, found.nodes, self.gain.tiles, self.gain.every))
+        if self._evens:
+            self.reach += reach_of(frame, self.reference, found.nodes, self.reach.shape, 1)
         if self.reconstruction is not None:
             agreement = agreement_of(self.difference, self.inverse_sigma, self.reference, _MARGIN)
             self.reconstruction.add(frame, found.nodes, agreement)
@@ -258,10 +263,10 @@ class Merger:
 
     def _even(self, noise: Noise) -> Even | None:
         """What evens the noise out; None where no place is to be denoised, or everything is."""
-        unasked = not self.even or self.method != "robust" or self.planes or self.denoise
-        if unasked or not is_visible(self.reference, self.noise):
+        if not self._evens:
             return None
-        return Even(self.reference, self.sum[..., 4], self.count, (_WARPED, noise.least), self.noise)
+        reach = self.reach / np.float32(self.count - 1)
+        return Even(self.reference, self.sum[..., 4], reach, self.count, (_WARPED, noise.least), self.noise)
 
     def _reconstruct(self) -> Callable[[UInt16, int, int], UInt16] | None:
         reconstruction = self.reconstruction
