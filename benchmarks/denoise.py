@@ -33,9 +33,10 @@ from PIL import Image
 
 from common import DATA, table, tool
 from fotohaus import kernels
-from fotohaus.coarse_denoise import look_from_afar
+from fotohaus.denoising.coarse import look_from_afar
+from fotohaus.denoising.denoiser import prepare_denoise, prepare_denoise_linear
+from fotohaus.denoising.shrink import denoise, denoise_linear
 from fotohaus.develop.demosaic import demosaic
-from fotohaus.mosaic_denoise import denoise, denoise_linear, prepare_denoise, prepare_denoise_linear
 from fotohaus.raw.dng import encode_dng
 from fotohaus.raw.image import CaptureInfo, ColorCalibration, RawImage, Rectangle
 from fotohaus.simulate.sensor import NEUTRAL, XYZ_FROM_SRGB, phone_noise

@@ -5,7 +5,9 @@ import pytest
 
 from fotohaus import kernels
 from fotohaus.burst import merge
-from fotohaus.mosaic_denoise import UnevenNoise, denoise, prepare_denoise
+from fotohaus.denoising.denoiser import prepare_denoise
+from fotohaus.denoising.shrink import denoise
+from fotohaus.denoising.uneven import UnevenNoise
 from fotohaus.raw.image import Rectangle
 from fotohaus.simulate import Mover, phone_noise, simulate_burst
 

@@ -4,19 +4,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fotohaus import kernels
-from fotohaus.coarse_denoise import look_from_afar
-from fotohaus.develop.demosaic import demosaic
-from fotohaus.develop.denoise import decide_strength, remaining_noise
-from fotohaus.develop.shading import Shading
-from fotohaus.mosaic_denoise import (
+from fotohaus.denoising.coarse import look_from_afar
+from fotohaus.denoising.denoiser import (
     DENOISE_MARGIN,
     THRESHOLDS,
-    denoise,
-    denoise_linear,
     prepare_denoise,
     prepare_denoise_linear,
     visible_noise,
 )
+from fotohaus.denoising.shrink import denoise, denoise_linear
+from fotohaus.develop.demosaic import demosaic
+from fotohaus.develop.denoise import decide_strength, remaining_noise
+from fotohaus.develop.shading import Shading
 from fotohaus.raw.image import CFA_PATTERNS, NoiseProfile, Rectangle
 from fotohaus.simulate.sensor import phone_noise
 

@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from fotohaus.burst.frame import PAD, Frame
-from fotohaus.mosaic_denoise import TILE, UnevenNoise, denoise, prepare_denoise, visible_in_mosaic
+from fotohaus.denoising.denoiser import prepare_denoise, visible_in_mosaic
+from fotohaus.denoising.shrink import denoise
+from fotohaus.denoising.uneven import TILE, UnevenNoise
 from fotohaus.raw.image import PLANES, Float32, NoiseProfile, Rectangle
 
 NEEDED = (1.5, 2.5)
@@ -38,7 +40,7 @@ class Even:
     """The noise that a merge left from place to place, and what makes it the same everywhere.
 
     After Hasinoff et al. 2016 (HDR+), section 5, spatial denoising: a frequency is shrunk by what is known of the noise
-    that the temporal filter left in it there. Here by the sliding cosine transform of `mosaic_denoise`, and only down
+    that the temporal filter left in it there. Here by the sliding cosine transform of `denoising`, and only down
     to the noise of what was merged.
     """
 

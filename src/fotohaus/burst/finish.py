@@ -10,8 +10,9 @@ import numpy as np
 from fotohaus import kernels
 from fotohaus.burst.even import Even
 from fotohaus.burst.frame import PAD, SITE_COLORS, Frame
-from fotohaus.cut_off import mean_cut_off
-from fotohaus.mosaic_denoise import DENOISE_MARGIN, Denoiser, denoise, prepare_denoise
+from fotohaus.denoising.cut_off import mean_cut_off
+from fotohaus.denoising.denoiser import DENOISE_MARGIN, Denoiser, prepare_denoise
+from fotohaus.denoising.shrink import denoise
 from fotohaus.raw.image import PLANES, Float32, Float64, NoiseProfile, Rectangle, UInt16
 from fotohaus.strips import strips
 
@@ -69,7 +70,7 @@ def finish(
     total : (rows, columns, 4), by quad and plane. strength : of denoising, 0 to 1. reconstruct : makes a better mosaic
     of the merged one and its black and white. even : makes the noise the same everywhere; not with the other two.
 
-    The sliding cosine transform of `mosaic_denoise` finds what is likely there (the guide) under the noise that the
+    The sliding cosine transform of `denoising` finds what is likely there (the guide) under the noise that the
     merge left, which is more where something moved; 1 - strength of what it took away stays. Where the camera cut
     the noise off at black, dark light is too bright on average: by the guide, or without denoising by the mean of the
     neighbourhood, which E[max(x + n, floor)] is inverted for, so that the noise itself is not amplified.

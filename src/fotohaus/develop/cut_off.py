@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fotohaus import kernels
-from fotohaus.cut_off import cut_off_bias, mean_cut_off
+from fotohaus.denoising.cut_off import cut_off_bias, mean_cut_off
 from fotohaus.raw.image import PLANES, CfaPattern, NoiseProfile
 from fotohaus.records import record
 from fotohaus.shading import Shading

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fotohaus.cut_off import cut_off_bias
+from fotohaus.denoising.cut_off import cut_off_bias
 from fotohaus.develop.demosaic import MARGIN, demosaic
 from fotohaus.develop.demosaic_noise import COLORS, TOE, encode, light_lost, seen_deviation
 from fotohaus.raw.image import NoiseProfile

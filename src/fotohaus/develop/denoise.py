@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fotohaus.mosaic_denoise import LINEAR, LUMINANCE_LINEAR, Denoiser, visible_noise
+from fotohaus.denoising.denoiser import LINEAR, LUMINANCE_LINEAR, Denoiser, visible_noise
 
 _VISIBLE = (0.9, 1.4, 3.0, 10.0)  # noise there in L*, and the default strength for it
 _STRENGTHS = (0.0, 0.45, 0.65, 0.85)

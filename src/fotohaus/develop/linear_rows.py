@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
-from fotohaus.coarse_denoise import look_from_afar
+from fotohaus.denoising.coarse import look_from_afar
+from fotohaus.denoising.denoiser import Denoiser, prepare_denoise_linear
+from fotohaus.denoising.shrink import denoise_linear
 from fotohaus.develop.geometry import Upright
 from fotohaus.develop.highlights import saturation_levels
 from fotohaus.develop.shading import Shading, shading_of
-from fotohaus.mosaic_denoise import Denoiser, denoise_linear, prepare_denoise_linear
 from fotohaus.raw.image import NoiseProfile, RawImage, Rectangle, Samples
 from fotohaus.records import record
 from fotohaus.report import Report

@@ -7,7 +7,9 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from fotohaus.coarse_denoise import look_from_afar
+from fotohaus.denoising.coarse import look_from_afar
+from fotohaus.denoising.denoiser import DENOISE_MARGIN, Denoiser, prepare_denoise
+from fotohaus.denoising.shrink import denoise
 from fotohaus.develop import aberration, cut_off
 from fotohaus.develop.aberration import LateralAberration
 from fotohaus.develop.cut_off import CutOff
@@ -18,7 +20,6 @@ from fotohaus.develop.highlights import LOWEST, Highlights, prepare_highlights, 
 from fotohaus.develop.linear_rows import LinearRows, middles
 from fotohaus.develop.linearize import apply_gain_maps, linearize
 from fotohaus.develop.shading import Shading, shading_of
-from fotohaus.mosaic_denoise import DENOISE_MARGIN, Denoiser, denoise, prepare_denoise
 from fotohaus.raw.image import PLANES, CfaPattern, NoiseProfile, RawImage, Rectangle
 from fotohaus.records import record
 from fotohaus.report import Report

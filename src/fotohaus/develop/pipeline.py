@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fotohaus.denoising.denoiser import visible_noise
 from fotohaus.develop import uncalibrated
 from fotohaus.develop.color import REC2020_TO_XYZ, CameraColor, camera_to_rec2020
 from fotohaus.develop.cut_off import prepare_cut_off
@@ -30,7 +31,6 @@ from fotohaus.develop.profile_look import EXPOSURE_LIMIT, profile_look
 from fotohaus.develop.profile_tables import hue_sat_map_at, total_baseline_exposure
 from fotohaus.develop.white_balance import find_white
 from fotohaus.errors import ReadError
-from fotohaus.mosaic_denoise import visible_noise
 from fotohaus.raw.image import PLANES, NoiseProfile, OtherOpcode, RawImage
 from fotohaus.raw.noise import estimate_noise
 from fotohaus.raw.opcode_types import Opcode

@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fotohaus.coarse_denoise import look_from_afar
-from fotohaus.mosaic_denoise import denoise, denoise_linear, prepare_denoise, prepare_denoise_linear
+from fotohaus.denoising.coarse import look_from_afar
+from fotohaus.denoising.denoiser import prepare_denoise, prepare_denoise_linear
+from fotohaus.denoising.shrink import denoise, denoise_linear
 from fotohaus.raw.image import Rectangle
 from fotohaus.shading import Shading
 from fotohaus.simulate.sensor import phone_noise

@@ -1,4 +1,4 @@
-"""Noise taken out of a mosaic: of one frame, or of a merged burst (docs/algorithms/denoise.md)."""
+"""What it takes to denoise a mosaic, decided before its pixels are seen (docs/algorithms/denoise.md)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fotohaus import kernels
-from fotohaus.raw.image import CFA_PATTERNS, PLANES, CfaPattern, NoiseProfile, Rectangle
+from fotohaus.raw.image import CFA_PATTERNS, PLANES, CfaPattern, NoiseProfile
 from fotohaus.records import record
-from fotohaus.shading import Shading
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -24,13 +23,9 @@ PERIOD = 4
 THRESHOLDS = (13.0, 22.0, 8.0)
 """Energy at which half of a coefficient is kept, of lightness and of the two colour differences by the energy of all
 four planes, where noise has 4; of the difference of the greens by its own, where noise has 1."""
-TILE = 16
-"""Samples between the tiles of an `UnevenNoise`."""
-_BEFORE = 8  # columns of blocks around a part whose noise the kernel is told, and twice that after it
 _SLOPE = 0.36  # how much more is asked of the finest detail than of coarse: exp(slope * (frequency - 0.5))
 _RAMP = 0.8  # from nothing to all of a coefficient, as a share of its threshold
 _LEAST_SCALE = 1e-4  # of the deviation in the dark: noise that hardly grows with light is stabilised as if it did
-_LEAST_SIDE = 40  # samples; what is smaller gets a border
 _SOFT = 0.03  # deviations of the noise in the dark around 0 in which light goes over into none
 _TABLE, _REACH = 1024, 16.0  # entries of the bias correction, and how many deviations of the noise they span
 
@@ -58,7 +53,7 @@ class Denoiser:
     means are smoothed. correction : (4, 1024), first : (4,),
     what the inverse adds. strength, passes : as decided. linear : whether each quad is a
     pixel, see `denoise_linear`. shift : (rows, columns, 4), what is added to the planes' means, by cells of 4 x 4 quads
-    of the whole mosaic: see `coarse_denoise`.
+    of the whole mosaic: see `denoising.coarse`.
     """
 
     slope: Float32
@@ -77,42 +72,13 @@ class Denoiser:
 
     @property
     def coarse(self) -> bool:
-        """Whether the noise of large cells is known, see `coarse_denoise`."""
+        """Whether the noise of large cells is known, see `denoising.coarse`."""
         return bool(self.shift.shape[0] > 1)
 
     @property
     def margin(self) -> int:
         """Samples around a sample that have a say in it."""
         return (32 if self.alike else 16) + 2 * self.linear
-
-
-@record
-class UnevenNoise:
-    """Noise that differs by place and frequency, in tiles of TILE samples.
-
-    variance : (rows, columns, 8, 8), by vertical and horizontal frequency of the blocks' transform, in units of the
-    noise that a denoiser was made for. kept : likewise, the factor of what is only noise, 1 where nothing is to be
-    done. top, left : the row and column of the mosaic on which the first tile is centred.
-    """
-
-    variance: Float32
-    kept: Float32
-    top: int
-    left: int
-
-    def of_blocks(self, top: int, left: int, rows: int, columns: int) -> dict[str, object]:
-        """What the kernel `denoise_uneven` is told of the blocks from the one at (top, left) on, and some around."""
-        # A block's middle is in the tile that is centred nearest to it.
-        y, x = top - self.top + TILE, left - self.left + TILE
-        down = np.arange(y // TILE - 1, (y + rows * PERIOD) // TILE + 2)
-        across = (x + PERIOD * np.arange(-_BEFORE, columns + 3 * _BEFORE)) // TILE
-        places = np.ix_(*(n.clip(0, size - 1) for n, size in zip((down, across), self.variance.shape, strict=False)))
-
-        def by_block(values: Float32) -> Float32:
-            return np.ascontiguousarray(values[places].transpose(0, 2, 3, 1), np.float32).transpose(2, 3, 1, 0)
-
-        precision, kept = by_block(np.float32(1) / self.variance), by_block(self.kept)
-        return {"precision": precision, "kept": kept, "phase": y - int(down[0]) * TILE}
 
 
 def visible_noise(noise: tuple[float, float]) -> float:
@@ -291,182 +257,3 @@ def _correction(scale: float, offset: float, floor: float, below: float, soft: f
     light = below * light + (1 - below) * 0.5 * (light + np.hypot(light, soft))
     algebraic = scale * (u * u / 4 - 0.375) - offset / scale
     return np.interp(u, mean, light) - algebraic, first
-
-
-def denoise(
-    mosaic: Float32,
-    denoiser: Denoiser,
-    shading: Shading | None = None,
-    *,
-    crop: Rectangle | None = None,
-    origin: tuple[int, int] = (0, 0),
-    uneven: UnevenNoise | None = None,
-) -> Float32:
-    """Less noise in a white-balanced linear mosaic: (H, W) float32 to (h, w) float32.
-
-    shading : the lens-shading gains that the mosaic has in it. crop : the part to make, beginning at an even row and
-    column; by default everything. origin : (y, x), where the mosaic's first sample lies in the whole of which it is a
-    part: with `denoiser.margin` samples around the crop, any part comes out as it does of the whole. Beyond its border
-    the mosaic is mirrored. The result is a view of whole blocks, whose rows lie farther apart than its width says.
-    uneven : what the noise is by place and frequency, of which then only so much is taken that it is even.
-
-    Raises ValueError for a mosaic smaller than 2 x 2, a crop outside it, or odd places.
-    """
-    height, width = mosaic.shape
-    crop = crop or Rectangle(0, 0, height, width)
-    if min(height, width) < 2:
-        raise ValueError(f"a Bayer mosaic has at least 2 x 2 samples, got {width} x {height}")
-    if min(crop.top, crop.left) < 0 or crop.top + crop.height > height or crop.left + crop.width > width:
-        raise ValueError(f"crop {crop} is not within the mosaic's {width} x {height}")
-    if any(place % 2 for place in (crop.top, crop.left, *origin)):
-        raise ValueError(f"crop and origin must lie at even places, got {crop} at {origin}")
-    shading = shading or Shading()
-    mosaic = np.ascontiguousarray(mosaic, np.float32)
-    if min(height, width) < _LEAST_SIDE:
-        mosaic, shading, crop, origin = _padded(mosaic, shading, crop, origin)
-    local: dict[str, object] = {}
-    if uneven is not None:
-        # Where the second pass's blocks begin a sample before, the nearest tile is as good as the same.
-        top, left = (
-            (start + place) // PERIOD * PERIOD for start, place in zip(origin, (crop.top, crop.left), strict=True)
-        )
-        local = uneven.of_blocks(top, left, -(-crop.height // PERIOD), -(-crop.width // PERIOD))
-    out = _pass(mosaic, denoiser, shading, crop, origin, 0, local)
-    if denoiser.passes == 2:
-        out += _pass(mosaic, denoiser, shading, crop, origin, 2 if denoiser.linear else 1, local)
-        out *= np.float32(0.5)
-    return out
-
-
-def denoise_linear(
-    pixels: Float32,
-    denoiser: Denoiser,
-    shading: Shading | None = None,
-    *,
-    crop: Rectangle | None = None,
-    origin: tuple[int, int] = (0, 0),
-) -> Float32:
-    """Less noise in linear white-balanced camera RGB: (H, W, 3) float32 to (h, w, 3).
-
-    The kernel of the mosaic, with each pixel's R, G and B for a quad: blocks are 8 x 8 px.
-    denoiser : of `prepare_denoise_linear`; `denoiser.margin` / 2 px around a pixel have a say in it. Else as `denoise`.
-    """
-    height, width = pixels.shape[:2]
-    crop = crop or Rectangle(0, 0, height, width)
-    shading = shading or Shading(np.ones((1, 1, 3), np.float32))
-    if min(height, width) < 1:
-        raise ValueError(f"there is nothing to denoise in {width} x {height} pixels")
-    if min(crop.top, crop.left) < 0 or crop.top + crop.height > height or crop.left + crop.width > width:
-        raise ValueError(f"crop {crop} is not within the picture's {width} x {height}")
-    if min(height, width) < _LEAST_SIDE // 2:
-        pixels, shading, crop, origin = _padded(pixels, shading, crop, origin)
-    pixels = kernels.planar(pixels, np.float32)
-    out = _linear_pass(pixels, denoiser, shading, crop, origin, shift=0)
-    if denoiser.passes == 2:
-        out += _linear_pass(pixels, denoiser, shading, crop, origin, shift=1)
-        out *= np.float32(0.5)
-    return out
-
-
-def _padded(
-    mosaic: Float32, shading: Shading, crop: Rectangle, origin: tuple[int, int]
-) -> tuple[Float32, Shading, Rectangle, tuple[int, int]]:
-    """The same with a mirrored border: the kernel mirrors once, which is not enough for the smallest mosaics."""
-    n = _LEAST_SIDE
-    (origin_x, origin_y), (step_x, step_y) = shading.origin, shading.step
-    shading = replace(shading, origin=(origin_x - n * step_x, origin_y - n * step_y))
-    crop = replace(crop, top=crop.top + n, left=crop.left + n)
-    border = [(n, n), (n, n), (0, 0)][: mosaic.ndim]
-    return np.pad(mosaic, border, mode="reflect"), shading, crop, (origin[0] - n, origin[1] - n)
-
-
-def _pass(
-    mosaic: Float32,
-    denoiser: Denoiser,
-    shading: Shading,
-    crop: Rectangle,
-    origin: tuple[int, int],
-    shift: int,
-    local: dict[str, object],
-) -> Float32:
-    """The crop by blocks that begin `shift` samples above and left of every fourth one."""
-    before_y, before_x = (
-        (start + place) % PERIOD + shift for start, place in zip(origin, (crop.top, crop.left), strict=True)
-    )
-    top, left = crop.top - before_y, crop.left - before_x
-    rows, columns = -(-(crop.height + before_y) // PERIOD), -(-(crop.width + before_x) // 32) * 32
-    out = np.empty((rows, PERIOD, columns // PERIOD, PERIOD), np.float32)
-    # One sample on, along the diagonal, the positions of the CFA come in the opposite order.
-    order = np.arange(4)[:: -1 if shift % 2 else 1]
-    kernels.call(
-        "denoise_uneven" if local else "denoise",
-        mosaic=mosaic,
-        left=left,
-        top=top,
-        denoised=out[:, None].transpose(2, 4, 1, 3, 0),
-        **_plan(denoiser, order, np.arange(4), (origin[1] + left, origin[0] + top)),
-        **_gains(shading, order, PERIOD, left, top),
-        **local,
-    )
-    return out.reshape(rows * PERIOD, columns)[before_y : before_y + crop.height, before_x : before_x + crop.width]
-
-
-def _linear_pass(
-    pixels: Float32, denoiser: Denoiser, shading: Shading, crop: Rectangle, origin: tuple[int, int], shift: int
-) -> Float32:
-    """The crop by blocks that begin `shift` pixels above and left of every second one."""
-    period = PERIOD // 2
-    before_y, before_x = (
-        (start + place) % period + shift for start, place in zip(origin, (crop.top, crop.left), strict=True)
-    )
-    top, left = crop.top - before_y, crop.left - before_x
-    rows, columns = -(-(crop.height + before_y) // period), -(-(crop.width + before_x) // 16) * 16
-    out = np.empty((3, rows, period, columns // period, period), np.float32)
-    kernels.call(
-        "denoise_linear",
-        pixels=pixels,
-        left=left,
-        top=top,
-        denoised=out.transpose(2, 4, 0, 3, 1),
-        **_plan(denoiser, LINEAR_POSITIONS, np.arange(3), (origin[1] + left, origin[0] + top)),
-        **_gains(shading, np.arange(3), period, left, top),
-    )
-    made = out.reshape(3, rows * period, columns)[
-        :, before_y : before_y + crop.height, before_x : before_x + crop.width
-    ]
-    return made.transpose(1, 2, 0)
-
-
-def _plan(
-    denoiser: Denoiser, positions: NDArray[np.intp], planes: NDArray[np.intp], corner: tuple[int, int]
-) -> dict[str, object]:
-    """The kernels' arguments that say how to shrink; corner : (x, y) of what is made, in the whole."""
-    return {
-        "slope": np.ascontiguousarray(denoiser.slope.ravel()[positions]),
-        "intercept": np.ascontiguousarray(denoiser.intercept.ravel()[positions]),
-        "basis": np.ascontiguousarray(denoiser.basis[np.ix_(planes, positions)]),
-        "rise": denoiser.rise,
-        "start": denoiser.start,
-        "keep": denoiser.keep,
-        "alike": denoiser.alike,
-        "correction": np.ascontiguousarray(denoiser.correction[positions]),
-        "first": np.ascontiguousarray(denoiser.first[positions]),
-        "shift": denoiser.shift,
-        "shift_left": corner[0],
-        "shift_top": corner[1],
-    }
-
-
-def _gains(shading: Shading, positions: NDArray[np.intp], period: int, left: int, top: int) -> dict[str, object]:
-    """One gain per step of the blocks, from its middle."""
-    (origin_x, origin_y), (step_x, step_y) = shading.origin, shading.step
-    # Whole steps are counted by the kernel: rounded origins would make strips differ from the whole.
-    above, rest = divmod(shading.top + top, period)
-    return {
-        "gains": kernels.planar(shading.grid[..., positions], np.float32),
-        "origin_x": origin_x + step_x * (left + (period - 1) / 2),
-        "origin_y": origin_y + step_y * (rest + (period - 1) / 2),
-        "step_x": step_x * period,
-        "step_y": step_y * period,
-        "above": above,
-    }

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
-from fotohaus.mosaic_denoise import LINEAR_POSITIONS, Denoiser, denoise, denoise_linear, no_shift
+from fotohaus.denoising.denoiser import LINEAR_POSITIONS, Denoiser, no_shift
+from fotohaus.denoising.shrink import denoise, denoise_linear
 from fotohaus.shading import Shading
 from fotohaus.strips import in_threads, strips
 

@@ -1,0 +1,1 @@
+"""Denoising of samples, for single frames and merged ones: `denoiser` decides, `shrink` does it."""
