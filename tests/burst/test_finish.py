@@ -155,7 +155,7 @@ def test_real_noise_and_stars(shared, measure):
     stars = [(1475, 491), (745, 603), (84, 365), (415, 677), (291, 670), (954, 746), (1355, 203), (1560, 840)]
     fluxes = np.array([[flux(image, *star) for image in (after, mean)] for star in stars])
     assert fluxes[:, 0].sum() == pytest.approx(fluxes[:, 1].sum(), rel=0.01)
-    assert fluxes[:5, 0] == pytest.approx(fluxes[:5, 1], rel=0.006)
+    assert fluxes[:5, 0] == pytest.approx(fluxes[:5, 1], rel=0.01)
     for y, x in stars[:4]:
         spreads = []
         for image in (before, after):
