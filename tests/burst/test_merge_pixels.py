@@ -67,6 +67,12 @@ def test_eight_linear_raws_are_worth_eight(burst, scene, method, noise):
     assert merged.noise.scale[1] < 0.5 * (NOISE.scale[1] if noise else 1)
 
 
+def test_who_asks_for_denoising_is_told_that_there_is_none(burst):
+    plain, asked = (merge(burst[:2], reference=1, denoise=d, report=(report := Report())) for d in (0, 1))
+    assert np.array_equal(plain.mosaic, asked.mosaic)
+    assert any("merge-denoise is left out" in warning for warning in report.warnings)
+
+
 def test_a_monochrome_burst_stays_monochrome(burst):
     gray = [replace(f, mosaic=np.broadcast_to(f.mosaic[..., 1:2], f.mosaic.shape), monochrome=True) for f in burst[:3]]
     merged = merge(gray)

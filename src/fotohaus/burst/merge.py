@@ -115,6 +115,8 @@ def merge(
             del following
         linear, monochrome = held[index].cfa is None, held[index].monochrome
         lead = as_quads(held[index])
+        if linear and denoise:
+            report.warn("merge-denoise is left out: it works on mosaics, and these frames have pixels of all colours")
         if linear and lead.noise is None:
             held += islice(source, max(0, CANDIDATES - len(held)))
             others = (as_quads(raw) for i, raw in enumerate(held) if i != index)
