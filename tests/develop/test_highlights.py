@@ -10,6 +10,7 @@ from fotohaus.develop.highlights import Highlights, prepare_highlights, saturati
 from fotohaus.develop.linearize import apply_gain_maps, linearize
 from fotohaus.develop.shading import Shading
 from fotohaus.raw import read_raw
+from fotohaus.raw.image import NoiseProfile
 from fotohaus.report import Report
 
 INNER = np.s_[16:-16, 16:-16]
@@ -288,3 +289,27 @@ def test_a_hot_pixel_is_no_lamp(cfa, light):
     # Two may lie beside each other.
     assert (rebuilt > 1.05 * tiles).sum() <= 4
     assert rebuilt.max() < 16.01 * plain.max()
+
+
+@pytest.mark.parametrize("iso", [400, 1600])
+@pytest.mark.parametrize("share", [0.8, 0.93, 0.96])
+def test_noisy_snow_below_the_last_clip_level_is_white(scenes, iso, share):
+    """Noise lifts samples of every cell over the last colour's clip level; the mean says that it does not clip."""
+    scale, offset = 1.8e-4 * iso / 100, 3.2e-6 * (iso / 100) ** 2
+    levels = np.array((2.0, 1.0, 1.6))
+    light = np.full((600, 800, 3), 0.05)
+    light[:, 250:] = share * levels[0]
+    at = light / levels
+    at = at + np.sqrt(scale * at + offset) * np.random.default_rng(3).standard_normal(at.shape)
+    samples = samples_of(scenes.mosaic_of(at * levels, "RGGB"), clip_tile("RGGB", levels))
+    known = levels_of(clip_tile("RGGB", levels))
+    want = share * levels[0]
+
+    def errors(noise):
+        prepared = prepare_highlights(samples, "RGGB", *known, noise=noise)
+        got = prepared.linearize(samples)[100:500, 400:700]
+        return [abs(got[i::2, j::2].mean() / want - 1) for i, j in ((0, 0), (0, 1), (1, 1))]
+
+    aware = errors(NoiseProfile((scale,) * 3, (offset,) * 3))
+    assert max(aware) < 0.2
+    assert iso < 1600 or max(aware) < 0.6 * max(errors(None))

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fotohaus import kernels
 from fotohaus.develop.shading import Shading
-from fotohaus.raw.image import PLANES, CfaPattern, RawImage
+from fotohaus.raw.image import PLANES, CfaPattern, NoiseProfile, RawImage
 from fotohaus.records import record
 from fotohaus.report import Report
 
@@ -33,6 +33,7 @@ _AROUND = 32  # cells around the clipped ones that are looked at
 # Fitted on HDR panoramas: benchmarks/highlights.py.
 _KNOWN = (0.94, 0.98)  # a cell's largest sample, over saturation: known below, clipped above
 _AGREE = (0.4, 0.9)  # a cell's darker kind of green over the brighter one: from none to full trust in its colours
+_NOISY = 0.02  # deviation at white, as a fraction of it, from which on noise has a say in what is known
 _BRIGHT = 3.0  # cells count by their brightness to this power: those next to clipping say most
 _SLOPE, _SLOPE_TRUST, _OFFSET_TRUST = 0.3, 0.02, 0.01  # what the regression leans to, and how much
 _STEEPEST = np.float32(0.5)  # slope of log light per cell: an edge's
@@ -175,11 +176,12 @@ def prepare_highlights(
     saturation: ArrayLike,
     shading: Shading | None = None,
     report: Report | None = None,
+    noise: NoiseProfile | None = None,
 ) -> Highlights | None:
     """Look over a mosaic for clipped samples and fill in their colour at low resolution; None if nothing clips.
 
     samples : (H, W) uint16, any view. black, scale, saturation : (2, 2), per position of the CFA: as for `linearize`,
-    and the level in DN at which it saturates.
+    and the level in DN at which it saturates. noise : of the samples; none, if it is not known.
     """
     shading = shading or Shading()
     black, scale, saturation = (np.ascontiguousarray(level, np.float32) for level in (black, scale, saturation))
@@ -190,7 +192,7 @@ def prepare_highlights(
     clip = (saturation - black) * scale
     if not any((cells[..., 3 * n + 2] >= CLIPPED * clip.flat[n]).any() for n in range(4)):
         return None
-    *planes, even, agree = _cell_colors(cells, cfa, clip, shading, cell)
+    *planes, even, agree = _cell_colors(cells, cfa, clip, shading, cell, noise)
     light, known, _ = planes
     colors = np.zeros_like(light)
     near = _surroundings(known.min(0) < 1)
@@ -212,7 +214,7 @@ def _surroundings(places: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 
 def _cell_colors(
-    cells: Float32, cfa: CfaPattern, clip: Float32, shading: Shading, cell: int
+    cells: Float32, cfa: CfaPattern, clip: Float32, shading: Shading, cell: int, noise: NoiseProfile | None
 ) -> tuple[Float32, Float32, Float32, Float32, Float32]:
     """Mean light of R, G, B in each cell (contraharmonic), whether it is known, where they clip: (3, h, w) each.
 
@@ -220,19 +222,31 @@ def _cell_colors(
     parts of it.
     """
     colors = kernels.empty((*cells.shape[:2], 11))
+    common = {
+        "cells": cells,
+        "clip": clip.ravel(),
+        "plane": np.array([PLANES.index(name) for name in cfa], np.int32),
+        "cell": cell,
+        **shading.in_cells(cell).arguments,
+    }
     kernels.call(
         "highlights_colors",
-        cells=cells,
-        clip=clip.ravel(),
-        plane=np.array([PLANES.index(name) for name in cfa], np.int32),
-        cell=cell,
+        **common,
         clear=_KNOWN[0],
         gone=_KNOWN[1],
         differ=_AGREE[0],
         same=_AGREE[1],
         colors=colors,
-        **shading.in_cells(cell).arguments,
     )
+    if noise is not None and max(np.add(noise.scale, noise.offset)) > _NOISY**2:
+        found, colors = colors, kernels.empty(colors.shape)
+        kernels.call(
+            "highlights_noise",
+            **common,
+            noise=np.stack([noise.scale, noise.offset], -1).astype(np.float32),
+            found=found,
+            colors=colors,
+        )
     planes = colors.transpose(2, 0, 1)
     return planes[:3], planes[3:6], planes[6:9], planes[9], planes[10]
 

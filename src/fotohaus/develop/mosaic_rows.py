@@ -152,13 +152,14 @@ def mosaic_rows(
     shade: bool = True,
     highlights: bool = True,
     denoising: tuple[NoiseProfile, float] | None = None,
+    noise: NoiseProfile | None = None,
     report: Report | None = None,
 ) -> MosaicRows:
     """Look at a mosaic as a whole, as its rows need it.
 
     view : its crop and, where the mosaic goes on, `MARGIN` around it. multipliers : (3,) white balance. shade,
     highlights : whether gain maps are applied and clipped samples rebuilt. denoising : the samples' noise before white
-    balance and a strength, see `prepare_denoise`.
+    balance and a strength, see `prepare_denoise`. noise : of the samples, for what clips, denoised or not.
     """
     report = report or Report()
     cfa = cfa_of(view, pattern)
@@ -177,7 +178,7 @@ def mosaic_rows(
     if highlights and raw.mosaic.max() >= (black + LOWEST * (white - black)).min():
         with report.stage("highlights"):
             saturation = view.at_positions(saturation_levels(raw, multipliers, report))
-            found = prepare_highlights(view.samples, cfa, black, scale, saturation, shading, report)
+            found = prepare_highlights(view.samples, cfa, black, scale, saturation, shading, report, noise)
     levels = black.astype(np.float32), scale.astype(np.float32)
     if denoiser is not None and denoiser.passes == 2:
         with report.stage("denoise"):

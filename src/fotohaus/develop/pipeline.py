@@ -141,6 +141,7 @@ def prepare(
                 shade=shade,
                 highlights=highlights,
                 denoising=denoising,
+                noise=sample_noise,
                 report=report,
             )
             fringes = look_for_fringes(source)
