@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fotohaus.burst import align_burst, align_frames, merge
-from fotohaus.burst.aligner import MAX_BYTES, Aligner
+from fotohaus.burst.aligner import VERY_NOISY, Aligner
 from fotohaus.burst.frame import make_frame, padded_like
 from fotohaus.burst.pyramid import noise_response, pyramid
 from fotohaus.errors import MergeError
@@ -44,10 +44,27 @@ def test_clean_frames_do_not_wait(scene):
         assert np.array_equal(found.nodes, align_frames(burst.frame(0), frame).nodes)
 
 
-def test_large_frames_do_not_wait(noisy, monkeypatch):
-    monkeypatch.setattr("fotohaus.burst.aligner.MAX_BYTES", 2 * noisy.frame(0).mosaic.nbytes)
-    assert 2 * noisy.frame(0).mosaic.nbytes < MAX_BYTES
+def test_large_frames_wait_in_threes_where_the_noise_is_strong(noisy, measure, monkeypatch):
+    frames = list(noisy)
+    size = frames[0].mosaic.nbytes
+    monkeypatch.setattr("fotohaus.burst.aligner.MAX_BYTES", 2 * size)
+    pairs = [align_frames(frames[0], frame) for frame in frames[1:]]
+    assert pairs[0].error > VERY_NOISY
+    noise = noise_of(frames[0])
+    aligner = Aligner(make_frame(frames[0], noise, padded_like(frames[0])), noise)
+    ready = [[aligned.found for aligned in aligner.add(frame)] for frame in frames[1:]]
+    assert [len(found) for found in ready] == [0, 0, 3, 1, 1, 1, 1, 1, 1]
+    alone, together = (
+        np.square(errors(measure, found, noisy)) for found in (pairs, [one for some in ready for one in some])
+    )
+    assert together.mean() < 0.8 * alone.mean()
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MAX_LARGE_BYTES", SIZE[0] * SIZE[1] * 5), ("VERY_NOISY", 9.0)])
+def test_frames_too_large_or_with_little_noise_do_not_wait(noisy, monkeypatch, limit, value):
     reference = noisy.frame(0)
+    monkeypatch.setattr("fotohaus.burst.aligner.MAX_BYTES", 2 * reference.mosaic.nbytes)
+    monkeypatch.setattr(f"fotohaus.burst.aligner.{limit}", value)
     noise = noise_of(reference)
     aligner = Aligner(make_frame(reference, noise, padded_like(reference)), noise)
     assert len(list(aligner.add(noisy.frame(1)))) == 1

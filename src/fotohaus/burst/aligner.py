@@ -17,11 +17,17 @@ from fotohaus.report import Report
 NOISY = 0.02
 """px that noise leaves of a pairwise alignment, from which frames are aligned together."""
 
-LEAST, MOST = 3, 7
+LEAST, MOST = 3, 6
 """Frames besides the reference for which there must be room to wait, and that wait at most."""
 
-MAX_BYTES = 20 << 20
+MAX_BYTES = 32 << 20
 """What the waiting frames' mosaics may take: memory must not grow with the number of frames."""
+
+VERY_NOISY = 0.04
+"""px from which so few as `LEAST` large frames are aligned together by their quads, which costs half as much again."""
+
+MAX_LARGE_BYTES = 80 << 20
+"""What the mosaics of `LEAST` large frames may take."""
 
 
 class Aligned(NamedTuple):
@@ -94,8 +100,7 @@ class Aligner:
             sharpness = made.sharpness if self.measure else None
             del made, seen
         if self._room is None and found.ok:
-            room = min(MOST, MAX_BYTES // max(raw.mosaic.nbytes, 1)) if found.error > NOISY else 0
-            self._room = room if room >= LEAST else 0
+            self._room = self._room_for(raw.mosaic.nbytes, found.error)
         if not found.ok or not self._room:
             yield Aligned(raw, frame, found, sharpness)
             return
@@ -115,6 +120,17 @@ class Aligner:
                 with self.report.stage("align"):
                     found = self._together.again(pyramid(frame, fine=self._fine), found)
             yield Aligned(raw, frame, found, sharpness)
+
+    def _room_for(self, size: int, error: float) -> int:
+        """How many frames of so many bytes wait for each other where a pair is only sure to `error` px."""
+        fit = MAX_BYTES // max(size, 1)
+        if fit >= LEAST:
+            return min(MOST, fit) if error > NOISY else 0
+        if error > VERY_NOISY and LEAST * size <= MAX_LARGE_BYTES:
+            # Large frames have little finer than their quads, and the samples' pyramids would take as much as they all.
+            self._fine = False
+            return LEAST
+        return 0
 
     def _meet(self, waiting: list[_Waiting]) -> None:
         with self.report.stage("align"):

@@ -52,14 +52,16 @@ class Together:
             self.trust = trust.both(self.trust)
 
     def settle(self, reference: Pyramid) -> None:
-        """See where the reference itself lies in the mean of the others; no frame is to be aligned before."""
+        """Put the reference where it lies in the mean of the others; no frame is to be aligned before."""
         still = Motion.still(self.sizes[0])
         rows, columns = (n // TILE for n in self.blocks)
         known = np.ones((rows, columns), bool)
         before = Alignment(still.nodes(0, rows, columns), known, known, True, still, 0.0, 1.0, None)
         self._pool(reference, still, -1.0)
-        self.offset = self._again(reference, before).nodes
-        self._pool(reference, still, 1.0)
+        found = self._again(reference, before)
+        self.offset = found.nodes
+        # All others share the error of the reference, which would pull them half the way back to where it was.
+        self._pool(reference, found.motion, 1.0)
 
     def again(self, seen: Pyramid, before: Alignment) -> Alignment:
         """Where a frame lies against the reference that was added with `before.motion`."""
