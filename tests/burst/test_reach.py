@@ -28,6 +28,9 @@ def test_a_shifted_frame_lacks_a_margin(scene, cfa):
     # The first tile shows 16 rows of the picture, the next 32.
     assert seen[:3, 12] == pytest.approx([0, (8 - down) / (32 - down), (24 - down) / 32] if down else [0, 0.25, 0.75])
     assert seen[8, 22:] == pytest.approx([1, 0.75, 0.5])
+    nodes[..., 1] = 0
+    assert reach_of(frame, frame, nodes, (17, 25), 1, border=4)[8, 22:] == pytest.approx([1, 0.75, 0])
+    nodes[..., 1] = -24
     assert (reach_of(frame, frame, nodes, (4, 6), 4) == seen[2:16:4, 2:24:4]).all()
 
 

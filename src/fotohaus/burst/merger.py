@@ -43,6 +43,7 @@ _EVERY = 4  # tiles between those whose weights are looked at
 _EVERY_DENOISED = 2  # where the noise left is wanted from place to place
 _WARPED = 0.64  # variance of a warped frame's noise in units of the frame's: the mean over all phases
 _ALONE = 0.75  # of the way, in decibels, from the least noise to one frame's: from there on it is taken for that
+_BORDER = 4  # px along the picture's border by which it is told how many frames show it
 _MARGIN = 8  # samples of a plane before and after the differences
 
 
@@ -221,7 +222,7 @@ class Merger:
             )
         self.gain.add(reach_of(frame, self.reference, found.nodes, self.gain.tiles, self.gain.every))
         if self._evens:
-            self.reach += reach_of(frame, self.reference, found.nodes, self.reach.shape, 1)
+            self.reach += reach_of(frame, self.reference, found.nodes, self.reach.shape, 1, _BORDER)
         if self.reconstruction is not None:
             agreement = agreement_of(self.difference, self.inverse_sigma, self.reference, _MARGIN)
             self.reconstruction.add(frame, found.nodes, agreement)

@@ -11,11 +11,14 @@ _STEP, _HALF = 16, 16  # px of the mosaic between tiles, and from a tile's middl
 _NODES = 64  # px between the displacement's nodes
 
 
-def reach_of(frame: Frame, reference: Frame, nodes: Float32, tiles: tuple[int, int], every: int) -> Float32:
+def reach_of(
+    frame: Frame, reference: Frame, nodes: Float32, tiles: tuple[int, int], every: int, border: int = 2 * _HALF
+) -> Float32:
     """(rows, columns) share of what tiles of the merge show of the reference that a frame shows, too, 0 to 1.
 
     nodes : the frame's displacement (see `Alignment`). tiles, every : rows and columns of the tiles that are looked at,
-    and how far they are apart, as in `burst_weights`.
+    and how far they are apart, as in `burst_weights`. border : px that count of a tile on the picture's border, from
+    outside; the fewer, the more a narrow margin shows.
     """
     seen = np.ones(tiles, np.float32)
     middles = [(np.arange(n) * every + every // 2) * _STEP + PAD for n in tiles]
@@ -27,6 +30,10 @@ def reach_of(frame: Frame, reference: Frame, nodes: Float32, tiles: tuple[int, i
         low, high = reference.bounds[2 * axis], reference.bounds[2 * axis + 1] + 1
         first, last = frame.bounds[2 * axis], frame.bounds[2 * axis + 1] + 1
         begin, end = np.clip(middle - _HALF, low, high), np.clip(middle + _HALF, low, high)
+        begin, end = (
+            np.where(middle + _HALF > high, np.maximum(begin, high - border), begin),
+            np.where(middle - _HALF < low, np.minimum(end, low + border), end),
+        )
         moved = shift[..., 1 - axis]
         common = np.minimum(end, last - moved) - np.maximum(begin, first - moved)
         seen *= np.where(end > begin, np.clip(common / np.maximum(end - begin, 1), 0, 1), 1)
