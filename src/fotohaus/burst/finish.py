@@ -10,7 +10,7 @@ import numpy as np
 from fotohaus import kernels
 from fotohaus.burst.even import Even
 from fotohaus.burst.frame import PAD, SITE_COLORS, Frame
-from fotohaus.denoising.cut_off import mean_cut_off
+from fotohaus.denoising.cut_off import biases, cut_off_bias
 from fotohaus.denoising.denoiser import DENOISE_MARGIN, Denoiser, prepare_denoise
 from fotohaus.denoising.shrink import denoise
 from fotohaus.raw.image import PLANES, Float32, Float64, NoiseProfile, Rectangle, UInt16
@@ -230,14 +230,9 @@ class _Cut:
         black, white = raw.black.ravel().astype(np.float64), raw.white.ravel().astype(np.float64)
         self.floor: Float64 = -black / np.maximum(white - black, 1)
         scale, offset = np.array(noise.scale)[colors], np.array(noise.offset)[colors]
-        dark = np.sqrt(offset)
-        reach = self.floor + 8 * (dark + scale)
-        tables = [mean_cut_off(*v) for v in zip(scale, offset, self.floor, np.maximum(reach, 6 * dark), strict=True)]
-        self.worst = max(float(bias[0]) for _, bias in tables)
-        self.matters = bool((np.array([bias[0] for _, bias in tables]) > _SLIGHT * dark).any())
-        span = max(float(mean[-1] - mean[0]) for mean, _ in tables)
-        self.first: Float32 = np.array([mean[0] for mean, _ in tables], np.float32)
-        self.steps = (_PLACES - 1) / span if self.matters and span > 0 else 0.0
-        grid = np.linspace(0, span, _PLACES)
-        self.bias: Float32 = np.stack([np.interp(grid, mean - mean[0], bias, right=0) for mean, bias in tables])
-        self.bias = self.bias.astype(np.float32)
+        of_black = np.array([cut_off_bias(*v, 0.0)[0] for v in zip(scale, offset, self.floor, strict=True)])
+        self.worst = float(of_black.max())
+        self.matters = bool((of_black > _SLIGHT * np.sqrt(offset)).any())
+        found = biases(scale, offset, self.floor, _PLACES)
+        self.first, self.bias = found.first, found.bias
+        self.steps = found.steps if self.matters else 0.0

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fotohaus import kernels
-from fotohaus.denoising.cut_off import cut_off_bias, mean_cut_off
+from fotohaus.denoising.cut_off import biases, cut_off_bias
 from fotohaus.raw.image import PLANES, CfaPattern, NoiseProfile
 from fotohaus.records import record
 from fotohaus.shading import Shading
@@ -67,13 +67,7 @@ def prepare_cut_off(
     scale, offset = np.array(noise.scale)[channels] * gains, np.array(noise.offset)[channels] * gains**2
     if not (np.isfinite([scale, offset]).all() and min(scale.min(), offset.min()) >= 0):
         return None
-    dark = np.sqrt(offset)
     if not max(cut_off_bias(*v, 0.0)[0] for v in zip(scale, offset, floor.ravel(), strict=True)) > _SLIGHT:
         return None
-    last = np.maximum(floor.ravel() + 8 * (dark + scale), 6 * dark)
-    tables = [mean_cut_off(*values) for values in zip(scale, offset, floor.ravel(), last, strict=True)]
-    span = max(float(mean[-1] - mean[0]) for mean, _ in tables)
-    grid = np.linspace(0, span, _PLACES)
-    table = np.stack([np.interp(grid, mean - mean[0], bias, right=0) for mean, bias in tables])
-    first = np.array([mean[0] for mean, _ in tables], np.float32)
-    return CutOff(first.reshape(2, 2), (_PLACES - 1) / span, table.reshape(2, 2, -1).astype(np.float32))
+    found = biases(scale, offset, floor.ravel(), _PLACES)
+    return CutOff(found.first.reshape(2, 2), found.steps, found.bias.reshape(2, 2, -1))
