@@ -111,9 +111,10 @@ def test_a_name_commands_no_terminal(run: Run, frame: Path, tmp_path: Path) -> N
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="has no /dev/full")
 def test_nowhere_to_say_it(frame: Path, tmp_path: Path) -> None:
     program = [sys.executable, "-m", "fotohaus"]
-    with open("/dev/full", "w") as full:
-        done = subprocess.run([*program, "info", frame], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "fotohaus: standard output: no space left on device\n")
+    for words in (["info", frame], ["--help"], ["develop", "--help"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([*program, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert (done.returncode, done.stderr) == (1, "fotohaus: standard output: no space left on device\n")
     command = f"{' '.join(program)} develop {frame} -o {tmp_path}/a.jpg --long-edge 64 <&- >&- 2>&-"
     assert subprocess.run(["sh", "-c", command], check=False).returncode == 0
     assert (tmp_path / "a.jpg").read_bytes()[:2] == b"\xff\xd8"

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 # What others call it.
 _ALSO = {
@@ -58,6 +63,10 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"there is no option {name}{nearest(name, (k for k in known if k.startswith('--')))}")
         names = (f"./{word}" if word.startswith("-") else word for word in arguments[end + 1 :])
         return [*arguments[:end], *names]
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """As argparse's, which keeps quiet about a full disk."""
+        (file or sys.stdout).write(self.format_help())
 
 
 class Once(argparse.Action):
