@@ -8,8 +8,8 @@ from fotohaus.kernels.common_raw import largest, total
 
 # Luminance of linear Rec. 2020 (ITU-R BT.2020).
 LUMINANCE = (0.2627, 0.6780, 0.0593)
-# Weight of a saturated pixel at distance 0, 1, ... along each axis.
-SATURATED = (1.0, 1.0, 1.0, 0.67, 0.33)
+# What a saturated pixel loses of its 255 at distance 0, 1, ... along each axis.
+FURTHER = (0, 0, 0, 85, 170)
 # A pixel's luminance changes by no more than this factor.
 LARGEST_RATIO = 3.0
 WIDE = 4096  # pixels of a row that are made at once: memory is read faster in long rows
@@ -41,7 +41,8 @@ class CaptureSharpening:
         at = [source[x + g.left, y + g.top, i] for i in range(3)]
         luminance, saturated = hl.Func("luminance"), hl.Func("saturated")
         luminance[x, y] = total([k * v for k, v in zip(LUMINANCE, at, strict=True)])
-        saturated[x, y] = hl.clamp(largest(at) * (f32(1 / 0.13) / g.white) - f32(0.85 / 0.13), 0.0, 1.0)
+        share = hl.clamp(largest(at) * (f32(255 / 0.13) / g.white) - f32(255 * 0.85 / 0.13 - 0.5), 0.0, 255.0)
+        saturated[x, y] = hl.cast(hl.UInt(8), share)  # in bytes the many maxima cost little
         here = luminance[x, y]
 
         # The filter, 5x5 and alike in its eight octants: rows at the same distance are added first.
@@ -81,14 +82,15 @@ class CaptureSharpening:
 
         # Round saturated pixels nothing is known of the light that was blurred: they and their surroundings stay.
         near_y, near = hl.Func("near_y"), hl.Func("near")
-        reach = range(1 - len(SATURATED), len(SATURATED))
-        near_y[x, y] = largest([SATURATED[abs(i)] * saturated[x, y + i] for i in reach])
-        near[x, y] = largest([SATURATED[abs(i)] * near_y[x + i, y] for i in reach])
+        reach = [(i, hl.u8(FURTHER[abs(i)])) for i in range(1 - len(FURTHER), len(FURTHER))]
+        near_y[x, y] = largest([hl.saturating_sub(saturated[x, y + i], less) for i, less in reach])
+        near[x, y] = largest([hl.saturating_sub(near_y[x + i, y], less) for i, less in reach])
 
         wanted = hl.clamp(here + detail[x, y] * kept, low - below, high + room)
         ratio = hl.clamp(wanted / hl.max(here, f32(1e-6)), 1 / LARGEST_RATIO, LARGEST_RATIO)
         gain = hl.Func("gain")
-        gain[x, y] = 1.0 + (hl.select(here > f32(1e-6), ratio, 1.0) - 1.0) * (1.0 - near[x, y])
+        changing = (f32(255) - hl.f32(near[x, y])) * f32(1 / 255)
+        gain[x, y] = 1.0 + (hl.select(here > f32(1e-6), ratio, 1.0) - 1.0) * changing
         g.sharpened[x, y, c] = source[x + g.left, y + g.top, c] * gain[x, y]
 
         yo, yi, xo, xi, vector = hl.Var("yo"), hl.Var("yi"), hl.Var("xo"), hl.Var("xi"), 8
@@ -102,8 +104,10 @@ class CaptureSharpening:
             f.store_at(g.sharpened, xo).compute_at(g.sharpened, yi).vectorize(x, vector)
         for f in (rows[1], rows[2]):
             f.store_at(g.sharpened, xo).compute_at(g.sharpened, yi).vectorize(x, vector)
-        for f in (energy_y, low_y, high_y, near_y):
+        for f in (energy_y, low_y, high_y):
             f.compute_at(g.sharpened, yi).vectorize(x, vector)
+        for f in (near_y, near):
+            f.compute_at(g.sharpened, yi).vectorize(x, 4 * vector)
         # The picture's border is split off within a row alone: not in whole tasks, strips and rows that touch it.
         for var in (yo, xo, yi):
             g.sharpened.partition(var, hl.Partition.Never)
