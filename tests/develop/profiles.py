@@ -129,6 +129,9 @@ def colour_cases() -> Iterator[tuple[str, Case]]:
     yield "one hue/sat map for two lights", Case(image(TWO, profile_of(TWO, [table(1, 6, 8, 1), None])), BETWEEN)
     three = profile_of(CUSTOM, [table(4, 6, 8, seed, "sRGB") for seed in (1, 2, 3)])
     yield "three hue/sat maps", Case(image(CUSTOM, three), BETWEEN)
+    alike = replace(THREE, illuminant_1=19, illuminant_2=10)
+    maps = profile_of(alike, [table(4, 6, 8, seed) for seed in (1, 2, 3)])
+    yield "three hue/sat maps, two lights of one temperature", Case(image(alike, maps, 0.2), BETWEEN)
     wide = profile_of(ONE, [table(6, 6, 8, 1)], dynamic_range="HDR", peak=4.0)
     yield "hue/sat map of an HDR profile", Case(image(ONE, wide))
 

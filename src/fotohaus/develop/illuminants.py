@@ -78,6 +78,11 @@ def weights(illuminants: Sequence[int | None], whites: Sequence[XY | None], whit
         kelvin = min(max(calibration_place(white)[0], min(first, second)), max(first, second))
         part = (1 / kelvin - 1 / second) / (1 / first - 1 / second)
         return part, 1 - part
+    return of_three(illuminants, whites, white)
+
+
+def of_three(illuminants: Sequence[int | None], whites: Sequence[XY | None], white: XY) -> tuple[float, ...]:
+    """Weights of three calibrations under a light, whatever the first two lights are; they sum to 1."""
     places = [_place(_white(light, own)) for light, own in zip(illuminants, whites, strict=True)]
     near = 1 / (((np.array(places) - _place(white)) ** 2).sum(axis=1) + 1e-8)
     near /= near.sum()

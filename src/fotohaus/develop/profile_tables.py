@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fotohaus import kernels
 from fotohaus.develop.color import REC2020_TO_XYZ
-from fotohaus.develop.illuminants import weights
+from fotohaus.develop.illuminants import of_three, weights
 from fotohaus.develop.temperature import D50, D65, XY, Float64, adaptation, rgb_to_xyz
 from fotohaus.raw.image import RawImage
 from fotohaus.raw.profile import CameraProfile, HueSatMap
@@ -60,7 +60,9 @@ def hue_sat_map_at(profile: CameraProfile | None, white: XY) -> HueSatMap | None
     if len(maps) == 1 or len({m.shifts.shape for m in maps}) > 1:
         return maps[0]
     made = profile.calibrations
-    parts = weights([c.illuminant for c in made], [c.white_xy for c in made], white)
+    # As in Adobe's SDK, where two lights of one temperature leave the first matrix alone, but not the first of 3 maps.
+    mixed = of_three if len(maps) == 3 else weights
+    parts = mixed([c.illuminant for c in made], [c.white_xy for c in made], white)
     shifts = sum(np.float64(part) * m.shifts for part, m in zip(parts, maps, strict=True))
     return HueSatMap(np.asarray(shifts, np.float32), maps[0].encoding)
 
