@@ -11,6 +11,7 @@ import importlib.util
 import struct
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from fotohaus.develop import develop
 from fotohaus.develop.geometry import orient
 from fotohaus.develop.profile_look import apply_profile_look
 from fotohaus.develop.profile_tables import rec2020_to_prophoto, total_baseline_exposure
+from fotohaus.errors import ReadError
 from fotohaus.raw import read_raw
 from sdk import cases, means
 
@@ -34,10 +36,10 @@ SEEN = 0.2  # of all pixels, at least
 EDGE = 6
 
 
-def parts() -> Any:
-    """tests/develop/test_combinations.py: how files are put together."""
-    path = ROOT / "tests" / "develop" / "test_combinations.py"
-    spec = importlib.util.spec_from_file_location("combinations", path)
+def parts(name: str = "test_combinations") -> Any:
+    """A file of tests/develop: how files are put together."""
+    path = ROOT / "tests" / "develop" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     made = importlib.util.module_from_spec(spec)
@@ -63,6 +65,7 @@ class Drawn:
         self._color()
         self.look = self._look()
         self.white: tuple[float, float] | None = None
+        self.judged: bytes | None = None  # what the SDK gets, where that is another file
         self._newer(np.random.default_rng(seed + 1_000_000))
         self.data = bytes(kit.make(self.stored, bits=self.bits, raw=self.raw, main=self.main, **self.more))
 
@@ -178,7 +181,9 @@ class Drawn:
 
 def compared(drawn: Drawn, path: Path, profiles: Any) -> np.ndarray | None:
     """Delta E of what can be compared; None where there is too little of it."""
+    path.write_bytes(drawn.judged or drawn.data)
     theirs = adobe_sdk.stages(path, white=drawn.white, look=drawn.look).render
+    path.write_bytes(drawn.data)
     raw = read_raw(path)
     scene = develop(raw, wb="as-shot" if drawn.white is None else f"{drawn.white[0]},{drawn.white[1]}", off=STAGES)
     mine = scene.pixels * np.float32(1 if drawn.look else 2.0 ** -total_baseline_exposure(raw))
@@ -195,22 +200,21 @@ def compared(drawn: Drawn, path: Path, profiles: Any) -> np.ndarray | None:
     return profiles.delta_e(theirs, mine)[kept] if kept.mean() > SEEN else None
 
 
-def main() -> None:
-    if adobe_sdk.library() is None:
-        print("needs dngpy 0.1.3 on x86-64 Linux")
-        return
-    profiles, kit = cases(), parts()
-    count, begin = (int(sys.argv[i]) if sys.argv[i:] else n for i, n in ((1, 100), (2, 0)))
-    off, found, refused, dark = [], [], 0, 0
+def summary(files: Iterable[tuple[int, Any]]) -> None:
+    """Tables of files as `Drawn` makes them, by seed: how far all are off, and which are."""
+    profiles = cases()
+    off, found, refused, dark, count = [], [], 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "made.dng"
-        for seed in range(begin, begin + count):
-            drawn = Drawn(seed, kit)
-            path.write_bytes(drawn.data)
+        for seed, drawn in files:
+            count += 1
             try:
                 error = compared(drawn, path, profiles)
             except RuntimeError:
                 refused += 1
+                continue
+            except (ReadError, ValueError) as reason:
+                off.append([seed, str(reason)[-60:], "", ", ".join(drawn.names)])
                 continue
             if error is None:
                 dark += 1
@@ -226,6 +230,15 @@ def main() -> None:
     print(table((*head, ""), rows))
     if off:
         print(table(("file", "median", "99 %", "what it holds"), off))
+
+
+def main() -> None:
+    if adobe_sdk.library() is None:
+        print("needs dngpy 0.1.3 on x86-64 Linux")
+        return
+    count, begin = (int(sys.argv[i]) if sys.argv[i:] else n for i, n in ((1, 100), (2, 0)))
+    kit = parts()
+    summary((seed, Drawn(seed, kit)) for seed in range(begin, begin + count))
 
 
 if __name__ == "__main__":

@@ -55,7 +55,10 @@ def library() -> Path | None:
 
 
 def stages(path: Path, *, white: tuple[float, float] | None = None, look: bool = False) -> Stages:
-    """Run the SDK on a file. Raises RuntimeError with its last words if it refuses it."""
+    """Run the SDK on a file. Raises RuntimeError with its last words if it refuses it.
+
+    It takes the file's first camera profile, whatever AsShotProfileName says.
+    """
     import numpy as np
 
     with tempfile.TemporaryDirectory() as folder:
@@ -69,29 +72,31 @@ def stages(path: Path, *, white: tuple[float, float] | None = None, look: bool =
 
 
 def without_look(data: bytes) -> bytes:
-    """The DNG with the fields of a profile's look under numbers that mean nothing; classic TIFF only."""
+    """The DNG with the fields of a profile's look under numbers that mean nothing."""
     out = bytearray(data)
     order = "<" if data[:2] == b"II" else ">"
 
-    def walk(base: int, at: int, seen: set[int]) -> None:
+    def walk(base: int, at: int, seen: set[int], big: bool) -> None:
         if at in seen or not 8 <= at < len(data) - 2:
             return
         seen.add(at)
-        (count,) = struct.unpack_from(order + "H", data, at)
-        for i in range(count):
-            entry = at + 2 + 12 * i
-            tag, _, number, value = struct.unpack_from(order + "2H2I", data, entry)
+        number, size = (8, 20) if big else (2, 12)
+        (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, at)
+        for entry in range(at + number, at + number + size * count, size):
+            tag, _, number_of, value = struct.unpack_from(order + ("2H2Q" if big else "2H2I"), data, entry)
             if tag in LOOKS:
                 struct.pack_into(order + "H", out, entry, 65400 + tag % 100)
             elif tag in (330, 50933):  # SubIFDs, ExtraCameraProfiles
-                places = [value] if number == 1 else struct.unpack_from(f"{order}{number}I", data, base + value)
-                for place in places:
+                inline = entry + (12 if big else 8)
+                first = inline if 4 * number_of <= entry + size - inline else base + value
+                for place in struct.unpack_from(f"{order}{number_of}I", data, first):
                     if tag == 330:
-                        walk(base, place, seen)
+                        walk(base, place, seen, big)
                     else:
-                        walk(place, place + struct.unpack_from(order + "I", data, place + 4)[0], seen)
+                        walk(place, place + struct.unpack_from(order + "I", data, place + 4)[0], seen, False)
 
-    walk(0, struct.unpack_from(order + "I", data, 4)[0], set())
+    big = struct.unpack_from(order + "H", data, 2)[0] == 43
+    walk(0, struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0], set(), big)
     return bytes(out)
 
 

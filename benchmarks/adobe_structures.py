@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import adobe_sdk
-from adobe_combinations import parts, summary
+from adobe_combinations import LIGHTS, parts, summary
 
 ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, FLOAT, DOUBLE = 2, 3, 4, 5, 7, 10, 11, 12
 JPEG_XL = 52546
@@ -116,7 +116,9 @@ class Structured:
         if floating and self.maybe("float levels", 0.3):
             stored, black, top = stored * np.float32(100), black * 100, 100
         self.stored = stored[..., 0] if self.mosaic else stored
-        self.raw[50714] = (RATIONAL, kit.rationals(*[black] * planes)) if top < 1 << 20 else (LONG, [int(black)] * planes)
+        self.raw[50714] = (
+            (RATIONAL, kit.rationals(*[black] * planes)) if top < 1 << 20 else (LONG, [int(black)] * planes)
+        )
         self.raw[50717] = (LONG, [top] * planes)
         if not floating and codec != "JPEG XL" and bits in (8, 10, 12) and self.maybe("table", 0.4):
             table = np.rint(65535 * (np.arange(1 << bits) / top) ** 1.5)
@@ -130,7 +132,11 @@ class Structured:
         height, width = kit.HEIGHT, kit.WIDTH
         area, self.seen = [0, 0, height, width], self.cfa
         if self.maybe("active area", 0.35):
-            area = [*(int(n) for n in rng.integers(0, 9, 2)), height - int(rng.integers(0, 9)), width - int(rng.integers(0, 9))]
+            area = [
+                *(int(n) for n in rng.integers(0, 9, 2)),
+                height - int(rng.integers(0, 9)),
+                width - int(rng.integers(0, 9)),
+            ]
             self.raw[50829] = (LONG, area)
             self.names.append(str(area))
             if self.mosaic:
@@ -156,7 +162,10 @@ class Structured:
         rng, kit = self.rng, self.kit
         (height, width), planes = self.size, 1 if self.mosaic else 3
         whole = struct.pack(">8I", 0, 0, height, width, 0, planes, 1, 1)
-        wave = lambda n: (1 + 0.1 * np.sin(np.arange(n) / rng.uniform(5, 20))).astype(">f4").tobytes()
+
+        def wave(count: int) -> bytes:
+            return (1 + 0.1 * np.sin(np.arange(count) / rng.uniform(5, 20))).astype(">f4").tobytes()
+
         table = 7, whole + struct.pack(">I", 65536) + (np.linspace(0, 1, 65536) ** 1.2 * 65535).astype(">u2").tobytes()
         columns = 13, whole + struct.pack(">I", width) + wave(width)
         added = 11, whole + struct.pack(">I", width) + ((0.02 * np.sin(np.arange(width) / 9)).astype(">f4")).tobytes()
@@ -185,9 +194,16 @@ class Structured:
             picked = rng.permutation(len(third))[: int(rng.integers(1, 3))]
             self.names.append(str([third[i][0] for i in picked]))
             self.raw[51022] = kit.opcodes(*[third[i] for i in picked])
-        if self.mosaic and 8 < self.more["bits"] <= 16 and self.stored.dtype == np.uint16 and self.maybe("bad pixels", 0.2):
+        if (
+            self.mosaic
+            and 8 < self.more["bits"] <= 16
+            and self.stored.dtype == np.uint16
+            and self.maybe("bad pixels", 0.2)
+        ):
             points = [(int(y), int(x)) for y, x in zip(rng.integers(20, 100, 5), rng.integers(20, 100, 5), strict=True)]
-            listed = struct.pack(">3I", ("RGGB", "GRBG", "GBRG", "BGGR").index(self.cfa), 5, 0) + b"".join(struct.pack(">2I", *p) for p in points)
+            listed = struct.pack(">3I", ("RGGB", "GRBG", "GBRG", "BGGR").index(self.cfa), 5, 0) + b"".join(
+                struct.pack(">2I", *p) for p in points
+            )
             self.raw[51008] = kit.opcodes((5, listed))
 
     def _calibrations(self, count: int, lights: list[int]) -> dict[int, Any]:
@@ -200,8 +216,9 @@ class Structured:
             own = np.array(kit.conftest.MATRIX) * rng.uniform(0.96, 1.04, 9)
             fields[(50721, 50722, 52531)[i]] = (SRATIONAL, kit.rationals(*own))
             if self.maybe("other light", 0.2):
+                kind = self.one("xy", "spectrum")
                 fields[(50778, 50779, 52529)[i]] = (SHORT, 255)
-                fields[(52533, 52534, 52535)[i]] = (UNDEFINED, self.structures.light(self.one("xy", "spectrum"), i, order))
+                fields[(52533, 52534, 52535)[i]] = (UNDEFINED, self.structures.light(kind, i, order))
             else:
                 fields[(50778, 50779, 52529)[i]] = (SHORT, light)
             if maps:
@@ -216,7 +233,7 @@ class Structured:
 
     def _color(self) -> None:
         rng, kit = self.rng, self.kit
-        self.lights = [int(n) for n in rng.choice([1, 2, 3, 4, 10, 11, 14, 15, 17, 19, 20, 21, 22, 23], 3, replace=False)]
+        self.lights = [int(n) for n in rng.choice(LIGHTS, 3, replace=False)]
         count = int(rng.integers(1, 4))
         self.names.append(f"{count} calibrations")
         self.main |= self._calibrations(count, self.lights)
@@ -259,7 +276,8 @@ class Structured:
     def _beside(self) -> None:
         """Masks, depth, enhanced and preview images around the raw one."""
         kinds = []
-        for kind, chance in (("preview", 0.3), ("masks", 0.25), ("depth", 0.25), ("enhanced", 0.2), ("raw preview", 0.15)):
+        chances = {"preview": 0.3, "masks": 0.25, "depth": 0.25, "enhanced": 0.2, "raw preview": 0.15}
+        for kind, chance in chances.items():
             if self.maybe(kind, chance):
                 kinds.append(kind)
         if kinds or self.maybe("SubIFD", 0.2):

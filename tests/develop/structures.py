@@ -12,7 +12,8 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
-_spec = importlib.util.spec_from_file_location("raw_conftest", Path(__file__).resolve().parents[1] / "raw" / "conftest.py")
+_PATH = Path(__file__).resolve().parents[1] / "raw" / "conftest.py"
+_spec = importlib.util.spec_from_file_location("raw_conftest", _PATH)
 assert _spec is not None
 assert _spec.loader is not None
 conftest: Any = importlib.util.module_from_spec(_spec)
@@ -97,7 +98,9 @@ def _ramp(height: int, width: int) -> Any:
 def _preview(tiff: Any, height: int, width: int) -> list[int]:
     picture = np.repeat(_ramp(height // 2, width // 2)[..., None], 3, 2)
     jpeg = bytes(imagecodecs.jpeg8_encode(picture, level=90, subsampling="444"))
-    color = {529: (5, [299, 1000, 587, 1000, 114, 1000]), 530: (SHORT, [1, 1]), 532: (5, [0, 1, 255, 1, 128, 1, 255, 1, 128, 1, 255, 1])}
+    # 601's weights, no subsampling, full range.
+    ranges = [part for v in (0, 255, 128, 255, 128, 255) for part in (v, 1)]
+    color = {529: (5, [299, 1000, 587, 1000, 114, 1000]), 530: (SHORT, [1, 1]), 532: (5, ranges)}
     return [_image(tiff, picture, 1, 6, compression=7, data=jpeg, fields=color)]
 
 

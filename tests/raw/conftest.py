@@ -201,6 +201,7 @@ def make_dng(
     block: tuple[int, int] = (1, 1),
     quality: float = 0,
     subs: Callable[[Tiff], list[int]] | None = None,
+    raw_at: int = 0,
     main: dict[int, tuple[int, Any] | None] | None = None,
     raw: dict[int, tuple[int, Any] | None] | None = None,
     exif: dict[int, tuple[int, Any]] | None = None,
@@ -209,7 +210,7 @@ def make_dng(
     """A DNG of (H, W) mosaic, (H, W, 1) monochrome or (H, W, 3) linear samples, of floats if they are.
 
     quality : JPEG XL's distance (0: lossless), JPEG's quality.
-    subs : adds further IFDs to the file and returns their offsets.
+    subs : adds further IFDs to the file and returns their offsets; a raw image in a SubIFD stands at place `raw_at`.
     main, raw : fields of the first and the raw image's IFD on top of the usual ones; None leaves one out.
     """
     tiff = Tiff(order, big)
@@ -275,7 +276,8 @@ def make_dng(
         preview = tiff.add(bytes(8 * 8 * 3))
         first |= {254: (LONG, 1), 256: (LONG, 8), 257: (LONG, 8), 258: (SHORT, [8, 8, 8]), 259: (SHORT, 1)}
         first |= {262: (SHORT, 2), 273: (LONG, preview), 277: (SHORT, 3), 278: (LONG, 8), 279: (LONG, 192)}
-        first[330] = (LONG, [below, *(subs(tiff) if subs else [])])
+        others = subs(tiff) if subs else []
+        first[330] = (LONG, [*others[:raw_at], below, *others[raw_at:]])
     else:
         first = pixels | first
         if subs:
