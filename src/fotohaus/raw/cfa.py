@@ -77,7 +77,8 @@ def read_filters(image: Ifd, samples: int) -> Filters:
         if samples not in (1, 3):
             raise TiffError(f"linear raw of {samples} samples per pixel is not supported")
         return Filters("linear" if samples == 3 else "monochrome")
-    if samples != 1:
+    # Of two, the second is of less sensitive pixels beside: Fujifilm's SuperCCD SR in Adobe's converter.
+    if samples not in (1, 2):
         raise TiffError(f"a mosaic of {samples} samples per pixel is not supported")
     dim = image.integers(tags.CFA_REPEAT_PATTERN_DIM) or [2, 2]
     found = image.integers(tags.CFA_PATTERN)

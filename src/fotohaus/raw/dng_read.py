@@ -15,7 +15,7 @@ from fotohaus.raw import levels, tags
 from fotohaus.raw.apply_opcodes import apply_opcodes, untrimmed
 from fotohaus.raw.calibration import gray_color, read_color, read_noise, read_noise_reduction
 from fotohaus.raw.capture import read_capture
-from fotohaus.raw.cfa import Filters, read_filters
+from fotohaus.raw.cfa import Filters, is_linear, read_filters
 from fotohaus.raw.decode import decode
 from fotohaus.raw.fit_opcodes import fit_gain_maps
 from fotohaus.raw.image import CameraProfile, ColorCalibration, Float32, RawImage, Rectangle, Samples
@@ -81,6 +81,10 @@ def read_dng(
     layout = replace(layout, bits=levels.stored_bits(image, layout.bits, layout.floating, table))
     white = levels.white_level(image, layout.samples, layout.bits, table, layout.floating)
     black = levels.black_level(image, layout.samples, active.height, active.width, filters.period)
+    first_only = layout.samples > 1 and not is_linear(image)
+    if first_only:
+        report.note("of two samples at each pixel, the second is left aside")
+        black, white = black.of_first(), white[:1]
     _check_levels(black.highest, white)
     shown = Rectangle(0, 0, active.height, active.width)
     second, third = (
@@ -89,6 +93,8 @@ def read_dng(
     )
 
     mosaic = decode(image, layout)
+    if first_only:
+        mosaic = np.ascontiguousarray(mosaic[..., 0])
     if layout.floating:
         np.clip(mosaic, -_BRIGHTEST * white.max(), _BRIGHTEST * white.max(), out=mosaic)
     if first and "opcodes" not in off:
@@ -303,8 +309,9 @@ def plane_order(main: Ifd, image: Ifd) -> tuple[int, ...]:
 def active_area(image: Ifd, height: int, width: int) -> Rectangle:
     """The part of the stored image that light reaches, clipped to it; TiffError if nothing is left."""
     top, left, bottom, right = ([*(image.integers(tags.ACTIVE_AREA) or []), 0, 0, 0, 0])[:4]
-    if tags.ACTIVE_AREA not in image:
-        top, left, bottom, right = 0, 0, height, width
+    # Some of DJI's files have nothing but 0 there.
+    if (top, left, bottom, right) == (0, 0, 0, 0):
+        bottom, right = height, width
     top, left, bottom, right = max(top, 0), max(left, 0), min(bottom, height), min(right, width)
     if bottom - top < 2 or right - left < 2:
         raise TiffError(f"is damaged: the active area is {right - left} x {bottom - top}")

@@ -117,12 +117,13 @@ def read_layout(ifd: Ifd) -> Layout:
         raise TiffError("reversed bit order is not supported")
     separate = samples > 1 and ifd.integer(tags.PLANAR_CONFIGURATION, 1) == 2
 
-    tiled = tags.TILE_WIDTH in ifd
+    # Writers for small cameras name a tile's size beside strips.
+    tiled = tags.TILE_WIDTH in ifd and (tags.TILE_OFFSETS in ifd or tags.STRIP_OFFSETS not in ifd)
     if tiled:
         tile_width, tile_height = ifd.integer(tags.TILE_WIDTH, 0), ifd.integer(tags.TILE_LENGTH, 0)
         offset_tag, count_tag = tags.TILE_OFFSETS, tags.TILE_BYTE_COUNTS
     else:
-        tile_width, tile_height = width, min(ifd.integer(tags.ROWS_PER_STRIP, height), height)
+        tile_width, tile_height = width, min(ifd.integer(tags.ROWS_PER_STRIP, height) or height, height)
         offset_tag, count_tag = tags.STRIP_OFFSETS, tags.STRIP_BYTE_COUNTS
     if tile_width < 1 or tile_height < 1 or tile_width * tile_height * samples > MAX_SAMPLES:
         raise TiffError(f"is damaged: tiles are {tile_width} x {tile_height}")

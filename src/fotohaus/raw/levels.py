@@ -113,6 +113,13 @@ class Black:
             own = Unevenness(own.pattern * factor, own.vertical * factor, own.horizontal * factor)
         return Black(self.level * factor, own, self.highest * factor)
 
+    def of_first(self) -> Black:
+        """That of the first of several samples of a pixel."""
+        own = self.uneven
+        if own is not None:
+            own = Unevenness(own.pattern[..., :1], own.vertical, own.horizontal)
+        return Black(self.level[..., :1], own, self.highest[:1])
+
     def take_unevenness(self, samples: Samples) -> None:
         """Take `uneven` off samples of the active area, in place."""
         if self.uneven is not None:
@@ -131,6 +138,8 @@ def black_level(ifd: Ifd, samples: int, height: int, width: int, period: int = 2
     values = ifd.floats(tags.BLACK_LEVEL)
     if values is None:
         values = np.zeros(rows * columns * samples)
+    if (rows, columns, samples, period, values.size) == (1, 1, 1, 2, 4):
+        rows = columns = 2  # One for each filter of a Bayer pattern, without BlackLevelRepeatDim.
     if values.size != rows * columns * samples:
         # One level for all is the common mistake.
         if values.size != 1:
