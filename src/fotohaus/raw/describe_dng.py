@@ -8,7 +8,7 @@ import numpy as np
 
 from fotohaus.raw import levels, tags
 from fotohaus.raw import opcode_types as types
-from fotohaus.raw.calibration import gray_color, read_color, read_noise
+from fotohaus.raw.calibration import gray_color, read_color, read_noise, read_noise_reduction
 from fotohaus.raw.capture import read_capture
 from fotohaus.raw.cfa import Filters, OtherCfa, is_linear, read_filters
 from fotohaus.raw.dng_read import (
@@ -19,6 +19,7 @@ from fotohaus.raw.dng_read import (
     enhanced_ifd,
     plane_order,
     raw_ifd,
+    with_gain_table,
 )
 from fotohaus.raw.extras import depth_facts, extra_ifds
 from fotohaus.raw.image import ColorCalibration, Rectangle
@@ -52,6 +53,7 @@ ILLUMINANTS = {
     24: "ISO studio tungsten",
     255: "other",
 }
+_REFERENCES = {1: "output-referred", 2: "output-referred, high dynamic range"}
 
 
 def describe_dng(tiff: Tiff) -> dict[str, Any]:
@@ -96,11 +98,12 @@ def describe_dng(tiff: Tiff) -> dict[str, Any]:
     table = levels.linearization_table(image)
     raw["linearization_table"] = None if table is None else f"{table.size} entries"
     black = levels.black_level(image, samples, active.height, active.width, filters.period)
-    raw["black"] = numbers(black.level)
+    raw["black"] = numbers(black.level[..., 0] if samples == 1 else black.level)
     raw["black_varies"] = True if black.uneven is not None else None
     depth = levels.stored_bits(image, bits, floating, table)
     raw["white"] = numbers(levels.white_level(image, samples, depth, table, floating))
     raw["masked_areas"] = [_rectangle(r) for r in levels.masked_areas(image, height, width)]
+    raw["noise_reduction_applied"] = read_noise_reduction(main, image) or None
     fields = [max(image.integer(t, 1), 1) for t in (tags.ROW_INTERLEAVE_FACTOR, tags.COLUMN_INTERLEAVE_FACTOR)]
     raw["interleaved"] = fields if fields != [1, 1] else None
     gray = filters.kind == "monochrome"
@@ -114,8 +117,10 @@ def describe_dng(tiff: Tiff) -> dict[str, Any]:
     else:
         own = profile if profile.calibrations or tags.COLOR_MATRIX_1 not in image else profile_in(image, order)
         facts["color"] = _color(read_color(main, order, own))
-    facts["profile"] = _profile(profile)
+        facts["color"]["reference"] = _REFERENCES.get(main.integer(tags.COLORIMETRIC_REFERENCE, 0))
+    facts["profile"] = _profile(with_gain_table(profile, tiff, image))
     facts["other_profiles"] = [ifd.text(tags.PROFILE_NAME) or "unnamed" for ifd in extra_profiles(tiff)]
+    facts["original_raw"] = _original(main)
     noise = None if four else read_noise(main, image, order)
     facts["noise"] = None if noise is None else {"scale": numbers(noise.scale), "offset": numbers(noise.offset)}
     lists = {1: tags.OPCODE_LIST_1, 2: tags.OPCODE_LIST_2, 3: tags.OPCODE_LIST_3}
@@ -127,6 +132,13 @@ def describe_dng(tiff: Tiff) -> dict[str, Any]:
     other = {image.offset, *(ifd.offset for _, ifd in beside), *([enhanced.offset] if enhanced else [])}
     facts["previews"] = [_preview(ifd) for ifd in tiff.images() if ifd.offset not in other]
     return facts
+
+
+def _original(main: Ifd) -> dict[str, Any] | None:
+    """The file that a converter made this one from: its name, and the bytes of it that are within."""
+    data = main.entries.get(tags.ORIGINAL_RAW_FILE_DATA)
+    facts = {"name": main.text(tags.ORIGINAL_RAW_FILE_NAME), "embedded_bytes": None if data is None else data.nbytes}
+    return facts if any(facts.values()) else None
 
 
 def _array(filters: Filters) -> str | None:

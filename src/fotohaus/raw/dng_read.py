@@ -180,12 +180,7 @@ def _profile_and_color(
     if not profile.calibrations and tags.COLOR_MATRIX_1 in image and three:
         main = image
         profile = replace(profile, calibrations=profile_in(image, order).calibrations)
-    if profile.gain_table_map is None:
-        # DNG 1.7.1: the profile's own, then that of the first IFD, then the raw IFD's older one.
-        for ifd in (tiff.ifd(tiff.first), image):
-            found = gain_table_map(bytes(ifd.raw(tags.PROFILE_GAIN_TABLE_MAP_2)), tiff.order, True)
-            found = found or gain_table_map(bytes(ifd.raw(tags.PROFILE_GAIN_TABLE_MAP)), tiff.order, False)
-            profile = replace(profile, gain_table_map=profile.gain_table_map or found)
+    profile = with_gain_table(profile, tiff, image)
     if filters.kind == "monochrome":
         return profile, gray_color(main), None
     if three:
@@ -194,6 +189,20 @@ def _profile_and_color(
 
     four, profile, color = read_four_colors(main, chosen, profile)
     return profile, color, four
+
+
+def with_gain_table(profile: CameraProfile, tiff: Tiff, image: Ifd) -> CameraProfile:
+    """A profile with the gain table map that counts for the raw image.
+
+    DNG 1.7.1, ProfileGainTableMap2: the profile's own, then that of the first IFD, then the raw IFD's older one.
+    """
+    for ifd in (tiff.ifd(tiff.first), image):
+        if profile.gain_table_map is not None:
+            break
+        found = gain_table_map(bytes(ifd.raw(tags.PROFILE_GAIN_TABLE_MAP_2)), tiff.order, True)
+        found = found or gain_table_map(bytes(ifd.raw(tags.PROFILE_GAIN_TABLE_MAP)), tiff.order, False)
+        profile = replace(profile, gain_table_map=found)
+    return profile
 
 
 def with_dng_facts(raw: RawImage, source: Source) -> RawImage:
