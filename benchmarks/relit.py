@@ -19,9 +19,9 @@ from PIL import Image
 
 from common import DATA
 from fotohaus.develop.color import REC2020_TO_XYZ, camera_to_rec2020
-from fotohaus.develop.temperature import D65, adaptation, rgb_to_xyz, temperature_to_xy
 from fotohaus.raw import read_raw
 from fotohaus.raw.image import ColorCalibration
+from fotohaus.raw.temperature import D65, adaptation, rgb_to_xyz, temperature_to_xy
 
 Pixels = NDArray[np.float64]
 

@@ -23,9 +23,9 @@ import relit
 from common import DATA, ROOT, table
 from fotohaus.develop.auto_white import estimate_light, estimate_white
 from fotohaus.develop.color import camera_to_rec2020
-from fotohaus.develop.temperature import D55, temperature_to_xy
 from fotohaus.develop.white_balance import find_white
 from fotohaus.raw import read_raw
+from fotohaus.raw.temperature import D55, temperature_to_xy
 from fotohaus.white_choice import Auto
 from relit import Relit, angle
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fotohaus.develop.color import REC2020_TO_XYZ, camera_to_rec2020
-from fotohaus.develop.temperature import D50, D65, adaptation, temperature_and_tint, xy_to_xyz, xyz_to_xy
 from fotohaus.raw.image import ColorCalibration
+from fotohaus.raw.temperature import D50, D65, adaptation, temperature_and_tint, xy_to_xyz, xyz_to_xy
 from fotohaus.report import Report
 
 with warnings.catch_warnings():

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fotohaus import kernels
-from fotohaus.develop.illuminants import weights
 from fotohaus.develop.profile_look import apply_profile_look, profile_look, sample_curve
 from fotohaus.develop.profile_tables import (
     apply_hue_sat_map,
@@ -20,10 +19,11 @@ from fotohaus.develop.profile_tables import (
     rec2020_to_prophoto,
     total_baseline_exposure,
 )
-from fotohaus.develop.temperature import D50, D65
 from fotohaus.raw.extras import SemanticMask
 from fotohaus.raw.image import Rectangle
+from fotohaus.raw.lights import weights
 from fotohaus.raw.profile import HueSatMap, RgbTables
+from fotohaus.raw.temperature import D50, D65
 
 _spec = importlib.util.spec_from_file_location("profiles", Path(__file__).with_name("profiles.py"))
 assert _spec is not None

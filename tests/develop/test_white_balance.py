@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from fotohaus.develop import develop
 from fotohaus.develop.auto_white import MIREDS, estimate_light, estimate_white, exposure_value, prior
 from fotohaus.develop.color import camera_to_rec2020, white_of_neutral
-from fotohaus.develop.temperature import temperature_and_tint, temperature_to_xy
 from fotohaus.develop.white_balance import find_white
 from fotohaus.errors import ReadError
 from fotohaus.raw import read_raw
 from fotohaus.raw.image import CFA_PATTERNS, CaptureInfo, ColorCalibration, GainMap, Rectangle
+from fotohaus.raw.temperature import temperature_and_tint, temperature_to_xy
 from fotohaus.recipe import Recipe
 from fotohaus.report import Report
 from fotohaus.white_choice import PRESETS, Chromaticity, Pick, Temperature, parse_white

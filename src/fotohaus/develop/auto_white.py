@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.develop.color import camera_to_rec2020
-from fotohaus.develop.temperature import XY, temperature_to_xy
 from fotohaus.raw.image import CaptureInfo, ColorCalibration
+from fotohaus.raw.temperature import XY, temperature_to_xy
 from fotohaus.report import Report
 
 Float64 = NDArray[np.float64]

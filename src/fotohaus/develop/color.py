@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fotohaus.develop.illuminants import color_weights, known_temperatures
-from fotohaus.develop.temperature import (
+from fotohaus.raw.image import ColorCalibration
+from fotohaus.raw.lights import color_weights, known_temperatures
+from fotohaus.raw.temperature import (
     D50,
     D55,
     D65,
@@ -17,7 +18,6 @@ from fotohaus.develop.temperature import (
     xy_to_xyz,
     xyz_to_xy,
 )
-from fotohaus.raw.image import ColorCalibration
 from fotohaus.records import record
 from fotohaus.report import Report
 

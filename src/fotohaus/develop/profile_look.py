@@ -24,10 +24,10 @@ from fotohaus.develop.profile_tables import (
     without_green,
 )
 from fotohaus.develop.shading import Shading
-from fotohaus.develop.temperature import D50, D65, XY, Float64, rgb_to_xyz
 from fotohaus.raw.extras import SemanticMask
 from fotohaus.raw.image import RawImage
 from fotohaus.raw.profile import GainTableMap, HueSatMap, RgbTable
+from fotohaus.raw.temperature import D50, D65, XY, Float64, rgb_to_xyz
 from fotohaus.records import record
 
 Float32 = NDArray[np.float32]

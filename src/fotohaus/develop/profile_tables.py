@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from fotohaus import kernels
 from fotohaus.develop.color import REC2020_TO_XYZ
-from fotohaus.develop.illuminants import of_three, weights
-from fotohaus.develop.temperature import D50, D65, XY, Float64, adaptation, rgb_to_xyz
 from fotohaus.raw.image import RawImage
+from fotohaus.raw.lights import of_three, weights
 from fotohaus.raw.profile import CameraProfile, HueSatMap
+from fotohaus.raw.temperature import D50, D65, XY, Float64, adaptation, rgb_to_xyz
 
 Float32 = NDArray[np.float32]
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from fotohaus.develop.temperature import D65, rgb_to_xyz
 from fotohaus.raw.image import PLANES, ColorCalibration, RawImage
+from fotohaus.raw.temperature import D65, rgb_to_xyz
 
 _SRGB = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
 _D65_CODE = 21

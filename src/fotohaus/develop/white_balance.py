@@ -13,9 +13,9 @@ from fotohaus.develop.color import camera_to_rec2020, white_of_neutral
 from fotohaus.develop.geometry import Upright, stretch, upright
 from fotohaus.develop.highlights import CLIPPED, saturation_levels
 from fotohaus.develop.shading import Shading, shading_of
-from fotohaus.develop.temperature import D50, XY, temperature_to_xy
 from fotohaus.errors import ReadError
 from fotohaus.raw.image import PLANES, ColorCalibration, RawImage
+from fotohaus.raw.temperature import D50, XY, temperature_to_xy
 from fotohaus.records import record
 from fotohaus.report import Report
 from fotohaus.white_choice import PRESETS, AsShot, Auto, Chromaticity, Pick, Preset, Temperature, White

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fotohaus.develop.temperature import (
+from fotohaus.raw.image import ColorCalibration
+from fotohaus.raw.profile import ILLUMINANTS
+from fotohaus.raw.temperature import (
     D50,
     D55,
     D65,
@@ -14,8 +16,6 @@ from fotohaus.develop.temperature import (
     calibration_place,
     calibration_white,
 )
-from fotohaus.raw.image import ColorCalibration
-from fotohaus.raw.profile import ILLUMINANTS
 
 OTHER = 255  # EXIF LightSource whose white the file gives
 
