@@ -148,8 +148,16 @@ def profile(*more: tuple[int, Any]) -> dict[int, Any]:
 
 
 REDUCTION = np.linalg.pinv(MIX @ CAMERA) + np.array([[0.2, -0.1, 0, 0.1], [0, 0.1, 0.2, -0.2], [-0.1, 0, 0.1, 0.2]])
+
+
+def forward(number: int) -> Any:
+    """Scaled so that four equal values are white."""
+    rows = FORWARD + number * np.array([[0.05, 0, -0.05, 0.02], [0, 0.06, 0, -0.04], [-0.06, 0, 0.02, 0.03]])
+    return rows * (np.array([0.9642, 1, 0.8249]) / rows.sum(1))[:, None]
+
+
 FORWARD = np.array([[0.25, 0.3, 0.3, 0.1], [0.05, 0.05, 0.4, 0.5], [0.5, 0.3, -0.1, 0.1]])
-FORWARD *= (np.array([0.9642, 1, 0.8249]) / FORWARD.sum(1))[:, None]
+FORWARD = forward(0)
 TWO = ((50778, (SHORT, 17)), (50779, (SHORT, 21)), (50722, (SRATIONAL, rationals(MIX @ CAMERA @ np.diag([1, 1, 1.1])))))
 PROFILES = {
     "one matrix": profile(),
@@ -162,6 +170,15 @@ PROFILES = {
     ),
     "reduction matrices": profile(*TWO, *((tag, (SRATIONAL, rationals(REDUCTION))) for tag in (50725, 50726))),
     "forward matrices": profile(*TWO, *((tag, (SRATIONAL, rationals(FORWARD))) for tag in (50964, 50965))),
+    "three": profile(
+        *TWO[:2],
+        (50722, (SRATIONAL, rationals(MIX @ CAMERA @ np.diag([0.94, 1, 1.1])))),
+        (52529, (SHORT, 2)),
+        (52531, (SRATIONAL, rationals(MIX @ CAMERA @ np.diag([1.06, 1, 0.85])))),
+        *((tag, (SRATIONAL, rationals(forward(i)))) for i, tag in enumerate((50964, 50965, 52532))),
+        (50728, None),
+        (50729, (RATIONAL, rationals([0.36, 0.36]))),
+    ),
     "white by x and y": profile((50728, None), (50729, (RATIONAL, rationals([0.34, 0.35])))),
 }
 

@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 from fotohaus.raw import tags
 from fotohaus.raw.calibration import calibrate
 from fotohaus.raw.image import CameraProfile, ColorCalibration
-from fotohaus.raw.profile import ILLUMINANTS, Calibration
+from fotohaus.raw.lights import calibration_temperature, weights
+from fotohaus.raw.profile import Calibration
 from fotohaus.raw.profile_read import COLORS, FORWARDS, calibration_at
+from fotohaus.raw.temperature import D50, D55, XY, xy_to_xyz, xyz_to_xy
 from fotohaus.raw.tiff import Ifd, TiffError
 from fotohaus.records import record
 
 Float64 = NDArray[np.float64]
-XY = tuple[float, float]
 
 _PLANES = 4
 _REDUCTIONS = (tags.REDUCTION_MATRIX_1, tags.REDUCTION_MATRIX_2, tags.REDUCTION_MATRIX_3)
 _CAMERA = (tags.CAMERA_CALIBRATION_1, tags.CAMERA_CALIBRATION_2, tags.CAMERA_CALIBRATION_3)
-_D50, _D55 = (0.3457, 0.3585), (0.3324, 0.3474)
 # CIE XYZ (D50) to linear ROMM RGB, ISO 22028-2.
 _PROPHOTO = np.array([[1.34595, -0.25561, -0.05111], [-0.54460, 1.50817, 0.02054], [0.0, 0.0, 1.21181]])
 _LEAST = 0.001  # of a neutral's channels, as in Adobe's SDK
@@ -56,14 +56,15 @@ class FourColors:
 
 @record
 class _Calibrated:
-    """One calibration of four colours, its matrices scaled as in Adobe's SDK, and the temperature of its light."""
+    """One calibration of four colours, its matrices scaled as in Adobe's SDK, and its light."""
 
     color: Float64  # XYZ to camera
     own: Float64  # reference camera to camera
     forward: Float64 | None
     reduction: Float64 | None
     number: int
-    kelvin: float | None
+    illuminant: int
+    white_xy: XY | None
 
 
 def read_four_colors(
@@ -78,13 +79,13 @@ def read_four_colors(
     balance = np.ones(_PLANES) if balance is None else balance
     found = _calibrations(main, chosen, profile, np.diag(balance))
     neutral, white = _positive(main, tags.AS_SHOT_NEUTRAL, _PLANES), _positive(main, tags.AS_SHOT_WHITE_XY, 2)
-    xy: XY = _D55
+    xy: XY = D55
     if neutral is not None:
         xy = _white_of(found, neutral)
     elif white is not None and white.sum() < 1:
         xy = (float(white[0]), float(white[1]))
     at = _at(found, xy)
-    response = at.color @ _xyz(xy)
+    response = at.color @ xy_to_xyz(xy)
     response = np.clip(response / response.max(), _LEAST, 1)
     to_xyz = _inverse(at.color, at.reduction)
     if at.forward is not None:
@@ -117,17 +118,16 @@ def _calibrations(main: Ifd, chosen: Ifd, profile: CameraProfile, balance: Float
         own = np.eye(_PLANES) if own is None else own
         forward = _matrix(chosen, FORWARDS[i], (3, _PLANES))
         if forward is not None:
-            forward = forward * (_xyz(_D50) / forward.sum(1))[:, None]
+            forward = forward * (xy_to_xyz(D50) / forward.sum(1))[:, None]
         made = calibration_at(chosen, i, np.eye(3), None)
-        kelvin = ILLUMINANTS.get(made.illuminant) if made.white_xy is None else _temperature(made.white_xy)
-        whole = balance @ own @ (color / (color @ _xyz(_D50)).max())
-        found.append(_Calibrated(whole, own, forward, _matrix(chosen, _REDUCTIONS[i], (3, _PLANES)), i + 1, kelvin))
+        whole = balance @ own @ (color / (color @ xy_to_xyz(D50)).max())
+        reduction = _matrix(chosen, _REDUCTIONS[i], (3, _PLANES))
+        found.append(_Calibrated(whole, own, forward, reduction, i + 1, made.illuminant, made.white_xy))
     if not found:
         raise TiffError("has no color matrix for its four colours")
     # Lights that don't tell the calibrations apart leave the first alone.
-    if len(found) > 1 and (None in (known := [c.kelvin for c in found[:2]]) or known[0] == known[1]):
-        return found[:1]
-    return found
+    kelvins = {calibration_temperature(one.illuminant, one.white_xy) for one in found[:2]}
+    return found if len(kelvins - {None}) == 2 else found[:1]
 
 
 def _of_three(one: _Calibrated, chosen: Ifd, four: FourColors) -> Calibration:
@@ -140,34 +140,30 @@ def _of_three(one: _Calibrated, chosen: Ifd, four: FourColors) -> Calibration:
 
 
 def _at(found: Sequence[_Calibrated], xy: XY) -> _Calibrated:
-    """The calibration for a white: of the two whose lights are next to it, by the reciprocal of its temperature."""
-    known = sorted((c for c in found if c.kelvin), key=lambda c: c.kelvin or 0)
-    kelvin = _temperature(xy)
-    below = [c for c in known if (c.kelvin or 0) <= kelvin]
-    above = [c for c in known if (c.kelvin or 0) > kelvin]
-    if len(found) == 1 or not below or not above:
-        return found[0] if len(found) == 1 else (below[-1] if below else above[0])
-    warm, cool = below[-1], above[0]
-    assert warm.kelvin
-    assert cool.kelvin
-    part = (1 / kelvin - 1 / cool.kelvin) / (1 / warm.kelvin - 1 / cool.kelvin)
+    """The calibration for a white, of those of the file as of cameras of three colours."""
+    parts = weights([one.illuminant for one in found], [one.white_xy for one in found], xy)
 
-    def mix(a: Float64 | None, b: Float64 | None) -> Float64 | None:
-        return part * a + (1 - part) * b if a is not None and b is not None else (b if a is None else a)
+    def mix(matrices: Sequence[Float64 | None]) -> Float64 | None:
+        known = [m for m in matrices if m is not None]
+        if len(known) < len(found):
+            return known[0] if known else None
+        return np.asarray(sum(part * m for part, m in zip(parts, known, strict=True)))
 
-    color, own = part * warm.color + (1 - part) * cool.color, part * warm.own + (1 - part) * cool.own
-    both = mix(warm.forward, cool.forward), mix(warm.reduction, cool.reduction)
-    return _Calibrated(color, own, *both, warm.number, kelvin)
+    color, own = mix([one.color for one in found]), mix([one.own for one in found])
+    assert color is not None
+    assert own is not None
+    rest = mix([one.forward for one in found]), mix([one.reduction for one in found])
+    return _Calibrated(color, own, *rest, found[0].number, found[0].illuminant, found[0].white_xy)
 
 
 def _white_of(found: Sequence[_Calibrated], neutral: Float64) -> XY:
     """The light under which a neutral gives these camera values, by iteration."""
-    xy: XY = _D50
+    xy: XY = D50
     for _ in range(30):
         xyz = _inverse(_at(found, xy).color, None) @ neutral
         if not np.isfinite(xyz).all() or not (xyz[1] > 0 and xyz.sum() > 0):
             raise TiffError("is damaged: its neutral is no light at all")
-        xy = (float(xyz[0] / xyz.sum()), float(xyz[1] / xyz.sum()))
+        xy = xyz_to_xy(xyz)
     return xy
 
 
@@ -178,16 +174,6 @@ def _inverse(color: Float64, reduction: Float64 | None) -> Float64:
     if not np.isfinite(square).all() or np.linalg.cond(square) > 1e9:
         raise TiffError("is damaged: a color matrix can't be inverted")
     return np.asarray(np.linalg.solve(square, hint))
-
-
-def _temperature(xy: XY) -> float:
-    """Correlated colour temperature, K (McCamy 1992); near enough to choose a mixture of calibrations by."""
-    n = (xy[0] - 0.3320) / (0.1858 - xy[1]) if xy[1] != 0.1858 else 0.0
-    return min(max(((449 * n + 3525) * n + 6823.3) * n + 5520.33, 1000.0), 40000.0)
-
-
-def _xyz(xy: XY) -> Float64:
-    return np.array([xy[0] / xy[1], 1.0, (1 - xy[0] - xy[1]) / xy[1]])
 
 
 def _matrix(ifd: Ifd, tag: int, shape: tuple[int, int]) -> Float64 | None:
