@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from fotohaus import kernels
-from fotohaus.develop.demosaic import MARGIN, demosaic, weights
+from fotohaus.develop.demosaic import MARGIN, demosaic
+from fotohaus.develop.demosaic_network import integers, weights
 from fotohaus.develop.demosaic_noise import TOE
 from fotohaus.raw.image import CFA_PATTERNS, Rectangle
 
@@ -111,11 +112,38 @@ def reference(mosaic, cfa):
 
 @pytest.mark.parametrize("cfa", CFA_PATTERNS)
 @pytest.mark.parametrize("size", [(40, 50), (131, 67), (17, 301), (300, 33)])
-def test_kernel_agrees_with_numpy(cfa, size):
-    mosaic = (np.random.default_rng(1).random(size) * 1.4 - 0.1).astype(np.float32)
+@pytest.mark.parametrize(("contrast", "mean", "most"), [(1.4, 4e-4, 8e-3), (0.1, 8e-5, 1.2e-3)])
+def test_kernel_agrees_with_numpy(cfa, size, contrast, mean, most):
+    """To the integers' precision, which is one of the local contrast."""
+    mosaic = (0.6 + (np.random.default_rng(1).random(size) - 0.5) * contrast).astype(np.float32)
     got = demosaic(mosaic, cfa)
     assert got.shape == (*size, 3)
-    np.testing.assert_allclose(got, reference(mosaic, cfa), atol=1e-4)
+    off = np.abs(got - reference(mosaic, cfa))
+    assert off.mean() < mean
+    assert off.max() < most
+
+
+def test_no_sum_leaves_32_bits():
+    """Whatever the mosaic: 16 bits times weights, and what is added to them."""
+    numbers = {name: np.abs(v.astype(np.int64)) for name, v in integers().items()}
+    sums = {name: numbers[name].sum((0, 1)) for name in ("estimate", "surroundings", "pointwise", "tail")}
+    filters = numbers["stem"].sum((0, 1, 2, 3)) + sums["estimate"]
+    assert 2**15 * filters.max() < 2**31 - 2**13
+    layers = np.concatenate([sums["surroundings"][None], sums["pointwise"].T])
+    assert (2**15 * layers + numbers["bias"]).max() < 2**31
+    assert (2**15 * sums["tail"] + numbers["start"]).max() < 2**31
+
+
+@pytest.mark.parametrize("level", [0.004, 0.05, 0.31, 0.9, 3.0])
+def test_filters_are_blind_to_even_colours(level):
+    """Rounded weights as well: those of each colour add up to 0."""
+    numbers = integers()
+    filters, estimate = numbers["stem"].astype(int).sum((2, 3)), numbers["estimate"].astype(int)
+    filters, estimate = filters.reshape(4, -1), estimate.reshape(8, -1)
+    for planes, outputs in (([0], [2, 4, 6]), ([1, 2], [0, 7]), ([3], [1, 3, 5])):
+        assert not (filters[planes].sum(0) + estimate[outputs].sum(0)).any()
+    even = np.full((40, 48), level, np.float32)
+    np.testing.assert_allclose(demosaic(even, "RGGB"), level, rtol=2e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("cfa", CFA_PATTERNS)

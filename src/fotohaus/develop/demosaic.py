@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fotohaus import kernels
+from fotohaus.develop.demosaic_network import integers
 from fotohaus.develop.demosaic_noise import TOE
 from fotohaus.raw.image import CFA_PATTERNS, CfaPattern, Rectangle
 
@@ -18,39 +16,6 @@ _STEP = 8  # quads: the kernel makes rows of a multiple of them
 
 MARGIN = 18
 """Samples around a pixel that have a say in it; a mosaic that ends nearer is mirrored."""
-
-
-@functools.cache
-def weights() -> dict[str, Float32]:
-    """The network's arrays, as tools/train_demosaic.py writes them; C channels, B blocks, G gates.
-
-    stem : (C, 4, 3, 3), filters of the mosaic's four planes. estimate : (C, 8), of what the directional estimate adds
-    to the means of neighbours. surroundings : (C, 3), of direction, contrast and level. depthwise : (B, C, 3, 3).
-    pointwise : (B + G, C, C), the blocks' and the gates'. bias : (1 + 2 B + G, C). tail : (8, (2 + G) C), the colours
-    that a quad lacks.
-    """
-    # One record, not an .npz: reading those imports zipfile and every compression, for as long as decoding a raw takes.
-    record = np.load(Path(__file__).with_name("demosaic_weights.npy"))
-    return {name: record[name] for name in record.dtype.names}
-
-
-@functools.cache
-def _stem() -> Float32:
-    """The filters of the mosaic, with what the estimate is compared to: (3, 3, 4, C), of quads' columns, rows, places.
-
-    The network takes the estimate less the means of neighbours. Those are sums of samples that the filters see anyway.
-    """
-    near, beside, above, diagonal = (
-        [(-1, 0), (1, 0), (0, -1), (0, 1)], [(-1, 0), (1, 0)], [(0, -1), (0, 1)], [(-1, -1), (1, -1), (-1, 1), (1, 1)]
-    )  # fmt: skip
-    means = np.zeros((8, 4, 3, 3), np.float32)
-    places = ((0, near), (0, diagonal), (1, beside), (1, above), (2, above), (2, beside), (3, diagonal), (3, near))
-    for mean, (place, neighbours) in zip(means, places, strict=True):
-        for dx, dy in neighbours:
-            column, row = (place & 1) + dx, (place >> 1) + dy
-            mean[2 * (row & 1) + (column & 1), (row >> 1) + 1, (column >> 1) + 1] = 1 / len(neighbours)
-    network = weights()
-    return (network["stem"] - np.tensordot(network["estimate"], means, 1)).transpose(2, 3, 1, 0)
 
 
 def demosaic(
@@ -86,7 +51,6 @@ def demosaic(
     rows, columns = (crop.height + outside_y + 1) // 2, (crop.width + outside_x + 1) // 2
     columns = -(-columns // _STEP) * _STEP
     quads = np.empty((3, rows, 2, 2 * columns), np.float32)
-    network = weights()
     kernels.call(
         "demosaic",
         mosaic=np.ascontiguousarray(mosaic, np.float32),
@@ -95,13 +59,7 @@ def demosaic(
         top=crop.top - outside_y,
         toe=TOE,
         lost=np.zeros((8, 4), np.float32) if lost is None else lost,
-        stem=_stem(),
-        estimate=network["estimate"],
-        surroundings=network["surroundings"],
-        depthwise=network["depthwise"].transpose(2, 3, 1, 0),
-        pointwise=network["pointwise"].transpose(1, 2, 0),
-        bias=network["bias"],
-        tail=network["tail"],
+        **integers(),
         rgb=quads.transpose(2, 3, 1, 0),
     )
     planes = quads.reshape(3, 2 * rows, 2 * columns)

@@ -3,9 +3,12 @@
 Both work on quads, the 2x2 cells of the pattern, so that all four phases are one and no pixel asks which colour it has.
 """
 
-import halide as hl
-from halide import f32
+import functools
 
+import halide as hl
+from halide import f32, i16, i32
+
+from fotohaus.kernels import demosaic_units as units
 from fotohaus.kernels.common import c, strip_of, x
 from fotohaus.kernels.common_raw import decode, encode, total
 
@@ -18,6 +21,7 @@ WINDOW = {-2: 1 / 12, -1: 1 / 4, 0: 1 / 3, 1: 1 / 4, 2: 1 / 12}
 
 CHANNELS, BLOCKS, GATES = 12, 2, 1  # as tools/train_demosaic.py has them
 FLOOR = 0.002  # activity that counts as flat, of the encoded white level
+PAIRS = CHANNELS // 2
 WIDE, HIGH, LANES = 512, 256, 8  # pixels of one task; floats of one vector
 STEP = 2 * LANES  # the output's width is a multiple of this
 RED, GREEN, UNDER, BLUE = range(4)  # places of a quad; `UNDER` is the green of the blue row
@@ -38,6 +42,19 @@ class Sites:
         column, row = (place & 1) + dx, (place >> 1) + dy
         which = self.places.index(2 * (row & 1) + (column & 1))
         return self.func[q + (column >> 1), r + (row >> 1)][which]
+
+
+def narrow(v):
+    """A 32-bit integer as the nearest of 16 bits."""
+    return hl.saturating_cast(hl.Int(16), v)
+
+
+def fixed(v):
+    """The nearest integer of 16 bits, of a value below 4 million.
+
+    What 1.5 x 2^23 is added to has no bits left after the point, and the integer in its low ones.
+    """
+    return narrow(hl.reinterpret(hl.Int(32), v + f32(1.5 * 2**23)) - i32(0x4B400000))
 
 
 def directional(m):
@@ -124,7 +141,9 @@ class Demosaic:
     dark one. `lost[n, i]`: what noise took from the i-th colour that a quad lacks, e, as factors of r^n,
     r = 1 / (max(e, 0) + toe). `matrix[i, o]` is the weight of channel i of (R, G, B) in channel o of the output.
     `stem` : the filters of the mosaic, less what `estimate` makes of the plain means of neighbours: the network is told
-    how far the directional estimate is from those. `rgb[column, row in the quad, quad row, channel]` holds whole quads.
+    how far the directional estimate is from those. All weights are integers, as develop/demosaic_network.py makes them,
+    `offset`, `bias` and `start` what is added to the sums of `depthwise`, the other layers and `tail`.
+    `rgb[column, row in the quad, quad row, channel]` holds whole quads.
     """
 
     mosaic = hl.InputBuffer(hl.Float(32), 2)
@@ -133,85 +152,117 @@ class Demosaic:
     top = hl.InputScalar(hl.Int(32))
     toe = hl.InputScalar(hl.Float(32))
     lost = hl.InputBuffer(hl.Float(32), 2)
-    stem = hl.InputBuffer(hl.Float(32), 4)
-    estimate = hl.InputBuffer(hl.Float(32), 2)
-    surroundings = hl.InputBuffer(hl.Float(32), 2)
-    depthwise = hl.InputBuffer(hl.Float(32), 4)
-    pointwise = hl.InputBuffer(hl.Float(32), 3)
-    bias = hl.InputBuffer(hl.Float(32), 2)
-    tail = hl.InputBuffer(hl.Float(32), 2)
+    stem = hl.InputBuffer(hl.Int(16), 5)
+    estimate = hl.InputBuffer(hl.Int(16), 3)
+    surroundings = hl.InputBuffer(hl.Int(16), 3)
+    depthwise = hl.InputBuffer(hl.Int(16), 5)
+    offset = hl.InputBuffer(hl.Int(16), 3)
+    pointwise = hl.InputBuffer(hl.Int(16), 4)
+    bias = hl.InputBuffer(hl.Int(32), 2)
+    tail = hl.InputBuffer(hl.Int(16), 3)
+    start = hl.InputBuffer(hl.Int(32), 1)
     rgb = hl.OutputBuffer(hl.Float(32), 4)
 
     def generate(self):
         g = self
-        p, o, j = (hl.Var(name) for name in "poj")  # place in the quad, output, row in the quad
+        i, k = hl.Var("i"), hl.Var("k")  # of a pair, pair
+        o, j = hl.Var("o"), hl.Var("j")  # output, row in the quad
         inside = [(0, g.mosaic.dim(0).extent()), (0, g.mosaic.dim(1).extent())]
         mirrored = hl.BoundaryConditions.mirror_interior(g.mosaic, inside)
         m = Sites("m", lambda p: encode(mirrored[2 * q + (p & 1) + g.left, 2 * r + (p >> 1) + g.top], g.toe))
-        planes = hl.Func("planes")
-        planes[q, r, p] = hl.mux(p, [m.at(place) for place in range(4)])
         lacking, (along_rows, along_columns), steps = directional(m)
-
         guess = hl.Func("guess")
         guess[q, r, o] = hl.mux(o, lacking)
 
-        products = []
+        # What layers read: integers of 16 bits, two channels side by side, whose two products one instruction adds up.
+        joined, layers = [], []
 
-        def layer(name, start, terms, finish):
-            """Weighted sums over channels, kept in registers until they are finished and stored."""
-            sums, out = hl.Func(f"{name}_sums"), hl.Func(name)
+        def pairs(name, values):
+            out = hl.Func(name)
+            out[i, q, k, r] = hl.mux(2 * k + i, values)
+            joined.append((out, len(values) // 2))
+            return out
+
+        def sample(v):
+            return fixed(hl.clamp(v, -8, 8) * f32(1 / units.SAMPLE))
+
+        planes = pairs("planes", [sample(m.at(place)) for place in range(4)])
+        told = pairs("told", [sample(guess[q, r, n]) for n in range(8)])
+
+        def weighted(start, *terms):
+            """Sums of products over domains, kept in registers until they are finished and stored."""
+            sums = hl.Func("sums")
             sums[q, r, c] = start
-            for term, _ in terms:
-                sums[q, r, c] += term
-            out[q, r, c] = finish(sums[q, r, c])
-            products.append((sums, out, [domain for _, domain in terms]))
+            for values, weight, _ in terms:
+                sums[q, r, c] += i32(values) * i32(weight)
+            return sums, [domain for *_, domain in terms]
+
+        def over(channels, weight, count):
+            n = hl.RDom([(0, 2), (0, count)], "n")
+            return channels[n[0], q, n[1], r], weight(n[0], n[1]), n
+
+        def layer(name, start, terms, shift, finish=lambda v: v):
+            (sums, domains), out = weighted(start, *terms), hl.Func(name)
+            out[i, q, k, r] = finish(
+                narrow(hl.select(i == 0, i32(sums[q, r, 2 * k]), i32(sums[q, r, 2 * k + 1])) >> shift)
+            )
+            layers.append((sums, out, domains))
             return out
 
         # Filters that are blind to a constant in any colour, and their outputs by the local activity.
-        s = hl.RDom([(0, 3), (0, 3), (0, 4)], "s")
-        e = hl.RDom([(0, 8)], "e")
-        k = hl.RDom([(0, CHANNELS)], "k")
-        taps = g.stem[s[0], s[1], s[2], c] * planes[q + s[0] - 1, r + s[1] - 1, s[2]]
-        raw = layer("raw", f32(0), [(taps, s), (g.estimate[e, c] * guess[q, r, e], e)], lambda v: v)
-        activity, column, scale, inverse = (hl.Func(n) for n in ("activity", "column", "scale", "inverse"))
-        activity[q, r] = total([hl.abs(raw[q, r, i]) for i in range(CHANNELS)])
+        s = hl.RDom([(0, 2), (0, 2), (0, 3), (0, 3)], "s")
+        taps = planes[s[0], q + s[2] - 1, s[1], r + s[3] - 1], g.stem[s[0], s[1], s[2], s[3], c], s
+        beyond = over(told, lambda i, k: g.estimate[i, k, c], 4)
+        raw = layer("raw", i32(1 << (units.STEM_SHIFT - 1)), [taps, beyond], units.STEM_SHIFT)
+        both, activity, column, scale, inverse = map(hl.Func, ("both", "activity", "column", "scale", "inverse"))
+        both[i, q, r] = functools.reduce(hl.saturating_add, [hl.abs(raw[i, q, n, r]) for n in range(PAIRS)])
+        activity[q, r] = f32(i32(both[0, q, r]) + i32(both[1, q, r]))
         column[q, r] = activity[q, r - 1] + activity[q, r] + activity[q, r + 1]
         around = column[q - 1, r] + column[q, r] + column[q + 1, r]
-        scale[q, r] = around * f32(1 / (9 * CHANNELS)) + f32(FLOOR)
-        inverse[q, r] = 1 / scale[q, r]
-        direction, contrast, level = (hl.Func(n) for n in ("direction", "contrast", "level"))
-        both = along_rows + along_columns + f32(1e-3)
-        direction[q, r] = (along_rows - along_columns) / both
-        contrast[q, r] = both / (both + scale[q, r])
-        level[q, r] = scale[q, r] / (scale[q, r] + f32(0.03))
-        linear, h = hl.Func("linear"), hl.Func("h0")
-        linear[q, r, c] = raw[q, r, c] * inverse[q, r]
-        local = total([g.surroundings[i, c] * f[q, r] for i, f in enumerate((direction, contrast, level))])
-        h[q, r, c] = hl.max(linear[q, r, c] + local + g.bias[c, 0], 0)
+        scale[q, r] = around * f32(units.RAW / (9 * CHANNELS)) + f32(FLOOR)
+        inverse[q, r] = f32(units.RAW / units.ACTIVE) / scale[q, r]
+        linear = hl.Func("linear")
+        linear[i, q, k, r] = fixed(f32(raw[i, q, k, r]) * inverse[q, r])
 
-        plain = [linear, h]
+        gradient = along_rows + along_columns + f32(1e-3)
+        direction = (along_rows - along_columns) / gradient
+        contrast = gradient / (gradient + scale[q, r])
+        level = scale[q, r] / (scale[q, r] + f32(0.03))
+        numbers = (direction, contrast, level, f32(0))
+        context = pairs("context", [fixed(v * f32(1 / units.CONTEXT)) for v in numbers])
+        local = over(context, lambda i, k: g.surroundings[i, k, c], 2)
+        h = layer("h0", g.bias[c, 0], [local], units.CONTEXT_SHIFT,
+                  lambda v: hl.max(hl.saturating_add(linear[i, q, k, r], v), i16(0)))  # fmt: skip
+
+        plain = []
         for n in range(BLOCKS):
+            # Rounded high halves of products. The compiler would look for -32768 if it weren't told that h has no sign.
             d = hl.Func(f"d{n}")
-            around = [g.depthwise[a, b, c, n] * h[q + a - 1, r + b - 1, c] for b in range(3) for a in range(3)]
-            d[q, r, c] = g.bias[c, 1 + n] + total(around)
+            near = [
+                hl.rounding_mul_shift_right(
+                    h[i, q + a - 1, k, r + b - 1] & 32767, g.depthwise[i, k, a, b, n], hl.u16(15)
+                )
+                for b in range(3)
+                for a in range(3)
+            ]
+            d[i, q, k, r] = functools.reduce(hl.saturating_add, near, g.offset[i, k, n])
             plain.append(d)
-            term = g.pointwise[k, c, n] * d[q, r, k]
-            h = layer(f"h{n + 1}", g.bias[c, 1 + BLOCKS + n], [(term, k)], lambda v, h=h: h[q, r, c] + hl.max(v, 0))
+            point = over(d, lambda i, k, n=n: g.pointwise[i, k, c, n], PAIRS)
+            h = layer(f"h{n + 1}", g.bias[c, 1 + n], [point], units.POINT_SHIFT,
+                      lambda v, h=h: hl.saturating_add(h[i, q, k, r], hl.max(v, i16(0))))  # fmt: skip
 
-        # What the layers found mixes the linear filters anew in every quad.
+        # What the layers found mixes the linear filters anew in every quad; saturated integers are a gate's -1 and 1.
         features = [h, linear]
         for n in range(BLOCKS, BLOCKS + GATES):
-            term = g.pointwise[k, c, n] * h[q, r, k]
-            start = g.bias[c, 1 + BLOCKS + n]
-            features.append(layer(f"gated{n}", start, [(term, k)], lambda v: hl.clamp(v, -1, 1) * linear[q, r, c]))
-        term = total([g.tail[k + i * CHANNELS, c] * f[q, r, k] for i, f in enumerate(features)])
-
-        def finish(v):
-            e = v * scale[q, r] + guess[q, r, c]
-            by = 1 / (hl.max(e, 0) + g.toe)
-            return e + (g.lost[0, c] + by * (g.lost[1, c] + by * (g.lost[2, c] + by * g.lost[3, c])))
-
-        corrected = layer("corrected", f32(0), [(term, k)], finish)
+            gate = over(h, lambda i, k, n=n: g.pointwise[i, k, c, n], PAIRS)
+            features.append(layer(f"gated{n}", g.bias[c, 1 + n], [gate], units.GATE_SHIFT,
+                                  lambda v: hl.mul_shift_right(v, linear[i, q, k, r], 16)))  # fmt: skip
+        mixed = [over(f, lambda i, k, n=n: g.tail[i, k + n * PAIRS, c], PAIRS) for n, f in enumerate(features)]
+        found, mixing = weighted(g.start[c], *mixed)
+        e = f32(found[q, r, c]) * (scale[q, r] * f32(units.FOUND)) + guess[q, r, c]
+        by = 1 / (hl.max(e, 0) + g.toe)
+        corrected = hl.Func("corrected")
+        corrected[q, r, c] = e + (g.lost[0, c] + by * (g.lost[1, c] + by * (g.lost[2, c] + by * g.lost[3, c])))
 
         fix = [corrected[q, r, i] for i in range(8)]
         known = [m.at(place) for place in range(4)]
@@ -226,10 +277,10 @@ class Demosaic:
         # Each step keeps, in the second-level cache, the few rows of a task that the next one still needs.
         xo, ro, xi, ri, xv, qo, co, task = (hl.Var(name) for name in ("xo", "ro", "xi", "ri", "xv", "qo", "co", "task"))
         # Of known shape, so that a weight's address is one number.
-        shapes = {g.stem: (3, 3, 4, CHANNELS), g.estimate: (8, CHANNELS), g.surroundings: (3, CHANNELS),
-                  g.depthwise: (3, 3, CHANNELS, BLOCKS), g.pointwise: (CHANNELS, CHANNELS, BLOCKS + GATES),
-                  g.bias: (CHANNELS, 1 + 2 * BLOCKS + GATES), g.tail: ((2 + GATES) * CHANNELS, 8),
-                  g.lost: (4, 8), g.matrix: (3, 3)}  # fmt: skip
+        shapes = {g.stem: (2, 2, 3, 3, CHANNELS), g.estimate: (2, 4, CHANNELS), g.surroundings: (2, 2, CHANNELS),
+                  g.depthwise: (2, PAIRS, 3, 3, BLOCKS), g.offset: (2, PAIRS, BLOCKS),
+                  g.pointwise: (2, PAIRS, CHANNELS, BLOCKS + GATES), g.bias: (CHANNELS, 1 + BLOCKS + GATES),
+                  g.tail: (2, (2 + GATES) * PAIRS, 8), g.start: (8,), g.lost: (4, 8), g.matrix: (3, 3)}  # fmt: skip
         for weights, shape in shapes.items():
             stride = 1
             for d, extent in enumerate(shape):
@@ -244,8 +295,8 @@ class Demosaic:
         g.rgb.vectorize(xv).unroll(c).fuse(xo, ro, task).parallel(task)
         pixel.compute_at(g.rgb, xi).reorder(c, x, j, r).bound_extent(x, STEP).bound_extent(r, 1).bound_extent(j, 1)
         pixel.bound(c, 0, 3).unroll(c).vectorize(x).store_in(hl.MemoryType.Stack)
-        single = [*steps, activity, scale, inverse, direction, contrast, level]
-        listed = [planes, guess, *plain, *(out for _, out, _ in products), cell]
+        single = [*steps, activity, scale, inverse]
+        listed = [*(f for f, _ in joined), *plain, linear, both, *(out for _, out, _ in layers), guess, corrected, cell]
         for f in (m.func, *single, *listed):
             f.store_at(g.rgb, task).compute_at(g.rgb, ri)
         # At least the rows that the first output row needs; without being told, storage grows to the whole task.
@@ -255,23 +306,30 @@ class Demosaic:
             f.fold_storage(r, 8)
         for f in (m.func, *single):
             f.vectorize(q, LANES)
-        for f, var, count in ((cell, o, 12), (planes, p, 4), (guess, o, 8)):
+        for f, var, count in ((cell, o, 12), (guess, o, 8)):
             f.reorder(q, var, r).bound(var, 0, count).vectorize(q, LANES).unroll(var)
-        for f in plain:
-            f.reorder(q, c, r).bound(c, 0, CHANNELS).vectorize(q, LANES)
-        for sums, out, domains in products:
-            out.bound(c, 0, 8 if out.name() == corrected.name() else CHANNELS)
-            out.split(q, qo, q, 2 * LANES, hl.TailStrategy.RoundUp).split(c, co, c, 4).reorder(q, c, qo, co, r)
-            out.vectorize(q, LANES).unroll(q).unroll(c)
+        for f, count in joined:
+            f.bound(i, 0, 2).bound(k, 0, count).reorder(i, k, q, r).vectorize(q, LANES).unroll(k).unroll(i)
+        for f in (linear, *plain, both):
+            f.bound(i, 0, 2).vectorize(i).vectorize(q, LANES)
+        for f in (linear, *plain):
+            f.bound(k, 0, PAIRS)
+        for _, out, _ in layers:
+            out.bound(i, 0, 2).bound(k, 0, PAIRS)
+            out.split(k, co, k, 3).split(q, qo, q, 2 * LANES, hl.TailStrategy.RoundUp).reorder(i, q, k, qo, co, r)
+            out.vectorize(i).vectorize(q, LANES).unroll(q).unroll(k)
+        corrected.bound(c, 0, 8).split(c, co, c, 4).split(q, qo, q, 2 * LANES, hl.TailStrategy.RoundUp)
+        corrected.reorder(q, c, qo, co, r).vectorize(q, LANES).unroll(q).unroll(c)
+        for sums, out, domains in (*layers, (found, corrected, mixing)):
             sums.compute_at(out, qo).vectorize(q, LANES).unroll(q).unroll(c)
-            for i, domain in enumerate(domains):
-                update = sums.update(i)
-                update.reorder(q, c, *(domain[d] for d in range(domain.dimensions())))
-                update.vectorize(q, LANES).unroll(q).unroll(c)
-                if domain.dimensions() > 1:
-                    update.unroll(domain[0]).unroll(domain[1])
+            for n, domain in enumerate(domains):
+                update = sums.update(n)
+                update.reorder(domain[0], q, c, *(domain[d] for d in range(1, domain.dimensions())))
+                update.atomic().vectorize(domain[0]).vectorize(q, LANES).unroll(q).unroll(c)
+                if domain.dimensions() > 2:
+                    update.unroll(domain[1]).unroll(domain[2])
         # Split off for the mirrored border alone, or the code is many times as large.
-        for f in (g.rgb, pixel, *single, *listed, *(sums for sums, _, _ in products)):
+        for f in (g.rgb, pixel, *single, *listed, found, *(sums for sums, _, _ in layers)):
             f.never_partition_all()
 
 
