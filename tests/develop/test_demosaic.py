@@ -112,9 +112,9 @@ def reference(mosaic, cfa):
 
 @pytest.mark.parametrize("cfa", CFA_PATTERNS)
 @pytest.mark.parametrize("size", [(40, 50), (131, 67), (17, 301), (300, 33)])
-@pytest.mark.parametrize(("contrast", "mean", "most"), [(1.4, 4e-4, 8e-3), (0.1, 8e-5, 1.2e-3)])
+@pytest.mark.parametrize(("contrast", "mean", "most"), [(1.4, 4e-4, 2e-2), (0.1, 8e-5, 1.2e-3)])
 def test_kernel_agrees_with_numpy(cfa, size, contrast, mean, most):
-    """To the integers' precision, which is one of the local contrast."""
+    """To the integers' precision, which is one of the local contrast; in noise from black to white some saturate."""
     mosaic = (0.6 + (np.random.default_rng(1).random(size) - 0.5) * contrast).astype(np.float32)
     got = demosaic(mosaic, cfa)
     assert got.shape == (*size, 3)

@@ -22,7 +22,8 @@ def mosaic(seed: int = 3) -> RawImage:
 def test_a_floating_point_mosaic_develops_as_its_integers_do() -> None:
     raw = mosaic()
     floats = replace(raw, mosaic=raw.mosaic.astype(np.float32))
-    np.testing.assert_allclose(develop(floats).pixels, develop(raw).pixels, atol=2e-4)
+    # Last bits of a sample may move an integer of the demosaic's by one.
+    np.testing.assert_allclose(develop(floats).pixels, develop(raw).pixels, atol=6e-4)
 
 
 def test_shadows_of_floating_point_linear_raw_come_without_steps() -> None:
@@ -44,8 +45,8 @@ def test_shadows_of_floating_point_mosaics_come_without_steps() -> None:
     shading = GainMap(**places, **grid, gains=np.full((2, 2, 1), 2, np.float32))
     raw = RawImage(ramp, "RGGB", *levels, calibration, Rectangle(0, 0, 40, 200), opcodes_2=(shading,))
     made = develop(raw, denoise=0.0).pixels[20, 8:-8, 1]
-    # The network's own floor is below half a step of 16 bits, which are 1 / 256 here.
-    np.testing.assert_allclose(made, ramp[0, 8:-8] * 256, atol=1e-3, rtol=0.01)
+    # The network's own floor, and a step of its integers, are below half a step of 16 bits, which are 1 / 256 here.
+    np.testing.assert_allclose(made, ramp[0, 8:-8] * 256, atol=1.5e-3, rtol=0.01)
 
 
 def test_opcodes_of_list_2_leave_no_steps_in_floats() -> None:

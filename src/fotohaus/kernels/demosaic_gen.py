@@ -8,9 +8,19 @@ import functools
 import halide as hl
 from halide import f32, i16, i32
 
-from fotohaus.kernels import demosaic_units as units
 from fotohaus.kernels.common import c, strip_of, x
 from fotohaus.kernels.common_raw import decode, encode, total
+from fotohaus.kernels.demosaic_units import (
+    ACTIVE,
+    CONTEXT,
+    CONTEXT_SHIFT,
+    FOUND,
+    GATE_SHIFT,
+    POINT_SHIFT,
+    RAW,
+    SAMPLE,
+    STEM_SHIFT,
+)
 
 # Changes of the colour difference below this (in units of the white level) say nothing about direction.
 FLAT = 3e-5
@@ -184,7 +194,7 @@ class Demosaic:
             return out
 
         def sample(v):
-            return fixed(hl.clamp(v, -8, 8) * f32(1 / units.SAMPLE))
+            return fixed(hl.clamp(v, -8, 8) * f32(1 / SAMPLE))
 
         planes = pairs("planes", [sample(m.at(place)) for place in range(4)])
         told = pairs("told", [sample(guess[q, r, n]) for n in range(8)])
@@ -213,14 +223,14 @@ class Demosaic:
         s = hl.RDom([(0, 2), (0, 2), (0, 3), (0, 3)], "s")
         taps = planes[s[0], q + s[2] - 1, s[1], r + s[3] - 1], g.stem[s[0], s[1], s[2], s[3], c], s
         beyond = over(told, lambda i, k: g.estimate[i, k, c], 4)
-        raw = layer("raw", i32(1 << (units.STEM_SHIFT - 1)), [taps, beyond], units.STEM_SHIFT)
+        raw = layer("raw", i32(1 << (STEM_SHIFT - 1)), [taps, beyond], STEM_SHIFT)
         both, activity, column, scale, inverse = map(hl.Func, ("both", "activity", "column", "scale", "inverse"))
         both[i, q, r] = functools.reduce(hl.saturating_add, [hl.abs(raw[i, q, n, r]) for n in range(PAIRS)])
         activity[q, r] = f32(i32(both[0, q, r]) + i32(both[1, q, r]))
         column[q, r] = activity[q, r - 1] + activity[q, r] + activity[q, r + 1]
         around = column[q - 1, r] + column[q, r] + column[q + 1, r]
-        scale[q, r] = around * f32(units.RAW / (9 * CHANNELS)) + f32(FLOOR)
-        inverse[q, r] = f32(units.RAW / units.ACTIVE) / scale[q, r]
+        scale[q, r] = around * f32(RAW / (9 * CHANNELS)) + f32(FLOOR)
+        inverse[q, r] = f32(RAW / ACTIVE) / scale[q, r]
         linear = hl.Func("linear")
         linear[i, q, k, r] = fixed(f32(raw[i, q, k, r]) * inverse[q, r])
 
@@ -229,9 +239,9 @@ class Demosaic:
         contrast = gradient / (gradient + scale[q, r])
         level = scale[q, r] / (scale[q, r] + f32(0.03))
         numbers = (direction, contrast, level, f32(0))
-        context = pairs("context", [fixed(v * f32(1 / units.CONTEXT)) for v in numbers])
+        context = pairs("context", [fixed(v * f32(1 / CONTEXT)) for v in numbers])
         local = over(context, lambda i, k: g.surroundings[i, k, c], 2)
-        h = layer("h0", g.bias[c, 0], [local], units.CONTEXT_SHIFT,
+        h = layer("h0", g.bias[c, 0], [local], CONTEXT_SHIFT,
                   lambda v: hl.max(hl.saturating_add(linear[i, q, k, r], v), i16(0)))  # fmt: skip
 
         plain = []
@@ -248,18 +258,18 @@ class Demosaic:
             d[i, q, k, r] = functools.reduce(hl.saturating_add, near, g.offset[i, k, n])
             plain.append(d)
             point = over(d, lambda i, k, n=n: g.pointwise[i, k, c, n], PAIRS)
-            h = layer(f"h{n + 1}", g.bias[c, 1 + n], [point], units.POINT_SHIFT,
+            h = layer(f"h{n + 1}", g.bias[c, 1 + n], [point], POINT_SHIFT,
                       lambda v, h=h: hl.saturating_add(h[i, q, k, r], hl.max(v, i16(0))))  # fmt: skip
 
         # What the layers found mixes the linear filters anew in every quad; saturated integers are a gate's -1 and 1.
         features = [h, linear]
         for n in range(BLOCKS, BLOCKS + GATES):
             gate = over(h, lambda i, k, n=n: g.pointwise[i, k, c, n], PAIRS)
-            features.append(layer(f"gated{n}", g.bias[c, 1 + n], [gate], units.GATE_SHIFT,
+            features.append(layer(f"gated{n}", g.bias[c, 1 + n], [gate], GATE_SHIFT,
                                   lambda v: hl.mul_shift_right(v, linear[i, q, k, r], 16)))  # fmt: skip
         mixed = [over(f, lambda i, k, n=n: g.tail[i, k + n * PAIRS, c], PAIRS) for n, f in enumerate(features)]
         found, mixing = weighted(g.start[c], *mixed)
-        e = f32(found[q, r, c]) * (scale[q, r] * f32(units.FOUND)) + guess[q, r, c]
+        e = f32(found[q, r, c]) * (scale[q, r] * f32(FOUND)) + guess[q, r, c]
         by = 1 / (hl.max(e, 0) + g.toe)
         corrected = hl.Func("corrected")
         corrected[q, r, c] = e + (g.lost[0, c] + by * (g.lost[1, c] + by * (g.lost[2, c] + by * g.lost[3, c])))
@@ -320,12 +330,18 @@ class Demosaic:
             out.vectorize(i).vectorize(q, LANES).unroll(q).unroll(k)
         corrected.bound(c, 0, 8).split(c, co, c, 4).split(q, qo, q, 2 * LANES, hl.TailStrategy.RoundUp)
         corrected.reorder(q, c, qo, co, r).vectorize(q, LANES).unroll(q).unroll(c)
+        # ARM multiplies 16 bits by 16 and adds them to 32 one channel after the other, x86 two channels at once.
+        one_by_one = g.target().arch == hl.TargetArch.ARM  # type: ignore[attr-defined]  # the decorator adds it
         for sums, out, domains in (*layers, (found, corrected, mixing)):
             sums.compute_at(out, qo).vectorize(q, LANES).unroll(q).unroll(c)
             for n, domain in enumerate(domains):
                 update = sums.update(n)
                 update.reorder(domain[0], q, c, *(domain[d] for d in range(1, domain.dimensions())))
-                update.atomic().vectorize(domain[0]).vectorize(q, LANES).unroll(q).unroll(c)
+                if one_by_one:
+                    update.unroll(domain[0])
+                else:
+                    update.atomic().vectorize(domain[0])
+                update.vectorize(q, LANES).unroll(q).unroll(c)
                 if domain.dimensions() > 2:
                     update.unroll(domain[1]).unroll(domain[2])
         # Split off for the mirrored border alone, or the code is many times as large.

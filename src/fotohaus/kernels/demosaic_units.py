@@ -3,8 +3,8 @@
 Shared by the kernel and by develop/demosaic_network.py, which turns the trained weights into integers.
 """
 
-SAMPLE = 2.0**-13  # of the encoded mosaic and its estimate: up to 4, which is 16 times white
-RAW = 2.0**-12  # what the first filters find
+SAMPLE = 2.0**-14  # of the encoded mosaic and its estimate: up to 2, which is 4.2 times white
+RAW = 2.0**-13  # what the first filters find
 ACTIVE = 2.0**-9  # the same by local activity, and what the layers find: up to 64, where they reach 35
 CONTEXT = 2.0**-14  # direction, contrast and level, all within -1 and 1
 GATE = 2.0**-15  # saturates where the gate is to be clamped
