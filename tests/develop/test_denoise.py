@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from fotohaus import kernels
 from fotohaus.denoising.coarse import look_from_afar
 from fotohaus.denoising.denoiser import (
     DENOISE_MARGIN,
+    NOWHERE_DARK,
     THRESHOLDS,
     prepare_denoise,
     prepare_denoise_linear,
@@ -61,6 +64,8 @@ def reference(mosaic, plan, noise):
         for left in range(0, planes.shape[2] - 7, 2):
             c = dct @ planes[:, top : top + 8, left : left + 8] @ dct.T
             energy = np.stack([(c * c).sum(0)] * 3 + [c[3] ** 2])
+            trust = np.clip(0.1 + 2 * (c[0, 0, 0] - plan.dark) / 16, 0.3, 1)
+            energy *= np.where(np.add.outer(np.arange(8), np.arange(8)) < 3, 1, trust)
             threshold = np.exp(0.36 * (frequency - 0.5)) * np.array(THRESHOLDS)[[0, 1, 1, 2], None, None]
             keep = plan.keep[[0, 1, 1, 2], None, None]
             factor = keep + (1 - keep) * ((energy / threshold - 1) / 0.8 + 0.5)
@@ -84,6 +89,28 @@ def test_kernel_agrees_with_numpy(strength):
     mosaic = noisy(scene(), noise)
     plan = prepare_denoise("RGGB", noise, GAINS, strength=strength, passes=1)
     np.testing.assert_allclose(denoise(mosaic, plan), reference(mosaic, plan, noise), rtol=2e-3, atol=2e-4)
+
+
+def test_kernel_agrees_with_numpy_in_the_dark():
+    noise = phone_noise(6400)
+    mosaic = noisy(0.3 * scene(), noise)
+    plan = prepare_denoise("RGGB", noise, GAINS, passes=1)
+    np.testing.assert_allclose(denoise(mosaic, plan), reference(mosaic, plan, noise), rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("floor", [None, -0.06])
+def test_where_there_is_hardly_light_little_is_taken_for_structure(floor):
+    noise = phone_noise(3200)
+    floors = None if floor is None else floor * GAINS[np.array([[0, 1], [1, 2]])]
+    plan = prepare_denoise("RGGB", noise, GAINS, floor=floors, passes=1)
+    rest = []
+    for light in (0.005, 0.5):
+        before = noisy(np.full((256, 256), light), noise, floor=floor)
+        made = [denoise(before, p) for p in (replace(plan, dark=NOWHERE_DARK), plan)]
+        deviations = [(m[2:] - m[:-2]).std() for m in made]
+        rest.append(deviations[1] / deviations[0])
+    assert rest[0] < 0.8
+    assert rest[1] == 1
 
 
 @pytest.mark.parametrize(("passes", "coarse"), [(1, False), (2, False), (2, True)])
@@ -204,7 +231,10 @@ def test_default_strength_follows_visible_noise():
     strengths = [decide_strength(level) for level in levels]
     assert strengths == sorted(strengths)
     assert strengths[0] == 0
-    assert 0.8 <= strengths[-1] < 1
+    assert 0.95 <= strengths[-1] < 1
+    # However strong the noise, the grain that stays is about that of 10 L*.
+    for level in levels[4:]:
+        assert 1.0 < (1 - decide_strength(level)) * visible_noise(level) < 2.2
     assert decide_strength(None) == decide_strength((float("nan"), 0.0)) == 0
     assert visible_noise((0.0, 0.0)) == 0
 

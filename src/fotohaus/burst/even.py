@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fotohaus.burst.frame import PAD, Frame
-from fotohaus.denoising.denoiser import prepare_denoise, visible_in_mosaic
+from fotohaus.denoising.denoiser import NOWHERE_DARK, prepare_denoise, visible_in_mosaic
 from fotohaus.denoising.shrink import denoise
 from fotohaus.denoising.uneven import TILE, UnevenNoise
 from fotohaus.raw.image import PLANES, Float32, NoiseProfile, Rectangle
@@ -72,7 +72,7 @@ class Even:
         positions = [PLANES.index(name) for name in cfa]
         # Of light that has no gains in it, and the mean needs no correction.
         slope = made.slope * gains[positions].reshape(2, 2).astype(np.float32)
-        self._denoiser = replace(made, slope=slope, correction=np.zeros_like(made.correction))
+        self._denoiser = replace(made, slope=slope, correction=np.zeros_like(made.correction), dark=NOWHERE_DARK)
 
     def _left(self, weights: Float32) -> Float32:
         """Variance of the noise, in units of a frame's, for sums of weights."""

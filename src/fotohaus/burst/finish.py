@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from fotohaus import kernels
 from fotohaus.burst.even import Even
 from fotohaus.burst.frame import PAD, SITE_COLORS, Frame
 from fotohaus.denoising.cut_off import biases, cut_off_bias
-from fotohaus.denoising.denoiser import DENOISE_MARGIN, Denoiser, prepare_denoise
+from fotohaus.denoising.denoiser import DENOISE_MARGIN, NOWHERE_DARK, Denoiser, prepare_denoise
 from fotohaus.denoising.shrink import denoise
 from fotohaus.raw.image import PLANES, Float32, Float64, NoiseProfile, Rectangle, UInt16
 from fotohaus.strips import strips
@@ -186,7 +186,9 @@ class _Guides:
         cfa, multipliers = frame.raw.cfa or "RGGB", [float(v) for v in frame.balance]
 
         def denoiser(share: float) -> Denoiser:
-            return prepare_denoise(cfa, scaled(noise.profile, share), multipliers, passes=2)
+            # Faint stars are of more worth here than a calm sky.
+            made = prepare_denoise(cfa, scaled(noise.profile, share), multipliers, passes=2)
+            return replace(made, dark=NOWHERE_DARK)
 
         self._merged, self._alone = denoiser(noise.least), denoiser(1.0)
 

@@ -21,9 +21,9 @@ CELL = 4
 
 _ROWS = 256  # of a strip
 _LEAST = 8  # cells along the shorter side: below, there is nothing to see from afar
-_LIGHTNESS, _COLOR = 0.3, 0.3  # thresholds there, of those of the full picture: far more of what is coarse is signal
+_LIGHTNESS, _COLOR = 0.45, 0.3  # thresholds there, of those of the full picture: far more of what is coarse is signal
 _COLOR_FAR = 0.25  # the same for colour from farther still
-_NOISE, _SIGNAL = 3.5, 6.0  # deviations of a cell: as much may be noise all of it, more than that none
+_NOISE, _SIGNAL = 3.0, 4.5  # deviations of a cell: as much may be noise all of it, more than that none
 
 
 def look_from_afar(
@@ -117,6 +117,7 @@ def _plan(denoiser: Denoiser, lightness: float, color: float) -> Denoiser:
         rise=rise,
         correction=np.zeros_like(denoiser.correction),
         first=np.zeros_like(denoiser.first),
+        dark=CELL * denoiser.dark,
         shift=no_shift(),
     )
 

@@ -38,6 +38,10 @@ LINEAR_POSITIONS = np.array([0, 1, 3])
 LUMINANCE_LINEAR = (0.2627, 0.6780, 0.0593)
 
 
+NOWHERE_DARK = -1e6
+"""`Denoiser.dark` where the dark is to be treated as the rest."""
+
+
 def no_shift() -> Float32:
     """That of a denoiser that knows nothing of cells."""
     return kernels.planar(np.zeros((1, 1, 4), np.float32))
@@ -50,10 +54,10 @@ class Denoiser:
     slope, intercept : (2, 2), u = sqrt(slope v + intercept) has noise of variance 1. basis : (4, 4), planes by
     positions of the quad. rise : (8, 8, 3), start : (3,), the shrinkage of lightness, colour differences and the
     difference of the greens; keep : (3,), the share of their noise that stays. alike : whether the colour differences'
-    means are smoothed. correction : (4, 1024), first : (4,),
-    what the inverse adds. strength, passes : as decided. linear : whether each quad is a
-    pixel, see `denoise_linear`. shift : (rows, columns, 4), what is added to the planes' means, by cells of 4 x 4 quads
-    of the whole mosaic: see `denoising.coarse`.
+    means are smoothed. correction : (4, 1024), first : (4,), what the inverse adds. strength, passes : as decided.
+    dark : the lightness of no light, as a block's mean coefficient; near it, more is asked of what is kept.
+    linear : whether each quad is a pixel, see `denoise_linear`. shift : (rows, columns, 4), what is added to the
+    planes' means, by cells of 4 x 4 quads of the whole mosaic: see `denoising.coarse`.
     """
 
     slope: Float32
@@ -67,6 +71,7 @@ class Denoiser:
     strength: float
     alike: float
     passes: int
+    dark: float
     linear: bool = False
     shift: Float32 = field(default_factory=no_shift)
 
@@ -184,7 +189,7 @@ def _prepared(
     tables = [_correction(*values, below=fine, soft=soft) for values in zip(scale, offset, floors, strict=True)]
     # Noise that stays needs no correction of its mean.
     removed = 1 - (keep**2)[[0, 1, 1, 2]] @ basis**2
-    correction = np.stack([share * table for share, (table, _) in zip(removed, tables, strict=True)])
+    correction = np.stack([share * table for share, (table, *_) in zip(removed, tables, strict=True)])
     return Denoiser(
         slope=_single(slope).reshape(2, 2),
         intercept=_single(intercept).reshape(2, 2),
@@ -193,10 +198,11 @@ def _prepared(
         start=start,
         keep=_single(keep),
         correction=_single(correction),
-        first=_single([first for _, first in tables]),
+        first=_single([first for _, first, _ in tables]),
         strength=strength,
         alike=(1 - coarse) * float(passes == 2),
         passes=passes,
+        dark=8 * float(basis[0] @ [none for *_, none in tables]),
     )
 
 
@@ -230,8 +236,9 @@ def _shrinkage(keep: Float64) -> tuple[Float32, Float32]:
     return kernels.planar(rise, np.float32), _single(start)
 
 
-def _correction(scale: float, offset: float, floor: float, below: float, soft: float) -> tuple[Float64, float]:
-    """What to add to the algebraic inverse of the mean stabilised sample, from `first` on in steps of the noise.
+def _correction(scale: float, offset: float, floor: float, below: float, soft: float) -> tuple[Float64, float, float]:
+    """What to add to the algebraic inverse of the mean stabilised sample, from `first` on in steps of the noise; first,
+    and the mean stabilised sample of no light.
 
     The exact unbiased inverse (Makitalo and Foi 2013), of noise that is cut off at `floor` as the file's is: the mean
     of what was stored for light v is found by integration, then inverted. Light below 0, which there is none of, is
@@ -254,6 +261,7 @@ def _correction(scale: float, offset: float, floor: float, below: float, soft: f
     stored = np.maximum(light[:, None] + deviation[:, None] * deviates, lowest)
     mean = stabilised(stored) @ (weights / weights.sum())
     u = first + np.linspace(0, _REACH, _TABLE)
+    none = float(mean[light.searchsorted(0.0)])
     light = below * light + (1 - below) * 0.5 * (light + np.hypot(light, soft))
     algebraic = scale * (u * u / 4 - 0.375) - offset / scale
-    return np.interp(u, mean, light) - algebraic, first
+    return np.interp(u, mean, light) - algebraic, first, none

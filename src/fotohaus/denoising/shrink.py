@@ -174,6 +174,7 @@ def _plan(
         "start": denoiser.start,
         "keep": denoiser.keep,
         "alike": denoiser.alike,
+        "dark": denoiser.dark,
         "correction": np.ascontiguousarray(denoiser.correction[positions]),
         "first": np.ascontiguousarray(denoiser.first[positions]),
         "shift": denoiser.shift,

@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike
 
 from fotohaus.denoising.denoiser import LINEAR, LUMINANCE_LINEAR, Denoiser, visible_noise
 
-_VISIBLE = (0.9, 1.4, 3.0, 10.0)  # noise there in L*, and the default strength for it
-_STRENGTHS = (0.0, 0.45, 0.65, 0.85)
+_VISIBLE = (0.9, 1.4, 3.0, 10.0, 40.0, 160.0)  # noise there in L*, and the default strength for it
+_STRENGTHS = (0.0, 0.45, 0.65, 0.85, 0.96, 0.99)
 _LEAST_STRENGTH = 0.1  # below, nobody would see a difference
 _AT = (0.0, 0.25, 0.5, 0.75, 1.0)  # strengths at which the luminance deviation left was measured, by passes
 _LEFT = {1: (1.0, 0.606, 0.308, 0.182, 0.080), 2: (1.0, 0.597, 0.252, 0.153, 0.073)}
@@ -22,7 +22,8 @@ def decide_strength(noise: tuple[float, float] | None, applied: float = 0.0) -> 
     """The default strength for a scene's luminance noise (scale, offset); 0, that is, no denoising, if it is unknown.
 
     What is hardly seen stays: 0 below 0.95 L* of noise in a dark middle tone (a phone in daylight), 0.45 at 1.4 L*,
-    0.65 at 3 L* (ISO 400), 0.85 from 10 L* on (ISO 1600). Some grain always stays: without it, skin looks like plastic.
+    0.65 at 3 L* (ISO 400), 0.85 at 10 L* (ISO 1600), and from there on so much that the grain which stays does not grow
+    any more: 0.96 at 40 L*, 0.99 at 160. Some grain always stays: without it, skin looks like plastic.
 
     applied : the part of the noise reduction that the camera has done (DNG 1.7.1, NoiseReductionApplied: nothing is to
     be added to 1 by default).

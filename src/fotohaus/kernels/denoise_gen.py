@@ -11,6 +11,8 @@ from fotohaus.kernels.common_raw import Gains, total
 SIZE = 8  # quads (2x2 cells of the mosaic) along a block's side; blocks begin at every second quad
 PERIOD, BEFORE = 4, 8  # samples from block to block; blocks before the first whose noise is told
 APART, UNLIKE, LIGHTER = 4, 18, 0.05  # steps of blocks; squared difference of colour; what one of lightness adds to it
+DIM, NONE, BRIGHTER = 0.3, 0.1, 2.0  # energy counts as this much, at least; with no light; more per deviation of light
+COARSE = 3  # frequencies whose sum is below this count in full
 TABLE, REACH = 1024, 16  # entries of the correction of the mean's bias; deviations of the noise that they span
 COSINES = [
     [math.sqrt((1 if k == 0 else 2) / SIZE) * math.cos(math.pi * (2 * i + 1) * k / (2 * SIZE)) for i in range(SIZE)]
@@ -116,6 +118,11 @@ def shrink(g, source, mosaic, uneven=False):
         averages = [hl.lerp(v, mean[a, b, c], same[a, b]) for c, v in enumerate(averages, 1)]
     color[a, b] = tuple(averages)
 
+    # Where light is less than its noise, there is hardly any structure to be told from it.
+    trust = hl.Func("trust")
+    light = (mean[a, b, 0] - g.dark) * f32(1 / (SIZE * math.sqrt(count)))
+    trust[a, b] = hl.clamp(light * f32(BRIGHTER) + f32(NONE), f32(DIM), 1.0)
+
     # Rows of blocks transformed once for all the blocks that hold them, then columns.
     rows, coefficients, shrunk, blocks = (hl.Func(s) for s in ("rows", "coefficients", "shrunk", "blocks"))
     rows[a, r, i, p] = hl.mux(i, forward([planes[a + k // 2, r, k % 2, p] for k in range(SIZE)]))
@@ -131,6 +138,7 @@ def shrink(g, source, mosaic, uneven=False):
             energies.append(coefficients[a, b, i][SIZE * 3 + k] * coefficients[a, b, i][SIZE * 3 + k])
         if uneven:
             energies = [s * of_block(g.precision, i, k) for s in energies]
+        energies = [s * hl.select(i + k < COARSE, 1.0, trust[a, b]) for s in energies]
         factors = [hl.clamp(s * g.rise[i, k, m] + g.start[m], g.keep[m], 1.0) for m, s in enumerate(energies)]
         if uneven:
             kept = of_block(g.kept, i, k)
@@ -200,6 +208,7 @@ def shrink(g, source, mosaic, uneven=False):
     row.compute_at(out, bi).bound(p, 0, count)
     shift.reorder(a, p, b).bound(p, 0, count).vectorize(a, 8)
     color.compute_at(out, bi).vectorize(a, 8)
+    trust.compute_at(out, bi).vectorize(a, 8)
     rows.reorder(i, a, p, r).bound(i, 0, SIZE).bound(p, 0, count).vectorize(a, 8).unroll(i)
     blocks.reorder(n, a, i, b).bound(n, 0, count * SIZE + 1).bound(i, 0, SIZE).split(a, ao, a, 8).vectorize(a).unroll(n)
     blocks.reorder(n, a, ao, i, b)
@@ -226,6 +235,7 @@ class Denoising:
     start = hl.InputBuffer(hl.Float(32), 1)
     keep = hl.InputBuffer(hl.Float(32), 1)
     alike = hl.InputScalar(hl.Float(32))
+    dark = hl.InputScalar(hl.Float(32))
     correction = hl.InputBuffer(hl.Float(32), 2)
     first = hl.InputBuffer(hl.Float(32), 1)
     gains = hl.InputBuffer(hl.Float(32), 3)
@@ -252,6 +262,8 @@ class Denoise(Denoising):
     A coefficient of a block, frequencies i along and k down, is multiplied by clamp(s * rise[i, k, n] + start[n],
     keep[n], 1): n = 0 for the first plane, 1 for the next two, s its energy summed over the planes; n = 2 for the last
     plane, s its own energy.
+    s counts for less in the dark: clamp(NONE + BRIGHTER * light, DIM, 1), light the first plane's mean coefficient
+    above `dark`, per sample; not so at the frequencies of which i + k < COARSE.
     The second and third plane's mean in a block is averaged with those of the eight blocks `APART` around it that
     differ by little: weights max(0, alike - d / UNLIKE)^2, d the squared difference.
     `shift[column, row, plane]`, of cells of 4 x 4 quads of the image whose sample (shift_left, shift_top) is the
