@@ -271,6 +271,16 @@ def test_trimmed_images_count_from_their_corner(picture) -> None:
     assert np.abs(got - exact)[12:-12, 12:-12].max() < 5e-4
 
 
+def test_one_warp_for_all_colours_leaves_them_together() -> None:
+    """So a file with it has said nothing of lateral chromatic aberration, which is looked for then."""
+    for warps, apart in (((STRONG,), False), ((FISHEYE,), False), ((VIGNETTE,), False), ((MILD,), True)):
+        assert lens_of(raw_of(*warps)).apart == apart
+    for first in (STRONG, MILD):
+        chain = lens_of(raw_of(first, types.MapPolynomial(FULL, 0, 3, 0, 1, (0.0, 0.9)), STRONG))
+        assert isinstance(chain, LensChain)
+        assert chain.apart == (first is MILD)
+
+
 def test_aberration_by_plane_comes_before_the_file(picture) -> None:
     red = types.WarpRectilinear(((1.004, 0, 0, 0, 0, 0), (1.0, 0, 0, 0, 0, 0), (0.997, 0, 0, 0, 0, 0)), (0.5, 0.5))
     got = corrected(lens_of(raw_of(STRONG), aberration=(red,)), picture)

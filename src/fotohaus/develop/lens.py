@@ -32,6 +32,7 @@ BAND = 128  # rows, and ...
 _GROUP = 4  # ... cells in a row, that are made by one kernel
 _KERNELS = ("lens_near", "lens_far", "lens_any")
 _FARTHEST, _BRIGHTEST = 1e5, 1e3  # px of displacement and gain; more is a mistake
+_APART = 0.02  # px by which two colours are moved differently; less is rounding
 _SPREADS = ((1, 1), (3, 2))  # px that displacements may differ in LANES px, along x and y
 
 
@@ -60,6 +61,12 @@ class LensMap:
     multipliers: Float32 | None = None
     floating: bool = False
     corner: tuple[int, int] = (0, 0)
+
+    @property
+    def apart(self) -> bool:
+        """Whether the colours are displaced differently: as a lens's lateral chromatic aberration asks for."""
+        across, down = self.nodes[..., :3], self.nodes[..., 3:6]
+        return any(bool(np.abs(moved - moved[..., 1:2]).max() > _APART) for moved in (across, down))
 
     def source_rows(self, top: int, bottom: int) -> tuple[int, int]:
         """(first, last) row of the view that rows `top` to before `bottom` are made from, last not included."""
@@ -189,6 +196,11 @@ class LensChain:
     first: LensMap | LensChain
     last: LensMap
     moving: bool = True
+
+    @property
+    def apart(self) -> bool:
+        """As `LensMap.apart`."""
+        return self.first.apart or self.last.apart
 
     @property
     def shape(self) -> tuple[int, int]:

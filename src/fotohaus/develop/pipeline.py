@@ -127,8 +127,8 @@ def prepare(
             noise = remaining_noise(noise, source.denoiser, REC2020_TO_XYZ[1] @ color.matrix)
         fringes = look_for_fringes(source)
     else:
-        # A file whose opcodes move the colours has said what there is to say.
-        ca = "ca" not in off and (correction is None or not correction.moving)
+        # A file whose opcodes move the colours apart has said what there is to say.
+        ca = "ca" not in off and (correction is None or not correction.apart)
         with ThreadPoolExecutor(1) as pool:
             looking = pool.submit(
                 look_at_edges, raw, view, raw.cfa, sample_noise, ca=ca, sharpening="capture-sharpen" not in off
