@@ -64,18 +64,10 @@ def look_from_afar(
 
 def _average(light: Float32, denoiser: Denoiser, gains: Shading, cells: Float32) -> None:
     positions = LINEAR_POSITIONS if denoiser.linear else np.arange(4)
-    (origin_x, origin_y), (step_x, step_y) = gains.origin, gains.step
     kernels.call(
         "denoise_cells_linear" if denoiser.linear else "denoise_cells",
         **{"pixels" if denoiser.linear else "mosaic": kernels.planar(light, np.float32)},
-        slope=np.ascontiguousarray(denoiser.slope.ravel()[positions]),
-        intercept=np.ascontiguousarray(denoiser.intercept.ravel()[positions]),
-        gains=kernels.planar(gains.grid, np.float32),
-        origin_x=origin_x,
-        origin_y=origin_y,
-        step_x=step_x,
-        step_y=step_y,
-        above=0,
+        **denoiser.stabilising(positions, gains),
         cells=cells,
     )
 

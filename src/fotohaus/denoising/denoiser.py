@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from fotohaus import kernels
 from fotohaus.raw.image import CFA_PATTERNS, PLANES, CfaPattern, NoiseProfile
 from fotohaus.records import record
+from fotohaus.shading import Shading
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -84,6 +85,17 @@ class Denoiser:
     def margin(self) -> int:
         """Samples around a sample that have a say in it."""
         return (32 if self.alike else 16) + 2 * self.linear
+
+    def stabilising(self, positions: NDArray[np.intp], gains: Shading) -> dict[str, object]:
+        """The kernels' arguments by which samples are divided by their gains and stabilised; positions : of the quad,
+        in the kernel's order. gains : of these, on the kernel's own steps."""
+        arguments = gains.arguments
+        return {
+            "slope": np.ascontiguousarray(self.slope.ravel()[positions]),
+            "intercept": np.ascontiguousarray(self.intercept.ravel()[positions]),
+            "above": arguments.pop("top"),
+            **arguments,
+        }
 
 
 def visible_noise(noise: tuple[float, float]) -> float:

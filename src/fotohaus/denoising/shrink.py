@@ -130,7 +130,7 @@ def _pass(
         top=top,
         denoised=out[:, None].transpose(2, 4, 1, 3, 0),
         **_plan(denoiser, order, np.arange(4), (origin[1] + left, origin[0] + top)),
-        **_gains(shading, order, PERIOD, left, top),
+        **denoiser.stabilising(order, _by_steps(shading, order, PERIOD, left, top)),
         **local,
     )
     return out.reshape(rows * PERIOD, columns)[before_y : before_y + crop.height, before_x : before_x + crop.width]
@@ -154,7 +154,7 @@ def _linear_pass(
         top=top,
         denoised=out.transpose(2, 4, 0, 3, 1),
         **_plan(denoiser, LINEAR_POSITIONS, np.arange(3), (origin[1] + left, origin[0] + top)),
-        **_gains(shading, np.arange(3), period, left, top),
+        **denoiser.stabilising(LINEAR_POSITIONS, _by_steps(shading, np.arange(3), period, left, top)),
     )
     made = out.reshape(3, rows * period, columns)[
         :, before_y : before_y + crop.height, before_x : before_x + crop.width
@@ -167,8 +167,6 @@ def _plan(
 ) -> dict[str, object]:
     """The kernels' arguments that say how to shrink; corner : (x, y) of what is made, in the whole."""
     return {
-        "slope": np.ascontiguousarray(denoiser.slope.ravel()[positions]),
-        "intercept": np.ascontiguousarray(denoiser.intercept.ravel()[positions]),
         "basis": np.ascontiguousarray(denoiser.basis[np.ix_(planes, positions)]),
         "rise": denoiser.rise,
         "start": denoiser.start,
@@ -183,16 +181,14 @@ def _plan(
     }
 
 
-def _gains(shading: Shading, positions: NDArray[np.intp], period: int, left: int, top: int) -> dict[str, object]:
-    """One gain per step of the blocks, from its middle."""
+def _by_steps(shading: Shading, positions: NDArray[np.intp], period: int, left: int, top: int) -> Shading:
+    """One gain per step of the blocks, from its middle; positions : of the gains."""
     (origin_x, origin_y), (step_x, step_y) = shading.origin, shading.step
     # Whole steps are counted by the kernel: rounded origins would make strips differ from the whole.
     above, rest = divmod(shading.top + top, period)
-    return {
-        "gains": kernels.planar(shading.grid[..., positions], np.float32),
-        "origin_x": origin_x + step_x * (left + (period - 1) / 2),
-        "origin_y": origin_y + step_y * (rest + (period - 1) / 2),
-        "step_x": step_x * period,
-        "step_y": step_y * period,
-        "above": above,
-    }
+    return Shading(
+        shading.grid[..., positions],
+        (origin_x + step_x * (left + (period - 1) / 2), origin_y + step_y * (rest + (period - 1) / 2)),
+        (step_x * period, step_y * period),
+        above,
+    )

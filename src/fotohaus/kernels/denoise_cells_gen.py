@@ -4,7 +4,8 @@ import halide as hl
 from halide import f32
 
 from fotohaus.kernels.common import x, y
-from fotohaus.kernels.common_raw import Gains, total
+from fotohaus.kernels.common_raw import total
+from fotohaus.kernels.shaded import Stabilised
 
 CELL = 4  # quads, or pixels that have all three colours, along a cell's side
 
@@ -13,7 +14,7 @@ def average(g, source, mosaic):
     """The whole of both generators: a mosaic, whose quads hold four samples, or pixels that hold three."""
     side, count = (2 * CELL, 4) if mosaic else (CELL, 3)
     row, p = hl.Var("row"), hl.Var("p")
-    gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), count, g.above)
+    gains = g.shading(count)
     slope, rate, columns, mean = (hl.Func(name) for name in ("slope", "rate", "columns", "mean"))
     slope[x, y, p] = g.slope[p] / gains.sample(p)
     # The last cell of a side that is no multiple of theirs begins earlier, at a sample of the same colour.
@@ -49,21 +50,8 @@ def average(g, source, mosaic):
     gains.row.compute_at(out, yo)
 
 
-class Averaging:
-    """What both kernels take besides their samples."""
-
-    slope = hl.InputBuffer(hl.Float(32), 1)
-    intercept = hl.InputBuffer(hl.Float(32), 1)
-    gains = hl.InputBuffer(hl.Float(32), 3)
-    origin_x = hl.InputScalar(hl.Float(32))
-    origin_y = hl.InputScalar(hl.Float(32))
-    step_x = hl.InputScalar(hl.Float(32))
-    step_y = hl.InputScalar(hl.Float(32))
-    above = hl.InputScalar(hl.Int(32))
-
-
 @hl.generator(name="denoise_cells")
-class Cells(Averaging):
+class Cells(Stabilised):
     """Linear mosaic in, a mosaic of cells of 4 x 4 quads out, each a quad of its own.
 
     Samples are divided by their gain, given by cell, and stabilised as in `denoise`: u = sqrt(max(0, slope v +
@@ -80,7 +68,7 @@ class Cells(Averaging):
 
 
 @hl.generator(name="denoise_cells_linear")
-class CellsLinear(Averaging):
+class CellsLinear(Stabilised):
     """The same for pixels that have all three colours, pixels[x, y, channel]: cells of 4 x 4 pixels become pixels."""
 
     pixels = hl.InputBuffer(hl.Float(32), 3)

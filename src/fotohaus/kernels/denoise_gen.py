@@ -6,7 +6,8 @@ import halide as hl
 from halide import f32
 
 from fotohaus.kernels.common import strip_of, x, y
-from fotohaus.kernels.common_raw import Gains, total
+from fotohaus.kernels.common_raw import total
+from fotohaus.kernels.shaded import Stabilised
 
 SIZE = 8  # quads (2x2 cells of the mosaic) along a block's side; blocks begin at every second quad
 PERIOD, BEFORE = 4, 8  # samples from block to block; blocks before the first whose noise is told
@@ -68,7 +69,7 @@ def shrink(g, source, mosaic, uneven=False):
     # Block column and row, quad row, frequency, plane or position, place in a block, parity.
     a, b, r, i, p, n, e, j = (hl.Var(name) for name in "abripnej")
     # Gains change so little within a block's step that one stands for all of it.
-    gains = Gains(g.gains, (g.origin_x, g.origin_y), (g.step_x, g.step_y), count, g.above)
+    gains = g.shading(count)
     gain, slope = hl.Func("gain"), hl.Func("slope")
     gain[x, y, p] = gains.sample(p)
 
@@ -223,13 +224,11 @@ def shrink(g, source, mosaic, uneven=False):
     restored.compute_at(linear, a).vectorize(a)
 
 
-class Denoising:
-    """What both kernels take besides their samples."""
+class Denoising(Stabilised):
+    """What all kernels take besides their samples."""
 
     left = hl.InputScalar(hl.Int(32))
     top = hl.InputScalar(hl.Int(32))
-    slope = hl.InputBuffer(hl.Float(32), 1)
-    intercept = hl.InputBuffer(hl.Float(32), 1)
     basis = hl.InputBuffer(hl.Float(32), 2)
     rise = hl.InputBuffer(hl.Float(32), 3)
     start = hl.InputBuffer(hl.Float(32), 1)
@@ -238,12 +237,6 @@ class Denoising:
     dark = hl.InputScalar(hl.Float(32))
     correction = hl.InputBuffer(hl.Float(32), 2)
     first = hl.InputBuffer(hl.Float(32), 1)
-    gains = hl.InputBuffer(hl.Float(32), 3)
-    origin_x = hl.InputScalar(hl.Float(32))
-    origin_y = hl.InputScalar(hl.Float(32))
-    step_x = hl.InputScalar(hl.Float(32))
-    step_y = hl.InputScalar(hl.Float(32))
-    above = hl.InputScalar(hl.Int(32))
     shift = hl.InputBuffer(hl.Float(32), 3)
     shift_left = hl.InputScalar(hl.Int(32))
     shift_top = hl.InputScalar(hl.Int(32))
