@@ -19,7 +19,7 @@ class Gains:
         self._grid, self._origin, self._step = grid, origin, step
         self._column, self._position = hl.Var("column"), hl.Var("position")
         self.row = hl.Func("gain_row")
-        low, high, part = self._split(hl.f32(y + top) * step[1] + origin[1], grid.dim(1).extent())
+        low, high, part = self._between_rows = self._split(hl.f32(y + top) * step[1] + origin[1], grid.dim(1).extent())
         values = (grid[self._column, row, self._position] for row in (low, high))
         self.row[self._column, self._position, y] = hl.lerp(*values, part)
         self.row.bound(self._position, 0, positions)
@@ -40,6 +40,20 @@ class Gains:
         low, high, part = self._split(hl.f32(x) * self._step[0] + self._origin[0], self._grid.dim(0).extent())
         interpolated = hl.lerp(self.row[low, position, y], self.row[high, position, y], part)
         return hl.select(self.flat, self.row[0, position, y], interpolated)
+
+    def by_columns(self, scale, parity):
+        """Gain times scale (2x2, per position of the CFA) at (x, y), for a mosaic; parity : of the row.
+
+        Made for those rows of the grid that a task lies in, then between them: rows of pixels look nothing up.
+        `columns` is to be scheduled, for a task.
+        """
+        row, odd = hl.Var("row"), hl.Var("odd")
+        left, right, part = self._split(hl.f32(x) * self._step[0] + self._origin[0], self._grid.dim(0).extent())
+        near, far = (self._grid[column, row, 2 * odd + (x & 1)] for column in (left, right))
+        self.columns = hl.Func("gain_columns")
+        self.columns[x, row, odd] = hl.lerp(near, far, part) * scale[x & 1, odd]
+        above, below, part = self._between_rows
+        return hl.lerp(self.columns[x, above, parity], self.columns[x, below, parity], part)
 
 
 def any_view(buffer):

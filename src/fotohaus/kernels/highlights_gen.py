@@ -229,12 +229,11 @@ class LinearizeRebuilt(Shaded):
         gains = g.shading(4)
         step = 1.0 / hl.f32(g.cell)
         whole_gains = g.shading(4, g.top)
-        position = 2 * (y & 1) + (x & 1)
 
         sample, value, share = hl.Func("sample"), hl.Func("value"), hl.Func("share")
         sample[x, y] = mirrored[x, y]
         level = hl.f32(sample[x, y]) - g.black[x & 1, y & 1]
-        value[x, y] = level * g.scale[x & 1, y & 1] * gains.sample(position)
+        value[x, y] = level * gains.by_columns(g.scale, y & 1)
         share[x, y] = level / hl.max(1.0, g.saturation[x & 1, y & 1] - g.black[x & 1, y & 1])
 
         at_green = ((x + y + g.green) & 1) == 0
@@ -315,17 +314,15 @@ class LinearizeRebuilt(Shaded):
         across, down = left(tile.z) + tile.x, upper(tile.w) + tile.y
         here = y + g.top
         level = hl.f32(g.mosaic[x, here]) - g.black[x & 1, here & 1]
-        plain_gain = whole_gains.sample(2 * (here & 1) + (x & 1))
-        g.linear[x, y] = level * g.scale[x & 1, here & 1] * plain_gain
+        g.linear[x, y] = level * whole_gains.by_columns(g.scale, here & 1)
         g.linear[across, down] = rebuilt[across, down + g.top]
 
         stride = any_view(g.mosaic).dim(0).stride()
         yo = hl.Var("yo")
         g.linear.split(y, yo, y, 64, hl.TailStrategy.GuardWithIf).parallel(yo)
         for view in (stride == 1, stride == -1):
-            for even in (whole_gains.flat, hl.Expr(True)):
-                g.linear.specialize(view & even).vectorize(x, 16, hl.TailStrategy.GuardWithIf)
-        whole_gains.row.compute_at(g.linear, y)
+            g.linear.specialize(view).vectorize(x, 16, hl.TailStrategy.GuardWithIf)
+        whole_gains.columns.compute_at(g.linear, yo).vectorize(x, 8)
         update = g.linear.update()
         update.reorder(tile.x, tile.y, tile.z, tile.w).allow_race_conditions().parallel(tile.w)
         peaks.compute_at(g.linear, tile.w)
@@ -336,8 +333,8 @@ class LinearizeRebuilt(Shaded):
         for view in (stride == 1, stride == -1):
             sample.specialize(view).vectorize(x, 16, hl.TailStrategy.GuardWithIf)
         for f in (value, share, rebuilt, wide):
-            f.compute_at(g.linear, tile.z).vectorize(x, 8, hl.TailStrategy.GuardWithIf)
-        gains.row.compute_at(value, y)
+            f.compute_at(g.linear, tile.z).vectorize(x, 16, hl.TailStrategy.GuardWithIf)
+        gains.columns.compute_at(g.linear, tile.z).vectorize(x, 8)
 
 
 if __name__ == "__main__":

@@ -22,19 +22,17 @@ class Linearize(Shaded):
     def generate(self):
         g = self
         gains = g.shading(4, g.top)
-        levels = (hl.f32(g.mosaic[x, y]) - g.black[x & 1, y & 1]) * g.scale[x & 1, y & 1]
-        g.linear[x, y] = levels * gains.sample(2 * (y & 1) + (x & 1))
+        g.linear[x, y] = (hl.f32(g.mosaic[x, y]) - g.black[x & 1, y & 1]) * gains.by_columns(g.scale, y & 1)
 
         stride = any_view(g.mosaic).dim(0).stride()
         yo, xo = hl.Var("yo"), hl.Var("xo")
         g.linear.split(y, yo, y, 64, hl.TailStrategy.GuardWithIf).parallel(yo)
         for view in (stride == 1, stride == -1):
-            for even in (gains.flat, hl.Expr(True)):
-                g.linear.specialize(view & even).vectorize(x, 16, hl.TailStrategy.GuardWithIf)
+            g.linear.specialize(view).vectorize(x, 16, hl.TailStrategy.GuardWithIf)
         # A transposed view: blocks keep the cache lines of its columns.
         g.linear.split(x, xo, x, 64, hl.TailStrategy.GuardWithIf).reorder(x, y, xo, yo)
         g.linear.vectorize(x, 8, hl.TailStrategy.GuardWithIf)
-        gains.row.compute_at(g.linear, y)
+        gains.columns.compute_at(g.linear, yo).vectorize(x, 8)
 
 
 if __name__ == "__main__":
