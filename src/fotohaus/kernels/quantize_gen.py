@@ -24,6 +24,7 @@ def mixed(h):
 class Quantize:
     """out = round(samples / 257 + dither * noise); exact black and white and busy places get none. Both interleaved.
 
+    out : four samples a pixel, as JPEG's coder takes them without a copy; the last one is 255.
     `top` : the row of the picture that is the samples' first.
     """
 
@@ -41,21 +42,22 @@ class Quantize:
         def uniform(seed):
             return hl.u16((seed[x, y] >> hl.u32(8 * c)) & 0xFF)
 
-        value = g.samples[x, y, c]
-        following = g.samples[hl.min(x + 1, g.samples.dim(0).max()), y, c]
+        channel = hl.min(c, 2)
+        value = g.samples[x, y, channel]
+        following = g.samples[hl.min(x + 1, g.samples.dim(0).max()), y, channel]
         busy = hl.absd(value, following) > BUSY * 257
         # value / 257 in 1/256 of a step, and a half: in numbers of 16 bits, of which a processor does most at a time.
         exact = hl.u16((hl.u32(value) * hl.u32(65281)) >> 16) + hl.u16(128)
         noisy = hl.saturating_sub(hl.saturating_add(exact, uniform(first)), uniform(second))
         plain = (value == 0) | (value == 65535) | busy | (g.dither == 0)
-        g.out[x, y, c] = hl.u8(hl.select(plain, exact, noisy) >> 8)
+        g.out[x, y, c] = hl.select(c == 3, hl.u8(255), hl.u8(hl.select(plain, exact, noisy) >> 8))
 
         yo = hl.Var("yo")
-        for buffer in (g.samples, g.out.output_buffer()):
-            buffer.dim(0).set_stride(3)
+        for buffer, count in ((g.samples, 3), (g.out.output_buffer(), 4)):
+            buffer.dim(0).set_stride(count)
             buffer.dim(2).set_stride(1)
-            buffer.dim(2).set_bounds(0, 3)
-        g.out.bound(c, 0, 3).reorder(c, x, y).unroll(c).vectorize(x, 32, hl.TailStrategy.GuardWithIf)
+            buffer.dim(2).set_bounds(0, count)
+        g.out.bound(c, 0, 4).reorder(c, x, y).unroll(c).vectorize(x, 32, hl.TailStrategy.GuardWithIf)
         g.out.split(y, yo, y, 32, hl.TailStrategy.GuardWithIf).parallel(yo)
         for seed in (first, second):
             seed.compute_at(g.out, y).vectorize(x, 16)

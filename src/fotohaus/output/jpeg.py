@@ -28,7 +28,12 @@ def quantize(pixels: NDArray[np.uint16], *, dither: bool = True, top: int = 0) -
         is a function of the position; exact black and white get none, nor does what differs by more than a step from
         the next pixel, where nothing bands. top : the picture's row that is the first here.
     """
-    out = np.empty(pixels.shape, np.uint8)
+    return _quantized(pixels, dither, top)[..., :3]
+
+
+def _quantized(pixels: NDArray[np.uint16], dither: bool, top: int) -> NDArray[np.uint8]:
+    """(H, W, 4): a fourth sample that means nothing, with which the coder takes pixels as they lie."""
+    out = np.empty((*pixels.shape[:2], 4), np.uint8)
     kernels.call("quantize", samples=np.ascontiguousarray(pixels), top=top, dither=int(dither), out=out)
     return out
 
@@ -66,8 +71,7 @@ def encode_jpeg(
     def encode(strip: tuple[int, int]) -> bytes:
         rows = picture.rows(*strip)
         with report.stage("encode"):
-            eight = quantize(rows, dither=dither, top=strip[0])
-            return encode_samples(eight, quality, full_chroma=fine)
+            return encode_samples(_quantized(rows, dither, strip[0]), quality, full_chroma=fine)
 
     # A restart interval counts at most 65535 coded blocks, of 8 or 16 rows and columns.
     block = 8 if fine else 16

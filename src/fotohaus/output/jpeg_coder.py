@@ -44,13 +44,14 @@ def _scale(quality: int) -> float:
 def encode_samples(samples: NDArray[np.uint8], quality: int, *, full_chroma: bool) -> bytes:
     """A JPEG file of (H, W, 3) RGB or (H, W) grey samples with the Huffman tables of annex K, for any thread.
 
+    (H, W, 4), of which the fourth sample means nothing, is how Pillow keeps RGB, and is not copied.
     full_chroma : colour in full resolution (4:4:4), or in half of it (4:2:0).
     """
     from PIL import JpegImagePlugin  # noqa: F401 - it adds itself to those who can save
     from PIL.Image import frombuffer
 
     height, width = samples.shape[:2]
-    mode = "L" if samples.ndim == 2 else "RGB"
+    mode = "L" if samples.ndim == 2 else "RGBX" if samples.shape[2] == 4 else "RGB"
     image = frombuffer(mode, (width, height), np.ascontiguousarray(samples), "raw", mode, 0, 1)
     tables = quantization_tables(quality)[: 1 if mode == "L" else 2]
     image.encoderinfo = {"qtables": tables, "subsampling": "4:4:4" if full_chroma else "4:2:0"}
