@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,10 +10,12 @@ from fotohaus.develop.demosaic import demosaic
 from fotohaus.develop.geometry import orient
 from fotohaus.develop.highlights import Highlights, prepare_highlights, saturation_levels
 from fotohaus.develop.linearize import apply_gain_maps, linearize
+from fotohaus.develop.pipeline import prepare
 from fotohaus.develop.shading import Shading
 from fotohaus.raw import read_raw
 from fotohaus.raw.image import NoiseProfile
 from fotohaus.report import Report
+from fotohaus.simulate import simulate_burst
 
 INNER = np.s_[16:-16, 16:-16]
 NO_CLIP = Shading()
@@ -206,7 +210,7 @@ def test_a_map_of_one_colour_is_what_is_painted():
     black, scale, saturation = levels_of(CLIP)
     colors = np.broadcast_to(np.log(np.array([4, 3, 2.5], np.float32)), (8, 8, 3)).copy()
     planes = np.ascontiguousarray(colors.transpose(2, 0, 1)).transpose(1, 2, 0)
-    prepared = Highlights("RGGB", black, scale, saturation, Shading(), planes, 8)
+    prepared = Highlights("RGGB", black, scale, saturation, Shading(), planes, 8, np.zeros((3, 2), np.float32))
     got = prepared.linearize(samples)
     np.testing.assert_allclose(got[::2, ::2], 4, rtol=1e-3)
     np.testing.assert_allclose(got[1::2, ::2], 3, rtol=1e-3)
@@ -270,10 +274,33 @@ def test_clipped_sky_of_a_real_frame_is_nowhere_magenta(shared):
         return np.mean(np.minimum(bright[:, 0], bright[:, 2]) / bright[:, 1] > 1.06)
 
     scene = develop(raw)
-    assert magenta(scene) < 0.006 < 0.4 < magenta(develop(raw, off=("highlights",)))
+    assert magenta(scene) < 0.006
     part = scene.pixels[:1000, 1900:2900]
     white = part[part.max(-1) > 1.85]
     assert np.median(chroma(white)) < 0.03
+
+
+@pytest.mark.parametrize("shaded", [1.0, 2.5])
+@pytest.mark.parametrize("linear", [False, True])
+def test_without_reconstruction_what_clips_is_white(shaded, linear):
+    """All colours end where the first does, at the level that lens shading leaves it; what is darker is untouched."""
+    x = np.mgrid[:128, :192][1].astype(np.float32)
+    world = np.repeat((0.1 + 2.4 * x / 192)[..., None], 3, -1)
+    burst = simulate_burst(world, frames=1, size=(128, 192), noise=(0.0, 0.0), exposure=1, shading=shaded, shake=0)
+    raw = burst.frame(0)
+    if linear:
+        raw = replace(raw, mosaic=np.repeat(raw.mosaic[..., None], 3, -1), cfa=None, opcodes_2=())
+        raw = replace(raw, black=raw.black[:1, :1].repeat(3, 1), white=raw.white[:1, :1].repeat(3, 1))
+    off = ("highlights", "denoise", "capture-sharpen", "ca", "defringe")
+    made = prepare(raw, off=off)
+    cut = made.scene().pixels
+    kept = prepare(raw, off=off[1:]).scene().pixels
+    assert np.abs(made.overview).max() < 1.3 * shaded
+    camera = cut @ np.linalg.inv(made.matrix).T.astype(np.float32)
+    assert camera.max() < 1.02 * (1.0 if linear else shaded)
+    if not linear:
+        assert chroma(cut[8:-8, 8:-8]).max() < 0.03
+        np.testing.assert_allclose(cut[8:-8, 8:40], kept[8:-8, 8:40], rtol=1e-4)
 
 
 @pytest.mark.parametrize("cfa", ["RGGB", "GBRG"])
@@ -313,3 +340,24 @@ def test_noisy_snow_below_the_last_clip_level_is_white(scenes, iso, share):
     aware = errors(NoiseProfile((scale,) * 3, (offset,) * 3))
     assert max(aware) < 0.2
     assert iso < 1600 or max(aware) < 0.6 * max(errors(None))
+
+
+@pytest.mark.parametrize("iso", [1600, 6400])
+@pytest.mark.parametrize("level", [0.9, 1.0, 1.1])
+def test_noise_that_clipping_cuts_off_is_given_back(scenes, iso, level):
+    """A clipped sample of what lies at the clip level is brighter than that, or the mean would be too dark: pink."""
+    scale, offset = 1.8e-4 * iso / 100, 3.2e-6 * (iso / 100) ** 2
+    levels = np.array((2.0, 1.0, 1.6))
+    light = np.full((400, 600, 3), 0.05)
+    light[:, 100:] = level
+    at = light / levels
+    at = at + np.sqrt(scale * at + offset) * np.random.default_rng(3).standard_normal(at.shape)
+    samples = samples_of(scenes.mosaic_of(at * levels, "RGGB"), clip_tile("RGGB", levels))
+    known = levels_of(clip_tile("RGGB", levels))
+
+    def green(noise):
+        got = prepare_highlights(samples, "RGGB", *known, noise=noise).linearize(samples)[50:350, 250:550]
+        return 0.5 * (got[::2, 1::2].mean() + got[1::2, ::2].mean())
+
+    aware = abs(green(NoiseProfile((scale,) * 3, (offset,) * 3)) / level - 1)
+    assert aware < 0.025

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -33,10 +35,11 @@ _AROUND = 32  # cells around the clipped ones that are looked at
 # Fitted on HDR panoramas: benchmarks/highlights.py.
 _KNOWN = (0.94, 0.98)  # a cell's largest sample, over saturation: known below, clipped above
 _AGREE = (0.4, 0.9)  # a cell's darker kind of green over the brighter one: from none to full trust in its colours
-_NOISY = 0.02  # deviation at white, as a fraction of it, from which on noise has a say in what is known
+_NOISY = 0.014  # deviation at white, as a fraction of it, from which on noise has a say in what is known
 _BRIGHT = 3.0  # cells count by their brightness to this power: those next to clipping say most
 _SLOPE, _SLOPE_TRUST, _OFFSET_TRUST = 0.3, 0.02, 0.01  # what the regression leans to, and how much
 _STEEPEST = np.float32(0.5)  # slope of log light per cell: an edge's
+_MAGENTA = 2.0  # deviations of a green sample, over the cell's size: less magenta than that is noise
 _DARK = 1e-4  # trust in neutral: what is much darker than clipping says little of the colour of what clips
 
 
@@ -128,6 +131,23 @@ def _plateau(samples: Float32, others: Float32) -> float | None:
     return float(middle) if middle > LOWEST and high - low < 0.03 and bright - dark > 0.1 else None
 
 
+def ceiling_of(levels: ArrayLike, shading: Shading) -> Shading:
+    """What the colour that clips first can reach at each place, as gains of one plane: all are cut there.
+
+    levels : per position of the CFA or plane, the white-balanced light at which it clips, before shading.
+    """
+    # Between the points, the least of all is at least what lies between the points' least.
+    grid = shading.grid * np.asarray(levels, np.float32).ravel()
+    return replace(shading, grid=np.ascontiguousarray(grid.min(-1, keepdims=True)))
+
+
+def cut_at(light: Float32, ceiling: Shading) -> None:
+    """Cut (H, W) or (H, W, 3) light in place, so that what clips is white: clipping without reconstruction."""
+    height, width = light.shape[:2]
+    most = ceiling.sample(np.arange(height), np.arange(width), 0) if ceiling.grid.size > 1 else ceiling.grid[0]
+    np.minimum(light, most if light.ndim == 2 else most[..., None], out=light)
+
+
 @record
 class Highlights:
     """What `prepare_highlights` found, for making any rows of an image.
@@ -143,6 +163,7 @@ class Highlights:
     shading: Shading
     colors: Float32
     cell: int
+    noise: Float32
 
     def linearize(self, samples: NDArray[np.uint16], top: int = 0, rows: int | None = None) -> Float32:
         """Rows `top` to `top + rows` (all below, by default) of the (H, W) samples as `linearize` makes them, rebuilt.
@@ -159,6 +180,8 @@ class Highlights:
             scale=self.scale,
             saturation=self.saturation,
             colors=self.colors,
+            noise=self.noise,
+            noisy=int(self.noise.any()),
             cell=self.cell,
             green=self.cfa.index("G") & 1,
             first=0 if "R" in self.cfa[:2] else 2,
@@ -190,18 +213,27 @@ def prepare_highlights(
     cells = kernels.empty((-(-height // cell), -(-width // cell), 12))
     kernels.call("highlights_overview", mosaic=samples, black=black, scale=scale, cell=cell, cells=cells)
     clip = (saturation - black) * scale
+    variance = np.zeros((3, 2), np.float32)
+    if noise is not None:
+        variance[:] = np.stack([noise.scale, noise.offset], -1)
     if not any((cells[..., 3 * n + 2] >= CLIPPED * clip.flat[n]).any() for n in range(4)):
         return None
-    *planes, even, agree = _cell_colors(cells, cfa, clip, shading, cell, noise)
+    *planes, even, agree = _cell_colors(cells, cfa, clip, shading, cell, variance)
     light, known, _ = planes
     colors = np.zeros_like(light)
     near = _surroundings(known.min(0) < 1)
     parts = (np.ascontiguousarray(plane[..., *near]) for plane in (*planes, even, agree))
-    colors[:, *near] = fill_colors(*parts)
+    colors[:, *near] = fill_colors(*parts, doubt=_MAGENTA * float(variance[1].sum()) ** 0.5 / cell)
     if report is not None:
         share = 1 - known.min(0).mean(dtype=np.float64)
         report.note(f"clipped highlights rebuilt in {100 * share:.1f} % of the picture")
-    return Highlights(cfa, black, scale, saturation, shading, colors.transpose(1, 2, 0), cell)
+    return Highlights(cfa, black, scale, saturation, shading, colors.transpose(1, 2, 0), cell, _of_say(variance))
+
+
+def _of_say(variance: Float32) -> Float32:
+    """The noise that has a say in single samples: none up to `_NOISY`, all from twice that on."""
+    part = min(max(float(variance.sum(-1).max()) ** 0.5 / _NOISY - 1, 0.0), 1.0)
+    return variance * np.float32(part * part * (3 - 2 * part))
 
 
 def _surroundings(places: NDArray[np.bool_]) -> tuple[slice, slice]:
@@ -214,7 +246,7 @@ def _surroundings(places: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 
 def _cell_colors(
-    cells: Float32, cfa: CfaPattern, clip: Float32, shading: Shading, cell: int, noise: NoiseProfile | None
+    cells: Float32, cfa: CfaPattern, clip: Float32, shading: Shading, cell: int, noise: Float32
 ) -> tuple[Float32, Float32, Float32, Float32, Float32]:
     """Mean light of R, G, B in each cell (contraharmonic), whether it is known, where they clip: (3, h, w) each.
 
@@ -226,6 +258,7 @@ def _cell_colors(
         "cells": cells,
         "clip": clip.ravel(),
         "plane": np.array([PLANES.index(name) for name in cfa], np.int32),
+        "noise": noise,
         "cell": cell,
         **shading.in_cells(cell).arguments,
     }
@@ -238,12 +271,11 @@ def _cell_colors(
         same=_AGREE[1],
         colors=colors,
     )
-    if noise is not None and max(np.add(noise.scale, noise.offset)) > _NOISY**2:
+    if noise.sum(-1).max() > _NOISY**2:
         found, colors = colors, kernels.empty(colors.shape)
         kernels.call(
             "highlights_noise",
             **common,
-            noise=np.stack([noise.scale, noise.offset], -1).astype(np.float32),
             found=found,
             colors=colors,
         )
@@ -251,12 +283,14 @@ def _cell_colors(
     return planes[:3], planes[3:6], planes[6:9], planes[9], planes[10]
 
 
-def fill_colors(light: Float32, known: Float32, levels: Float32, even: Float32, agree: Float32) -> Float32:
+def fill_colors(
+    light: Float32, known: Float32, levels: Float32, even: Float32, agree: Float32, *, doubt: float = 0.0
+) -> Float32:
     """Log of the light of (3, h, w) cells with what is clipped filled in.
 
     light : white-balanced, clipped channels as they are. known : 1 where a channel is unclipped, 0 where clipped.
     levels : where each channel clips, for it says how bright a cell is. even, agree : (h, w), weights of a cell's
-    colour; where samples do not agree, it is that of the surroundings.
+    colour; where samples do not agree, it is that of the surroundings. doubt : how magenta noise makes a cell, in logs.
 
     One channel clipped: log-linear regression on the other two over the bright cells around. Two: ratios to the third
     as around. All: colour from around, leaning to neutral, and more light the farther in. Cells beside clipped ones and
@@ -268,7 +302,7 @@ def fill_colors(light: Float32, known: Float32, levels: Float32, even: Float32, 
     reliable = even * agree
     trust = bright ** np.float32(_BRIGHT) * reliable
     bright = bright * reliable
-    logs, sure, magenta = _regress(logs, known, trust, bright)
+    logs, sure, magenta = _regress(logs, known, trust, bright, doubt)
     clipped = 1 - known
     none = clipped[0] * clipped[1] * clipped[2]
     middle = _total(logs) * np.float32(1 / 3)
@@ -312,7 +346,9 @@ def _largest(planes: Float32) -> Float32:
     return np.asarray(np.maximum(np.maximum(planes[0], planes[1]), planes[2]))
 
 
-def _regress(logs: Float32, known: Float32, trust: Float32, bright: Float32) -> tuple[Float32, Float32, Float32]:
+def _regress(
+    logs: Float32, known: Float32, trust: Float32, bright: Float32, doubt: float
+) -> tuple[Float32, Float32, Float32]:
     """Logs with single clipped channels estimated from the other two; where at most one is clipped; how magenta it is.
 
     log k - (log i + log j) / 2 = slope * (log i - log j) + offset, over the cells around in which all are known.
@@ -320,7 +356,7 @@ def _regress(logs: Float32, known: Float32, trust: Float32, bright: Float32) -> 
     sure = known[0] * known[1] * known[2]
     a, b = logs[0] - logs[1], logs[2] - logs[1]
     weight, cover = sure * trust, sure * bright
-    planes = [a, b, a * a, b * b, a * b, np.maximum(np.minimum(a, b), 0)]
+    planes = [a, b, a * a, b * b, a * b, np.maximum(np.minimum(a, b) - np.float32(doubt), 0)]
     (ma, mb, maa, mbb, mab, magenta), _ = _fill(planes, weight, cover)
     out = logs.copy()
     half = np.float32(0.5)

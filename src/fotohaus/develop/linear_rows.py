@@ -13,7 +13,7 @@ from fotohaus.denoising.coarse import look_from_afar
 from fotohaus.denoising.denoiser import Denoiser, prepare_denoise_linear
 from fotohaus.denoising.shrink import denoise_linear
 from fotohaus.develop.geometry import Upright
-from fotohaus.develop.highlights import saturation_levels
+from fotohaus.develop.highlights import ceiling_of, cut_at, saturation_levels
 from fotohaus.develop.shading import Shading, shading_of
 from fotohaus.raw.image import NoiseProfile, RawImage, Rectangle, Samples
 from fotohaus.records import record
@@ -32,7 +32,7 @@ class LinearRows:
     samples : (H, W, 3) view, uint16 or float32. crop : the picture within it. black, scale, clip : (3,), per plane;
     scale holds the white balance, clip is the level of the scaled values from which they are rebuilt from the other
     planes, None for never.
-    denoiser : None where there is nothing to do.
+    denoiser : None where there is nothing to do. ceiling : where all planes are cut, if they are not rebuilt.
     """
 
     samples: Samples
@@ -43,6 +43,7 @@ class LinearRows:
     shading: Shading
     report: Report
     denoiser: Denoiser | None = None
+    ceiling: Shading | None = None
 
     def rows(self, top: int, bottom: int, matrix: Float64, columns: tuple[int, int] | None = None) -> Float32:
         """Rows of the view as RGB, white-balanced camera values times a (3, 3) matrix: (bottom - top, W, 3).
@@ -65,18 +66,12 @@ class LinearRows:
             part = Rectangle(top - first, columns[0] - left, bottom - top, columns[1] - columns[0])
             shading = self.shading.below(first).after(left)
             clean = denoise_linear(rgb, denoiser, shading, crop=part, origin=(first, left))
-            if (matrix == np.eye(3)).all():
-                return clean
-            made = kernels.empty(clean.shape)
-            for channel, weights in enumerate(matrix.astype(np.float32)):
-                np.multiply(clean[..., 0], weights[0], out=made[..., channel])
-                for plane in (1, 2):
-                    made[..., channel] += weights[plane] * clean[..., plane]
-            return made
+            return _mixed(clean, matrix)
 
     def _plain_rows(self, top: int, bottom: int, matrix: Float64, columns: tuple[int, int]) -> Float32:
         left, right = columns
         rgb = kernels.empty((bottom - top, right - left, 3))
+        now = matrix if self.ceiling is None else np.eye(3)
         shading = self.shading.below(top)
         with self.report.stage("linearize"):
             kernels.call(
@@ -85,10 +80,13 @@ class LinearRows:
                 black=self.black.astype(np.float32),
                 scale=self.scale.astype(np.float32),
                 clip=np.full(3, _NEVER, np.float32) if self.clip is None else self.clip.astype(np.float32),
-                matrix=np.ascontiguousarray(matrix, np.float32),
+                matrix=np.ascontiguousarray(now, np.float32),
                 rgb=rgb,
                 **shading.after(left).arguments,
             )
+            if self.ceiling is not None:
+                cut_at(rgb, self.ceiling.below(top).after(left))
+                return _mixed(rgb, matrix)
         return rgb
 
     def seen_from_afar(self) -> LinearRows:
@@ -113,7 +111,20 @@ class LinearRows:
         origin = origin_x + (crop.left + middle) * step_x, origin_y + (crop.top + middle) * step_y
         shading = Shading(self.shading.grid, origin, (step * step_x, step * step_y))
         whole = Rectangle(0, 0, *samples.shape[:2])
-        return LinearRows(samples, whole, self.black, self.scale, self.clip, shading, self.report)
+        ceiling = None if self.ceiling is None else replace(shading, grid=self.ceiling.grid)
+        return LinearRows(samples, whole, self.black, self.scale, self.clip, shading, self.report, ceiling=ceiling)
+
+
+def _mixed(rgb: Float32, matrix: Float64) -> Float32:
+    """(H, W, 3) times a (3, 3) matrix."""
+    if (matrix == np.eye(3)).all():
+        return rgb
+    made = kernels.empty(rgb.shape)
+    for channel, weights in enumerate(matrix.astype(np.float32)):
+        np.multiply(rgb[..., 0], weights[0], out=made[..., channel])
+        for plane in (1, 2):
+            made[..., channel] += weights[plane] * rgb[..., plane]
+    return made
 
 
 def middles(samples: Samples, step: int) -> Samples:
@@ -138,6 +149,7 @@ def linear_rows(
     *,
     shade: bool = True,
     highlights: bool = True,
+    cut: bool = False,
     denoising: tuple[NoiseProfile, float] | None = None,
     report: Report | None = None,
 ) -> LinearRows:
@@ -149,13 +161,14 @@ def linear_rows(
     if shade:
         with report.stage("shading"):
             shading = shading_of(raw, view, report)
-    clip = None
-    if highlights:
+    clip = ceiling = None
+    if highlights or cut:
         with report.stage("saturation"):
-            clip = np.maximum(saturation_levels(raw, multipliers, report)[0] - black, 1.0) * scale
+            levels = np.maximum(saturation_levels(raw, multipliers, report)[0] - black, 1.0) * scale
+        clip, ceiling = (levels, None) if highlights else (None, ceiling_of(levels, shading))
     denoiser = None
     if denoising is not None:
         noise, strength = denoising
         denoiser = prepare_denoise_linear(noise, multipliers, strength=strength, floor=-black * scale)
-    made = LinearRows(view.samples, view.crop, black, scale, clip, shading, report, denoiser)
+    made = LinearRows(view.samples, view.crop, black, scale, clip, shading, report, denoiser, ceiling)
     return made.seen_from_afar() if denoiser is not None and denoiser.passes == 2 else made

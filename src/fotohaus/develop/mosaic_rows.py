@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -16,7 +17,7 @@ from fotohaus.develop.cut_off import CutOff
 from fotohaus.develop.demosaic import MARGIN as DEMOSAIC_MARGIN
 from fotohaus.develop.demosaic import demosaic as interpolate
 from fotohaus.develop.geometry import Upright, cfa_of
-from fotohaus.develop.highlights import LOWEST, Highlights, prepare_highlights, saturation_levels
+from fotohaus.develop.highlights import LOWEST, Highlights, ceiling_of, cut_at, prepare_highlights, saturation_levels
 from fotohaus.develop.linear_rows import LinearRows, middles
 from fotohaus.develop.linearize import apply_gain_maps, linearize
 from fotohaus.develop.shading import Shading, shading_of
@@ -40,6 +41,7 @@ class MosaicRows:
     nothing is clipped. aberration, denoiser : None where there is nothing to do. lost : for the demosaic, see
     `light_taken`. cut : what the file's 0 has done to dark light, where no denoiser undoes it. fine : the view's
     samples as floats, on the same scale, where that is how the file has them: what rounding took is given back.
+    ceiling : where all colours are cut, if clipped samples are not rebuilt, see `ceiling_of`.
     """
 
     view: Upright
@@ -54,6 +56,7 @@ class MosaicRows:
     lost: Float32 | None = None
     cut: CutOff | None = None
     fine: Float32 | None = None
+    ceiling: Shading | None = None
 
     @property
     def crop(self) -> Rectangle:
@@ -62,6 +65,8 @@ class MosaicRows:
 
     def clip_level(self) -> float:
         """The lowest white-balanced value at which a sample is saturated."""
+        if self.ceiling is not None:
+            return float(self.ceiling.grid.min())
         if self.highlights is None:
             return 1.0
         return float(((self.highlights.saturation - self.black) * self.scale).min())
@@ -88,6 +93,8 @@ class MosaicRows:
                 rest = self.fine[first:last] - self.view.samples[first:last]
                 scale = np.tile(self.scale, (-(-rest.shape[0] // 2), -(-rest.shape[1] // 2)))
                 linear += apply_gain_maps(rest * scale[: rest.shape[0], : rest.shape[1]], shading)
+            if self.ceiling is not None:
+                cut_at(linear, self.ceiling.below(first))
         if self.cut is not None:
             with self.report.stage("linearize"):
                 linear = self.cut.undo(linear, shading, first)
@@ -128,18 +135,17 @@ class MosaicRows:
         (origin_x, origin_y), (step_x, step_y) = self.shading.origin, self.shading.step
         black, scale, clip = (np.array([np.mean([v[k] for v in levels[n]]) for n in PLANES]) for k in range(3))
         seen = np.stack([sum(planes[n][1:], planes[n][0]) / np.float32(len(planes[n])) for n in PLANES], axis=-1)
+        origin = origin_x + (left + middle) * step_x, origin_y + (top + middle) * step_y
+        shading = Shading(np.ascontiguousarray(grid, np.float32), origin, (step * step_x, step * step_y))
         return LinearRows(
             seen,
             Rectangle(0, 0, *seen.shape[:2]),
             black,
             scale,
             None if self.highlights is None else clip,
-            Shading(
-                np.ascontiguousarray(grid, np.float32),
-                (origin_x + (left + middle) * step_x, origin_y + (top + middle) * step_y),
-                (step * step_x, step * step_y),
-            ),
+            shading,
             self.report,
+            ceiling=None if self.ceiling is None else replace(shading, grid=self.ceiling.grid),
         )
 
 
@@ -151,6 +157,7 @@ def mosaic_rows(
     *,
     shade: bool = True,
     highlights: bool = True,
+    cut: bool = False,
     denoising: tuple[NoiseProfile, float] | None = None,
     noise: NoiseProfile | None = None,
     report: Report | None = None,
@@ -158,7 +165,8 @@ def mosaic_rows(
     """Look at a mosaic as a whole, as its rows need it.
 
     view : its crop and, where the mosaic goes on, `MARGIN` around it. multipliers : (3,) white balance. shade,
-    highlights : whether gain maps are applied and clipped samples rebuilt. denoising : the samples' noise before white
+    highlights : whether gain maps are applied and clipped samples rebuilt; cut : whether all colours are cut where the
+    first clips, instead. denoising : the samples' noise before white
     balance and a strength, see `prepare_denoise`. noise : of the samples, for what clips, denoised or not.
     """
     report = report or Report()
@@ -174,11 +182,14 @@ def mosaic_rows(
     if shade:
         with report.stage("shading"):
             shading = shading_of(raw, view, report)
-    found = None
-    if highlights and raw.mosaic.max() >= (black + LOWEST * (white - black)).min():
+    found = ceiling = None
+    if (highlights or cut) and raw.mosaic.max() >= (black + LOWEST * (white - black)).min():
         with report.stage("highlights"):
             saturation = view.at_positions(saturation_levels(raw, multipliers, report))
-            found = prepare_highlights(view.samples, cfa, black, scale, saturation, shading, report, noise)
+            if highlights:
+                found = prepare_highlights(view.samples, cfa, black, scale, saturation, shading, report, noise)
+            else:
+                ceiling = ceiling_of((saturation - black) * scale, shading)
     levels = black.astype(np.float32), scale.astype(np.float32)
     if denoiser is not None and denoiser.passes == 2:
         with report.stage("denoise"):
@@ -197,4 +208,5 @@ def mosaic_rows(
         highlights=found,
         report=report,
         denoiser=denoiser,
+        ceiling=ceiling,
     )

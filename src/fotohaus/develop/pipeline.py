@@ -58,8 +58,8 @@ def prepare(
 ) -> Development:
     """Take every decision that needs the whole of a raw image, so that its scene can be made in strips.
 
-    off : stages to leave out: "opcodes" (the file's lists 2 and 3), "highlights", "denoise", "ca", "defringe", "lens"
-    (list 3), "profile" (the camera profile's hue/sat map), "capture-sharpen".
+    off : stages to leave out: "opcodes" (the file's lists 2 and 3), "highlights" (what clips is cut to white then),
+    "denoise", "ca", "defringe", "lens" (list 3), "profile" (the camera profile's hue/sat map), "capture-sharpen".
     wb : what to take as white, as in `Recipe.wb`.
     denoise : strength from 0 to 1; None: as the noise asks for.
     lens : "file" takes the file's lens corrections; "auto" looks in lensfun's database where the file has none, by the
@@ -104,6 +104,7 @@ def prepare(
         view = upright(raw, max(raw.mosaic.shape))
         correction = prepare_lens(raw, view, opcodes=False, report=report)
     shade, highlights = opcodes, "highlights" not in off and not raw.rendered
+    cut_highlights = "highlights" in off and not raw.rendered
     strength = 0.0
     if "denoise" not in off:
         with report.stage("denoise"):
@@ -121,7 +122,14 @@ def prepare(
     sharpening = None
     if raw.cfa is None:
         source = linear_rows(
-            raw, view, color.multipliers, shade=shade, highlights=highlights, denoising=denoising, report=report
+            raw,
+            view,
+            color.multipliers,
+            shade=shade,
+            highlights=highlights,
+            cut=cut_highlights,
+            denoising=denoising,
+            report=report,
         )
         if source.denoiser:
             noise = remaining_noise(noise, source.denoiser, REC2020_TO_XYZ[1] @ color.matrix)
@@ -140,6 +148,7 @@ def prepare(
                 color.multipliers,
                 shade=shade,
                 highlights=highlights,
+                cut=cut_highlights,
                 denoising=denoising,
                 noise=sample_noise,
                 report=report,

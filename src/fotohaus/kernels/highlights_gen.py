@@ -10,6 +10,13 @@ LEVELS = 8
 TILE_X, TILE_Y = 128, 16
 REACH = 2  # samples to each side that a rebuilt sample is made of
 MOST = 16.0  # times what was measured that a sample may become
+STRUCTURE = 2.0  # variance over that of noise, from which on it is light that varies, in strong noise
+STRONG = (0.04, 0.12)  # deviations, as a fraction of saturation
+LIFT = 2.0  # deviations that the largest of a few samples may be from what the map says
+NOISY = (0.02, 0.06)  # deviations at which a sample below saturation is no hole that a codec left, but was measured
+# A normal distribution's tail from t deviations on has the mean log(1 + exp(k t + b)) / k, within a few hundredths.
+TAIL = (1.4, 0.72)
+TOP = (0.98, 0.998)  # of saturation: where a sample is one of that tail
 
 
 @hl.generator(name="highlights_overview")
@@ -74,6 +81,7 @@ class HighlightsColors(Shaded):
 
     clip, plane : per position of the CFA, the light at which it saturates and which of R, G, B it is. The gains are for
     cells. clear, gone : a cell's largest sample, over saturation, up to which it is known, and from which it is not.
+    noise : for each of R, G, B the variance over the level, and at any level, as fractions of saturation.
     differ, same : of its two kinds of green the darker over the brighter, up to which they differ, and from which not.
     colors[x, y, i], three each: mean light of R, G, B (contraharmonic); 1 where it is known and 0 where it clips; where
     it clips. Then the square of 1 / (1 + variance / mean^2) of green: how even the cell is. Last, 1 where both kinds of
@@ -83,6 +91,7 @@ class HighlightsColors(Shaded):
     cells = hl.InputBuffer(hl.Float(32), 3)
     clip = hl.InputBuffer(hl.Float(32), 1)
     plane = hl.InputBuffer(hl.Int(32), 1)
+    noise = hl.InputBuffer(hl.Float(32), 2)
     cell = hl.InputScalar(hl.Int(32))
     clear = hl.InputScalar(hl.Float(32))
     gone = hl.InputScalar(hl.Float(32))
@@ -99,7 +108,15 @@ class HighlightsColors(Shaded):
         def of(plane, values, start=0):
             return [hl.select(g.plane[p] == plane, value, 0.0) for p, value in enumerate(values, start)]
 
-        weighed = [square * factor for square, factor in zip(squares, gain, strict=True)]
+        # Noise has a square, too, which is no light.
+        count = 0.25 * hl.f32(g.cell * g.cell)
+        plain = []
+        for p in range(4):
+            scale, offset = (total(hl.select(g.plane[p] == i, g.noise[n, i], 0.0) for i in range(3)) for n in (0, 1))
+            strong = STRUCTURE * smoothstep(hl.sqrt(scale + offset), *STRONG)
+            noisy = strong * (scale * sums[p] + offset * g.clip[p] * count) * g.clip[p]
+            plain.append(hl.max(squares[p] - noisy, hl.min(squares[p], sums[p] * sums[p] / count)))
+        weighed = [square * factor for square, factor in zip(plain, gain, strict=True)]
         limits = [g.clip[p] * gain[p] for p in range(4)]
         shares = [highest[p] / hl.max(g.clip[p], 1e-6) for p in range(4)]
         light = [total(of(i, weighed)) / hl.max(total(of(i, sums)), 1e-9) for i in range(3)]
@@ -209,7 +226,8 @@ class LinearizeRebuilt(Shaded):
 
     black, scale, saturation (a level in DN) and gains per position of the 2x2 CFA, as in `linearize`. `colors`:
     log of the light of R, G, B in cells of `cell` by `cell` samples, with clipped areas filled. Green sites are those
-    where x + y + green is even; in even rows the other colour is `first` (0: red, 2: blue).
+    where x + y + green is even; in even rows the other colour is `first` (0: red, 2: blue). noise : as for
+    `highlights_colors`, and `noisy` 0 where it has no say.
     """
 
     mosaic = hl.InputBuffer(hl.UInt(16), 2)
@@ -220,6 +238,8 @@ class LinearizeRebuilt(Shaded):
     cell = hl.InputScalar(hl.Int(32))
     green = hl.InputScalar(hl.Int(32))
     first = hl.InputScalar(hl.Int(32))
+    noisy = hl.InputScalar(hl.Int(32))
+    noise = hl.InputBuffer(hl.Float(32), 2)
     linear = hl.OutputBuffer(hl.Float(32), 2)
 
     def generate(self):
@@ -227,6 +247,7 @@ class LinearizeRebuilt(Shaded):
         inside = [(0, g.mosaic.dim(0).extent()), (0, g.mosaic.dim(1).extent())]
         mirrored = hl.BoundaryConditions.mirror_interior(g.mosaic, inside)
         gains = g.shading(4)
+        noisy = g.noisy != 0
         step = 1.0 / hl.f32(g.cell)
         whole_gains = g.shading(4, g.top)
 
@@ -270,13 +291,25 @@ class LinearizeRebuilt(Shaded):
         own = hl.select(at_green, middle, row_color)
         logs = (hl.select(at_green, row_color, middle), other_color)
 
-        # What is known fades out early: one hue passes into the next without a seam.
-        known = [1.0 - smoothstep(s, 0.75, 0.98) for s in shares]
-        details = [k * (hl.fast_log(m) - log) for k, m, log in zip(known, means, logs, strict=True)]
+        # Noise lifts the largest of a few samples, and its squares are no light.
+        lights, tops = others(value, largest), others(share, largest)
+        kinds = [hl.select(at_green, hl.select(here_red, 0, 2), 1), hl.select(here_red, 2, 0)]
+        known, details, seen = [], [], []
+        for s, m, log, value_o, top, kind in zip(shares, means, logs, lights, tops, kinds, strict=True):
+            level_o = hl.max(value_o, 1e-4) / hl.max(top, 1e-4)
+            part, painted = m / level_o, hl.fast_exp(log) / level_o
+            variance = g.noise[0, kind] * hl.min(painted, 1.0) + g.noise[1, kind]
+            lift = LIFT * hl.sqrt(variance)
+            s = hl.select(noisy, s - hl.clamp(s - painted, -lift, lift), s)
+            # What is known fades out early: one hue passes into the next without a seam.
+            known.append(1.0 - smoothstep(s, 0.75, 0.98))
+            excess = hl.select(noisy, 0.75 * hl.min(variance / (part * part), 1.0), 0.0)
+            details.append(known[-1] * (hl.fast_log(m) - log - excess))
+            seen.append(hl.select(noisy, m * hl.fast_exp(-excess), m))
         detail = total(details) / hl.max(total(known), 0.3)
         estimate = hl.fast_exp(own + detail)
         # Magenta, red and blue both above green, is what no clipped light turns to, unless the map says so.
-        both = [hl.max(m, s * hl.fast_exp(log + detail)) for m, s, log in zip(means, clips, logs, strict=True)]
+        both = [hl.max(m, s * hl.fast_exp(log + detail)) for m, s, log in zip(seen, clips, logs, strict=True)]
         allowed = hl.fast_exp(hl.min(0.0, middle - hl.min(red, blue)))
         estimate = hl.max(estimate, hl.select(at_green, hl.min(both[0], both[1]) * allowed, 0.0))
 
@@ -286,7 +319,18 @@ class LinearizeRebuilt(Shaded):
         hole = smoothstep(0.25 * total(around), 0.4, 0.9) * smoothstep(share[x, y], 0.6, 0.8)
         # A hot pixel, or noise of a very high ISO, stands alone: nothing speaks for light beyond the clip level there,
         # and in the dark the colours beside it are what noise makes them.
-        clipped = hl.max(largest(around) * smoothstep(share[x, y], 0.8, 0.95), hole)
+        # Noise alone lifts samples over the clip level: a clipped one is as bright as those are on average, then.
+        kind = hl.select(at_green, 1, hl.select(here_red, 0, 2))
+        level_here = hl.max(value[x, y], 1e-4) / hl.max(share[x, y], 1e-4)
+        at = estimate / level_here
+        deviation = hl.sqrt(g.noise[0, kind] * hl.min(at, 1.0) + g.noise[1, kind]) + 1e-6
+        below = TAIL[0] * (1.0 - at) / deviation + TAIL[1]
+        tail = hl.max(below, 0.0) + hl.fast_log(1.0 + hl.fast_exp(-hl.abs(below)))
+        tail = level_here * deviation * (1 / TAIL[0]) * tail * smoothstep(share[x, y], *TOP)
+        estimate = estimate + hl.select(noisy, tail, 0.0)
+        # What stays below the level in noise is light that was measured.
+        measured = hl.select(noisy, smoothstep(deviation, *NOISY) * (1.0 - smoothstep(share[x, y], *TOP)), 0.0)
+        clipped = hl.max(largest(around) * smoothstep(share[x, y], 0.8, 0.95), hole) * (1.0 - measured)
         estimate = hl.min(estimate, MOST * value[x, y])
         rebuilt = hl.Func("rebuilt")
         rebuilt[x, y] = value[x, y] + clipped * hl.max(0.0, estimate - value[x, y])
@@ -325,6 +369,7 @@ class LinearizeRebuilt(Shaded):
         whole_gains.columns.compute_at(g.linear, yo).vectorize(x, 8)
         update = g.linear.update()
         update.reorder(tile.x, tile.y, tile.z, tile.w).allow_race_conditions().parallel(tile.w)
+        update.specialize(g.noisy == 0)
         peaks.compute_at(g.linear, tile.w)
         for view in (stride == 1, stride == -1):
             peaks.update().reorder(x, window).specialize(view).vectorize(x, 16, hl.TailStrategy.GuardWithIf)

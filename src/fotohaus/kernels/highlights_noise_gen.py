@@ -3,11 +3,12 @@
 import halide as hl
 
 from fotohaus.kernels.common import c, x, y
-from fotohaus.kernels.common_raw import smoothstep, total
+from fotohaus.kernels.common_raw import largest, smoothstep, total
 from fotohaus.kernels.shaded import Shaded
 
 REACH = 2  # cells to each side that are taken together
 FLAT = (2.0, 4.0)  # variance over that of noise: nothing but noise up to the first, structure from the second
+FROM = (0.014, 0.03)  # deviation at saturation from which on noise has a say, and all of it
 LEFT = (0.3, 0.7)  # deviations that the mean is below saturation: clipped up to the first, known from the second
 BIAS, FADE = 0.95, 2.2  # deviations that clipping takes off the mean: BIAS * exp(-FADE * deviations left)
 
@@ -55,7 +56,8 @@ class HighlightsNoise(Shaded):
             known.append(smoothstep(left, *LEFT))
             level = total([limits[p] * gains.sample(p) * own[p] for p in range(4)]) / count
             light.append(level * (mean + BIAS * deviation * hl.fast_exp(-FADE * hl.max(left, 0.0))))
-        flat = flats[0] * flats[1] * flats[2]
+        worst = largest([g.noise[0, i] + g.noise[1, i] for i in range(3)])
+        flat = flats[0] * flats[1] * flats[2] * smoothstep(hl.sqrt(worst), *FROM)
         old = [g.found[x, y, k] for k in range(11)]
         new = [hl.lerp(old[i], light[i], flat) for i in range(3)]
         new += [hl.max(old[3 + i], flat * known[i]) for i in range(3)]
