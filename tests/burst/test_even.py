@@ -8,7 +8,7 @@ from fotohaus.burst import merge
 from fotohaus.denoising.denoiser import prepare_denoise
 from fotohaus.denoising.shrink import denoise
 from fotohaus.denoising.uneven import UnevenNoise
-from fotohaus.raw.image import Rectangle
+from fotohaus.raw.image import ColorCalibration, RawImage, Rectangle
 from fotohaus.simulate import Mover, phone_noise, simulate_burst
 
 SIZE = (512, 640)
@@ -48,6 +48,52 @@ def test_noise_beside_a_subject_is_that_of_the_rest(walk, measure):
     assert 0.85 * rest < after < 1.2 * rest
     assert coarse < 0.65 * coarse_before
     assert same == pytest.approx(rest, rel=1e-3)
+
+
+def test_noise_of_a_reconstruction_is_evened_out_too(walk, measure):
+    frames, truth = walk
+    found = [measure.light(merge(frames, reference=1, method="max", even=on)) for on in (False, True)]
+    (_, coarse_before), _ = beside(found[0], truth)
+    (after, coarse), (rest, coarse_rest) = beside(found[1], truth)
+    assert coarse_before > 1.7 * coarse_rest
+    assert coarse < 0.75 * coarse_before
+    assert after < 1.2 * rest
+    assert measure.tile_gains(found[1], found[0], truth).min() > -0.3
+
+
+def pixels(seed, walked, *, alike):
+    """A linear raw of grey, before which a bright square walks; its noise is the colours' own, or `alike`."""
+    rng = np.random.default_rng(seed)
+    light = np.full((192, 320, 3), 0.06, np.float32)
+    light[:48] = light[144:] = 0.3 * np.random.default_rng(9).uniform(0.1, 1, (24, 160, 1)).repeat(2, 0).repeat(2, 1)
+    light[64:128, 64 + walked : 144 + walked] = 0.5
+    noise = phone_noise(1600)
+    deviates = rng.standard_normal((*light.shape[:2], 1 if alike else 3))
+    samples = light + deviates * np.sqrt(noise.scale[0] * light + noise.offset[0])
+    mosaic = np.clip(samples * 50000 + 10000, 0, 65535).astype(np.uint16)
+    if alike:
+        mosaic = np.broadcast_to(mosaic[..., :1].copy(), mosaic.shape)
+    black, white = (np.full((1, 3), v, np.float32) for v in (10000, 60000))
+    color, crop = ColorCalibration(np.eye(3)), Rectangle(0, 0, *light.shape[:2])
+    return RawImage(mosaic, None, black, white, color, crop, noise=noise, monochrome=alike, path=f"{seed}")
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_noise_of_pixels_is_evened_out_too(alike):
+    frames = [pixels(i, 14 * i, alike=alike) for i in range(8)]
+    deviations = []
+    for on in (False, True):
+        merged = merge(frames, reference=1, even=on)
+        assert merged.capture.frames == 8
+        light = (merged.mosaic[68:124] - merged.black[0]) / (merged.white[0] - merged.black[0])
+        for columns in (slice(150, 206), slice(256, 312)):
+            part = light[:, columns]
+            coarse = part.reshape(14, 4, 14, 4, 3).mean((1, 3))
+            deviations.append((part.std(), coarse.std()))
+    (_, coarse_before), _, (after, coarse), (rest, coarse_rest) = deviations
+    assert coarse_before > 1.7 * coarse_rest
+    assert coarse < 0.7 * coarse_before
+    assert after < 1.3 * rest
 
 
 def test_no_tile_is_worse_for_it(walk, measure):

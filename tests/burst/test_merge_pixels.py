@@ -77,6 +77,7 @@ def test_a_monochrome_burst_stays_monochrome(burst):
     gray = [replace(f, mosaic=np.broadcast_to(f.mosaic[..., 1:2], f.mosaic.shape), monochrome=True) for f in burst[:3]]
     merged = merge(gray)
     assert merged.monochrome
+    assert merged.capture.frames == 3
     assert merged.mosaic.strides[2] == 0
 
 
@@ -161,3 +162,22 @@ def test_any_size(shape):
     light = np.random.default_rng(0).uniform(0.1, 0.5, (*shape, 3))
     merged = merge([replace(linear(light, i), noise=None) for i in range(3)])
     assert merged.mosaic.shape == (*shape, 3)
+
+
+@pytest.mark.parametrize("noise", [NoiseProfile((3e-3,) * 3, (8e-4,) * 3), NoiseProfile((1.2e-2,) * 3, (1.3e-2,) * 3)])
+def test_a_noisy_monochrome_burst_is_merged(scene, noise):
+    def noisy(index, shift):
+        light = seen(scene, *shift)[..., 1:2]
+        deviates = np.random.default_rng(index).standard_normal(light.shape)
+        samples = light + deviates * np.sqrt(noise.scale[0] * light + noise.offset[0])
+        mosaic = np.broadcast_to(np.clip(samples * 40000 + 12000, 0, 65535).astype(np.uint16), (*SIZE, 3))
+        levels = (np.full((1, 3), v, np.float32) for v in (12000, 52000))
+        calibration, crop = ColorCalibration(np.eye(3)), Rectangle(0, 0, *SIZE)
+        return RawImage(mosaic, None, *levels, calibration, crop, noise=noise, path=f"{index}", monochrome=True)
+
+    frames = [noisy(i, shift) for i, shift in enumerate(SHIFTS)]
+    merged = merge(frames, reference=1)
+    truth = seen(scene, 0, 0)[..., 1:2]
+    assert merged.capture.frames == 8
+    assert psnr(merged, truth) > psnr(frames[0], truth) + 7
+    assert merged.noise.scale[1] < 0.25 * noise.scale[1]

@@ -8,7 +8,14 @@ from dataclasses import replace
 import numpy as np
 
 from fotohaus.burst.frame import PAD, Frame
-from fotohaus.denoising.denoiser import NOWHERE_DARK, prepare_denoise, visible_in_mosaic
+from fotohaus.denoising.denoiser import (
+    LUMINANCE_LINEAR,
+    NOWHERE_DARK,
+    prepare_denoise,
+    prepare_denoise_linear,
+    visible_in_mosaic,
+    visible_noise,
+)
 from fotohaus.denoising.shrink import denoise
 from fotohaus.denoising.uneven import TILE, UnevenNoise
 from fotohaus.raw.image import PLANES, Float32, NoiseProfile, Rectangle
@@ -23,6 +30,12 @@ EASIER = 0.7
 MORE = 1.4
 """Times the decibels to the noise elsewhere by which the noise is shrunk, for what passes for the picture's."""
 
+SOLVED = 0.5
+"""Of the variance that the robust merge leaves where something moved: what a reconstruction leaves."""
+
+ALIKE = 1.8
+"""Times the variance of noise that all colours share: their energies' sum is a lottery of one draw, not of three."""
+
 _VISIBLE = 0.9  # L* of a frame's noise below which one frame is not denoised either (develop/denoise.py)
 _FREQUENCIES = 8  # of the weights, each way
 _LOW = 4  # of them that tell motion from detail; noise that they keep shows as blotches
@@ -31,8 +44,13 @@ _BAND = 64  # rows that are made at a time
 _APART = 64  # columns that need nothing between two parts that are made by themselves
 
 
-def is_visible(frame: Frame, noise: NoiseProfile) -> bool:
-    """Whether one would see a frame's noise."""
+def is_visible(frame: Frame, noise: NoiseProfile, *, planes: bool = False) -> bool:
+    """Whether one would see a frame's noise. planes : the quads are pixels of three colours."""
+    if planes:
+        gains = np.asarray(frame.balance, np.float64)
+        weights = np.array(LUMINANCE_LINEAR) if frame.raw.monochrome else np.square(LUMINANCE_LINEAR)
+        scale, offset = float(weights @ (gains * noise.scale)), float(weights @ (gains**2 * noise.offset))
+        return visible_noise((scale, offset)) >= _VISIBLE
     return visible_in_mosaic(frame.raw.cfa or "RGGB", noise, frame.balance) >= _VISIBLE
 
 
@@ -52,10 +70,16 @@ class Even:
         count: int,
         left: tuple[float, float],
         noise: NoiseProfile,
+        *,
+        share: float = 1.0,
+        planes: bool = False,
+        spectrum: Float32 | None = None,
     ) -> None:
         """weights : (rows, columns) sums over the frames, as the kernel `burst_merge` makes them. reach : (rows / 8,
         columns / 8) mean share of each tile that the other frames show. left : the variance of a warped frame's noise,
-        and the least that the merge of `count` frames leaves, in units of `noise`.
+        and the least that the merge of `count` frames leaves, in units of `noise`. share : of that variance, where it
+        is more. planes : the quads are pixels of three colours. spectrum : (16, 16) variance by [horizontal, vertical]
+        frequency of a frame's noise that is not white, and that its colours share, in units of `noise`.
         """
         self._weights, self._reach, self._count, (self._warped, self._least) = weights, reach, count, left
         n = _FREQUENCIES
@@ -65,10 +89,17 @@ class Even:
         first, full = NEEDED
         need = (self._left(low) / np.float32(self._least) - first) / (full - first)
         self._need: Float32 = np.clip(need, 0, 1).astype(np.float32)
+        self._share, self._planes = share, planes
+        self._spectrum: Float32 = np.ones((n, n), np.float32)
+        if spectrum is not None:
+            vertical = spectrum.T[:n]
+            self._spectrum = np.asarray((vertical[:, :n] + vertical[:, -np.arange(n)]) / 2, np.float32)
+        if planes and (spectrum is not None or frame.raw.monochrome):
+            self._spectrum *= np.float32(ALIKE)
         self._top, self._first = PAD - frame.top, PAD - frame.left
         gains = np.asarray(frame.balance, np.float64)
         cfa = frame.raw.cfa or "RGGB"
-        made = prepare_denoise(cfa, noise, gains)
+        made = prepare_denoise_linear(noise, gains) if planes else prepare_denoise(cfa, noise, gains)
         positions = [PLANES.index(name) for name in cfa]
         # Of light that has no gains in it, and the mean needs no correction.
         slope = made.slope * gains[positions].reshape(2, 2).astype(np.float32)
@@ -116,7 +147,13 @@ class Even:
             across = self._tiles(part.left - margin, right + margin, self._first, self._need.shape[1])
             crop = Rectangle(part.top - above, part.left - before, part.height, part.width)
             uneven = self._uneven(down, across)
+            if self._planes:
+                # Of a pixel, whose green stands in its quad twice, the denoiser knows three samples.
+                seen = seen.copy()
+                seen[1::2, ::2] = 0
             made = denoise(seen, self._denoiser, crop=crop, origin=(above, before), uneven=uneven)
+            if self._planes:
+                made[1::2, ::2] = made[::2, 1::2]
             place = np.s_[part.top - top : below - top, part.left : right]
             # What is clipped stays as bright as it is.
             np.copyto(out[place], made, where=out[place] < 1)
@@ -127,10 +164,10 @@ class Even:
         part = self._weights[rows[0] * n : rows[1] * n, columns[0] * n : columns[1] * n]
         # Of each tile, rows are horizontal frequencies.
         tiles = part.reshape(rows[1] - rows[0], n, columns[1] - columns[0], n).transpose(0, 2, 3, 1)
-        left = self._left(tiles * self._reach[slice(*rows), slice(*columns), None, None])
+        left = self._left(tiles * self._reach[slice(*rows), slice(*columns), None, None]) * np.float32(self._share)
         power = self._need[slice(*rows), slice(*columns), None, None] * np.float32(MORE / 2)
         return UnevenNoise(
-            variance=left * np.float32(EASIER),
+            variance=left * (np.float32(EASIER) * self._spectrum),
             kept=np.minimum(np.float32(self._least) / left, 1) ** power,
             top=self._top + rows[0] * TILE,
             left=self._first + columns[0] * TILE,

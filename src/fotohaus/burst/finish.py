@@ -68,7 +68,7 @@ def finish(
     """The merged mosaic of the reference `frame` and the sum of `count - 1` weighted differences from it.
 
     total : (rows, columns, 4), by quad and plane. strength : of denoising, 0 to 1. reconstruct : makes a better mosaic
-    of the merged one and its black and white. even : makes the noise the same everywhere; not with the other two.
+    of the merged one and its black and white. even : makes the noise the same everywhere; not with denoising.
 
     The sliding cosine transform of `denoising` finds what is likely there (the guide) under the noise that the
     merge left, which is more where something moved; 1 - strength of what it took away stays. Where the camera cut

@@ -107,6 +107,17 @@ def as_pixels(quads: RawImage, monochrome: bool = False) -> RawImage:
     return replace(quads, mosaic=mosaic, cfa=None, black=black, white=white)
 
 
+def noise_of_quads(raw: RawImage, noise: NoiseProfile) -> NoiseProfile:
+    """The noise of a frame's samples that leaves in their quads' means what is there, were it each sample's own.
+
+    The four samples of a monochrome pixel's quad are one, and their mean has its noise, not a quarter of it.
+    """
+    if not raw.monochrome:
+        return noise
+    scale, offset = ((4 * v[0], 4 * v[1], 4 * v[2]) for v in (noise.scale, noise.offset))
+    return replace(noise, scale=scale, offset=offset)
+
+
 def make_frame(raw: RawImage, noise: NoiseProfile, padded: UInt16, exposure: float = 1.0) -> Frame:
     """Put a raw image into `padded`; its light is multiplied by `exposure`."""
     row, column = _phase(raw)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus.burst.aligner import Seen
-from fotohaus.burst.frame import as_quads, make_frame, padded_like
+from fotohaus.burst.frame import as_quads, make_frame, noise_of_quads, padded_like
 from fotohaus.burst.pyramid import pyramid
 from fotohaus.raw.image import Float32, NoiseProfile, RawImage
 from fotohaus.raw.noise import noise_of
@@ -37,10 +37,11 @@ def sharpest(frames: Sequence[RawImage]) -> tuple[int, list[Seen] | None]:
         return 0, None
     first = as_quads(frames[0])
     padded, noise = padded_like(first), noise_of(first)
+    of_quads = noise_of_quads(first, noise)
     seen, lights = [], []
     for raw in frames:
         quads = as_quads(raw)
-        seen.append(Seen(pyramid(make_frame(quads, noise, padded)), noise))
+        seen.append(Seen(pyramid(make_frame(quads, of_quads, padded)), of_quads))
         lights.append(_light(quads))
     odd = _odd_shares(np.stack(lights), noise, first.mosaic.size)
     detail = [s.pyramid.sharpness for s in seen]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from fotohaus.burst.align import Alignment, align
 from fotohaus.burst.aligner import Aligner
 from fotohaus.burst.colored_noise import noise_of_frames
-from fotohaus.burst.frame import as_pixels, as_quads, block_size, make_frame, padded_like
+from fotohaus.burst.frame import as_pixels, as_quads, block_size, make_frame, noise_of_quads, padded_like
 from fotohaus.burst.lead import sharpest
 from fotohaus.burst.merger import Merger, Method
 from fotohaus.burst.pyramid import pyramid
@@ -60,7 +60,7 @@ def merge(
     denoise : strength from 0 to 1 of denoising what was merged, in space (mosaics only); the result's noise profile
         says what is left.
     even : where something moved, and fewer frames could be used, take the noise that is left there out in space until
-        it is that of the rest (robust merges of mosaics only, where one sees the noise).
+        it is that of the rest (robust and max merges, where one sees the noise).
     diagnosis : is told what is done with every frame.
 
     Raises
@@ -117,7 +117,7 @@ def merge(
         lead = as_quads(held[index])
         if linear and denoise:
             report.warn("merge-denoise is left out: it works on mosaics, and these frames have pixels of all colours")
-        if linear and lead.noise is None:
+        if linear and not monochrome and lead.noise is None:
             held += islice(source, max(0, CANDIDATES - len(held)))
             others = (as_quads(raw) for i, raw in enumerate(held) if i != index)
             lead = replace(lead, noise=noise_of_frames(lead, others))
@@ -149,7 +149,7 @@ def align_frames(reference: RawImage, frame: RawImage) -> Alignment:
     if (reason := mismatch(facts_of(frame), facts_of(reference))) is not None:
         raise MergeError(frame.name, reason)
     reference, frame = as_quads(with_noise(reference)), as_quads(frame)
-    noise = noise_of(reference)
+    noise = noise_of_quads(reference, noise_of(reference))
     pyramids = [pyramid(make_frame(raw, noise, padded_like(raw))) for raw in (reference, frame)]
     return align(pyramids[0], pyramids[1], block_size(reference))
 
@@ -162,7 +162,7 @@ def align_burst(frames: Iterable[RawImage]) -> list[Alignment]:
     source = iter(frames)
     reference = next(source)
     quads = as_quads(with_noise(reference))
-    noise = noise_of(quads)
+    noise = noise_of_quads(quads, noise_of(quads))
     aligner = Aligner(make_frame(quads, noise, padded_like(quads)), noise, planes=reference.cfa is None)
     found = []
     for frame in source:

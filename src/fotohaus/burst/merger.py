@@ -13,9 +13,9 @@ import numpy as np
 from fotohaus import kernels
 from fotohaus.burst.aligner import Aligned, Aligner, Seen
 from fotohaus.burst.colored_noise import measured_floor
-from fotohaus.burst.even import Even, is_visible
+from fotohaus.burst.even import SOLVED, Even, is_visible
 from fotohaus.burst.finish import WHITE, Noise, finish
-from fotohaus.burst.frame import PAD, Frame, block_size, make_frame, padded_like
+from fotohaus.burst.frame import PAD, SITE_COLORS, Frame, block_size, make_frame, noise_of_quads, padded_like
 from fotohaus.burst.hot_pixels import HotPixels
 from fotohaus.burst.point_lights import slack_of
 from fotohaus.burst.reach import reach_of
@@ -117,11 +117,12 @@ class Merger:
         if self.noise.source != "file":
             scale, offset = self.noise.scale[1], self.noise.offset[1]
             report.note(f"noise ({self.noise.source}): scale {scale:.3g}, offset {offset:.3g}")
-        self.reference: Frame = make_frame(reference, self.noise, padded_like(reference))
-        asked = even and method == "robust" and not planes and not denoise
-        self._evens = asked and is_visible(self.reference, self.noise)
+        of_quads = noise_of_quads(reference, self.noise)
+        self.reference: Frame = make_frame(reference, of_quads, padded_like(reference))
+        asked = even and method in ("robust", "max") and not denoise
+        self._evens = asked and is_visible(self.reference, self.noise, planes=planes)
         self.aligner = Aligner(
-            self.reference, self.noise, report, measure=diagnosis is not None, planes=planes, seen=seen
+            self.reference, of_quads, report, measure=diagnosis is not None, planes=planes, seen=seen
         )
         rows, columns = block_size(reference)
         self.difference: Float32 = kernels.empty((rows + 2 * _MARGIN, columns + 2 * _MARGIN, 4))
@@ -131,13 +132,14 @@ class Merger:
         self.sum: Float32 = kernels.empty((rows, columns, 5))
         self.sum[...] = 0
         self.inverse_sigma: Float32 = kernels.empty((rows // 8 + 1, columns // 8 + 1, 4))
+        sites = np.array(SITE_COLORS)
         kernels.call(
             "burst_sigma",
             mosaic=self.reference.padded,
             black=self.reference.black,
             scale=self.reference.scale,
-            noise_scale=self.reference.noise_scale,
-            noise_offset=self.reference.noise_offset,
+            noise_scale=np.array(self.noise.scale, np.float32)[sites],
+            noise_offset=np.array(self.noise.offset, np.float32)[sites],
             pad=PAD,
             width=self.reference.quads[1],
             height=self.reference.quads[0],
@@ -148,7 +150,8 @@ class Merger:
         self.reach = np.zeros((rows // 8, columns // 8), np.float32)
         self.gain = _Gain((rows // 8 + 1, columns // 8 + 1), _EVERY_DENOISED if denoise else _EVERY)
         self.strength = STRENGTH
-        self.colored = planes and self.noise.source == "estimated"
+        # Of one colour four planes say what one does: such power is a lottery, whose spread is measured, too.
+        self.colored = self.measured = planes and (self.noise.source == "estimated" or reference.monochrome)
         self.hot = None if planes else HotPixels(self.reference)
         self.reconstruction = Reconstruction(self.reference, self.noise) if method == "max" and not planes else None
         self.names = [reference.path]
@@ -266,8 +269,17 @@ class Merger:
         """What evens the noise out; None where no place is to be denoised, or everything is."""
         if not self._evens:
             return None
-        reach = self.reach / np.float32(self.count - 1)
-        return Even(self.reference, self.sum[..., 4], reach, self.count, (_WARPED, noise.least), self.noise)
+        return Even(
+            self.reference,
+            self.sum[..., 4],
+            self.reach / np.float32(self.count - 1),
+            self.count,
+            (_WARPED, noise.least),
+            self.noise,
+            share=1.0 if self.reconstruction is None else SOLVED,
+            planes=self.planes,
+            spectrum=self.floor / np.float32(FLOOR) if self.measured else None,
+        )
 
     def _reconstruct(self) -> Callable[[UInt16, int, int], UInt16] | None:
         reconstruction = self.reconstruction
