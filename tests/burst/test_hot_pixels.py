@@ -103,3 +103,23 @@ def test_every_phase_and_the_border(measure, scene):
             frames.append(replace(raw, mosaic=mosaic))
         merged = measure.light(merge(frames, reference=1))
         assert all(abs(merged[place] - burst.truth[place]) < 0.1 for place in hot)
+
+
+def test_glints_that_meet_at_one_sample_are_none(scene):
+    # Pairs of points as far apart as the hand moves: the second frame shows one where the first shows its like.
+    rng = np.random.default_rng(4)
+    step, (h, w) = 6, SIZE
+    light = 0.3 * scene[400 : 400 + h, 300 : 300 + w + step, 1]
+    y, x = 2 * rng.integers(10, h // 2 - 10, 40), 2 * rng.integers(10, w // 2 - 10, 40)
+    light[y, x] = light[y, x + step] = 0.8
+    mosaic = np.rint(1000 * light + 60).astype(np.uint16)
+    noise, level = phone_noise(100), np.ones((2, 2), np.float32)
+    color, crop = ColorCalibration(np.eye(3)), Rectangle(0, 0, h, w)
+    frames = [
+        RawImage(np.ascontiguousarray(part), "RGGB", 60 * level, 1060 * level, color, crop, noise=noise, path=name)
+        for name, part in (("0", mosaic[:, :w]), ("1", mosaic[:, step:]))
+    ]
+    merged = merge(frames, reference=1)
+    assert merged.capture.frames == 2
+    shown = (merged.mosaic[y, x] - merged.black[0, 0]) / (merged.white[0, 0] - merged.black[0, 0])
+    assert np.abs(shown - 0.8).max() < 0.1

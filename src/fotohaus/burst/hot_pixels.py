@@ -20,8 +20,13 @@ SPILL = 0.015
 """Share of a peak that its neighbours get from the sharpest of lenses; a star that is centred on a sample gives each of
 the four beside it 8 %, and in another colour a fifth of that."""
 
+SEEN = 0.35
+"""Share of a peak that the reference shows where the scene was, from which on it is the scene's: it may lie between
+samples of its colour there."""
+
 _GROUP = 32  # samples of a row, as in kernels/burst_hot_gen.py
 _NODES = 64  # px between the displacement's nodes
+_NEAR = np.array([(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)])
 _SAME = np.array([(i, j) for i in (-2, 0, 2) for j in (-2, 0, 2) if i or j])
 _BESIDE = np.array([(0, -1), (0, 1), (-1, 0), (1, 0)])
 _BEYOND = np.array([(i, j) for i in (-2, 2) for j in (-1, 1)] + [(i, j) for i in (-1, 1) for j in (-2, 2)])
@@ -75,6 +80,7 @@ class HotPixels:
             new.append(np.intersect1d(*moved))
         self._seen[1:] = [now]
         fresh = np.setdiff1d(np.concatenate(new), self.known)
+        fresh = fresh[~self._went_along(frame, fresh, nodes)]
         if fresh.size:
             self._repair(self._reference, fresh)
             self.known = np.union1d(self.known, fresh)
@@ -127,11 +133,35 @@ class HotPixels:
         peak = self._light(frame, y, x)
         around = np.median(self._light(frame, y, x, _SAME), axis=1)
         beside, beyond = (self._light(frame, y, x, offsets).mean(1) for offsets in (_BESIDE, _BEYOND))
-        plane = 2 * (y & 1) + (x & 1)
-        gain = frame.balance[np.array(SITE_COLORS)[plane]]
-        noise = np.sqrt(frame.noise_scale[plane] * np.maximum(around, 0) * gain + frame.noise_offset[plane] * gain**2)
+        noise = self._deviation(y, x, around, y.shape)
         # The mean of four neighbours less that of eight around has 0.6 of their deviation.
         return np.asarray(places[beside - beyond + 1.2 * noise < SPILL * (peak - around)])
+
+    def _went_along(self, frame: Frame, places: Places, nodes: Float32) -> NDArray[np.bool_]:
+        """Which of a frame's outliers the reference shows where the scene was: two points that met at one sample."""
+        if not places.size:
+            return np.zeros(0, bool)
+        y, x = np.divmod(places, self._columns)
+        shift = np.rint(self._at(nodes, places)).astype(np.intp)
+        there_y, there_x = (v[:, None] for v in (y - shift[:, 1], x - shift[:, 0]))
+        there_y, there_x = there_y + _NEAR[:, 0], there_x + _NEAR[:, 1]
+        rows, columns = (2 * n for n in self._reference.quads)
+        seen = (there_y >= 0) & (there_y < rows) & (there_x >= 0) & (there_x < columns)
+        # The sample itself says nothing: it is one of both.
+        seen &= (there_y != y[:, None]) | (there_x != x[:, None])
+        there_y, there_x = np.where(seen, there_y, y[:, None]).ravel(), np.where(seen, there_x, x[:, None]).ravel()
+        own, around = self._light(frame, y, x), np.median(self._light(frame, y, x, _SAME), axis=1)
+        ring = np.median(self._light(self._reference, there_y, there_x, _SAME), axis=1)
+        raised = (self._light(self._reference, there_y, there_x) - ring).reshape(seen.shape)
+        least = np.maximum(SEEN * (own - around)[:, None], WEAK * self._deviation(there_y, there_x, ring, seen.shape))
+        return np.asarray((seen & (raised > least)).any(1))
+
+    def _deviation(self, y: Places, x: Places, light: Float32, shape: tuple[int, ...]) -> Float32:
+        """Deviation of the noise of the reference's balanced samples in such light."""
+        frame, plane = self._reference, 2 * (y & 1) + (x & 1)
+        gain = frame.balance[np.array(SITE_COLORS)[plane]]
+        variance = frame.noise_scale[plane] * np.maximum(light, 0) * gain + frame.noise_offset[plane] * gain**2
+        return np.asarray(np.sqrt(variance).reshape(shape), np.float32)
 
     @staticmethod
     def _light(frame: Frame, y: Places, x: Places, offsets: NDArray[np.intp] | None = None) -> Float32:
