@@ -1,8 +1,9 @@
 """What a merge costs by its frames and their size: time should grow in proportion, memory not with frames.
 
 Every figure is a whole process: lossless-JPEG DNG files in, the merged DNG out. Eight simulated frames (hand shake,
-ISO 1600) stand for any number, in a shuffled order; larger sensors see them side by side. "more" is the processor
-time by which a row exceeds the one before, per frame and megapixel that it has more: all equal if the cost is linear.
+ISO 1600, or another: in strong noise some frames wait for each other) stand for any number, in a shuffled order; larger
+sensors see them side by side. "more" is the processor time by which a row exceeds the one before, per frame and
+megapixel that it has more: all equal if the cost is linear. "memory" is against the row with four frames.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from common import DATA, fotohaus, run, script, table
 PHOTO = DATA / "truth" / "photos" / "Rob_Bye.jpg"
 SMALL = (1536, 2048)  # px of a frame of 3 MP
 FRAMES = 8
-PLAN = {1: (2, 4, 8, 16, 32, 64), 4: (2, 4, 16), 16: (2, 6)}  # frames by sensors of so many times 3 MP
+PLAN = {1: (2, 4, 8, 16, 32, 64), 4: (2, 4, 16, 64), 16: (2, 4, 8)}  # frames by sensors of so many times 3 MP
 
 TILE = """
 import sys
@@ -39,9 +40,9 @@ for path in map(Path, sys.argv[3:]):
 """
 
 
-def small_frames(folder: Path) -> list[Path]:
+def small_frames(folder: Path, iso: int) -> list[Path]:
     """Eight frames of 3 MP; they only shift, so that copies side by side shift as one."""
-    options = ["--frames", FRAMES, "--size", "x".join(map(str, SMALL)), "--iso", 1600, "--rotation", 0, "--no-truth"]
+    options = ["--frames", FRAMES, "--size", "x".join(map(str, SMALL)), "--iso", iso, "--rotation", 0, "--no-truth"]
     run([sys.executable, "-m", "fotohaus.simulate", str(PHOTO), str(folder), *map(str, options)])
     return sorted(folder.glob("*.dng"))
 
@@ -74,25 +75,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1, help="runs of each row, whose medians are printed")
     parser.add_argument("--most", type=int, default=64, help="largest number of frames")
+    parser.add_argument("--iso", type=int, default=1600, help="noise of a phone at that ISO")
     arguments = parser.parse_args()
     rows: list[list[object]] = []
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        small = small_frames(root / "small")
+        small = small_frames(root / "small", arguments.iso)
         for sensors, counts in PLAN.items():
             frames = tiled(small, sensors, root / f"x{sensors}")
             size = sensors * SMALL[0] * SMALL[1] / 1e6
-            before = (0, 0.0)
+            before, of_four = (0, 0.0), 0.0
             for count in (n for n in counts if n <= arguments.most):
                 folder = root / "now"
                 command = fotohaus("develop", *many(frames, count, folder), "-o", root / "merged.dng", "--reference", 1)
                 timings = [run(command) for _ in range(arguments.runs)]
                 wall, cpu, memory = (median(getattr(t, what) for t in timings) for what in ("wall", "cpu", "memory"))
                 more = 1000 * (cpu - before[1]) / ((count - before[0]) * size) if before[0] else ""
-                rows.append([round(size), count, wall, cpu, more, round(memory)])
+                of_four = memory if count == 4 else of_four
+                change = f"{100 * (memory / of_four - 1):+.0f} %" if of_four else ""
+                rows.append([round(size), count, wall, cpu, more, round(memory), change])
                 before = (count, cpu)
                 shutil.rmtree(folder)
-    print(table(("MP", "frames", "wall s", "processor s", "more, ms", "peak MiB"), rows))
+    print(table(("MP", "frames", "wall s", "processor s", "more, ms", "peak MiB", "memory"), rows))
 
 
 if __name__ == "__main__":
