@@ -10,7 +10,9 @@ from PIL import Image
 from fotohaus import kernels
 from fotohaus.burst import merge
 from fotohaus.burst.frame import as_pixels, as_quads
+from fotohaus.raw.cfa import Filters
 from fotohaus.raw.image import ColorCalibration, NoiseProfile, RawImage, Rectangle
+from fotohaus.raw.other_cfa import complete
 from fotohaus.raw.rendered import _linear
 from fotohaus.report import Report
 from fotohaus.srgb import decode_srgb
@@ -181,3 +183,24 @@ def test_a_noisy_monochrome_burst_is_merged(scene, noise):
     assert merged.capture.frames == 8
     assert psnr(merged, truth) > psnr(frames[0], truth) + 7
     assert merged.noise.scale[1] < 0.25 * noise.scale[1]
+
+
+def test_a_noisy_burst_of_interpolated_colours_is_merged(scene):
+    # X-Trans, whose noise neighbours share; the profile is that of samples.
+    rows = ("GBGGRG", "RGRBGB", "GBGGRG", "GRGGBG", "BGBRGR", "GRGGBG")
+    filters = Filters("other", array=tuple(tuple("RGB".index(name) for name in row) for row in rows))
+    noise = NoiseProfile((1.1565e-2,) * 3, (1.308e-2,) * 3)
+
+    def noisy(index, shift):
+        light = 0.5 * seen(scene, *shift)
+        y, x = np.mgrid[: SIZE[0], : SIZE[1]] % 6
+        mosaic = np.take_along_axis(light, np.array(filters.array)[y, x][..., None], 2)[..., 0]
+        deviates = np.random.default_rng(index).standard_normal(mosaic.shape)
+        mosaic = mosaic + deviates * np.sqrt(noise.scale[0] * mosaic + noise.offset[0])
+        samples = np.clip((complete(mosaic.astype(np.float32), filters) + 0.25) * 50000, 0, 65535).astype(np.uint16)
+        levels = (np.full((1, 3), v, np.float32) for v in (12500, 62500))
+        calibration, crop = ColorCalibration(np.eye(3)), Rectangle(0, 0, *SIZE)
+        return RawImage(samples, None, *levels, calibration, crop, noise=noise, path=f"{index}")
+
+    frames = [noisy(i, shift) for i, shift in enumerate(SHIFTS[:4])]
+    assert merge(frames, reference=1).capture.frames == 4

@@ -18,6 +18,9 @@ BLOCK = 128
 SITE_COLORS = (0, 1, 1, 2)
 """Colour of plane p, at column p % 2 and row p // 2 of a quad."""
 
+MONOCHROME, COLORS = 4, 2
+"""Times a quarter of a sample's variance that the mean of a pixel's quad has."""
+
 _MIRRORED = 8  # px beyond the border that hold samples of the same colour
 
 
@@ -107,14 +110,17 @@ def as_pixels(quads: RawImage, monochrome: bool = False) -> RawImage:
     return replace(quads, mosaic=mosaic, cfa=None, black=black, white=white)
 
 
-def noise_of_quads(raw: RawImage, noise: NoiseProfile) -> NoiseProfile:
+def noise_of_quads(raw: RawImage, noise: NoiseProfile, *, planes: bool) -> NoiseProfile:
     """The noise of a frame's samples that leaves in their quads' means what is there, were it each sample's own.
 
-    The four samples of a monochrome pixel's quad are one, and their mean has its noise, not a quarter of it.
+    planes : the quads are pixels (`as_quads`). The four samples of a monochrome pixel are one, and their mean has its
+    noise, not a quarter of it; of three colours green counts twice, and interpolated ones (X-Trans) share a sample's
+    noise with their neighbours. What was estimated from such means already is theirs.
     """
-    if not raw.monochrome:
+    if not planes or (noise.source == "estimated" and not raw.monochrome):
         return noise
-    scale, offset = ((4 * v[0], 4 * v[1], 4 * v[2]) for v in (noise.scale, noise.offset))
+    times = MONOCHROME if raw.monochrome else COLORS
+    scale, offset = ((times * v[0], times * v[1], times * v[2]) for v in (noise.scale, noise.offset))
     return replace(noise, scale=scale, offset=offset)
 
 

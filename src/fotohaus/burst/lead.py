@@ -37,7 +37,7 @@ def sharpest(frames: Sequence[RawImage]) -> tuple[int, list[Seen] | None]:
         return 0, None
     first = as_quads(frames[0])
     padded, noise = padded_like(first), noise_of(first)
-    of_quads = noise_of_quads(first, noise)
+    of_quads = noise_of_quads(first, noise, planes=frames[0].cfa is None)
     seen, lights = [], []
     for raw in frames:
         quads = as_quads(raw)

@@ -148,8 +148,9 @@ def align_frames(reference: RawImage, frame: RawImage) -> Alignment:
     """Where the pixels of one raw image lie in another of the same camera and size (`merge` does this by itself)."""
     if (reason := mismatch(facts_of(frame), facts_of(reference))) is not None:
         raise MergeError(frame.name, reason)
+    planes = reference.cfa is None
     reference, frame = as_quads(with_noise(reference)), as_quads(frame)
-    noise = noise_of_quads(reference, noise_of(reference))
+    noise = noise_of_quads(reference, noise_of(reference), planes=planes)
     pyramids = [pyramid(make_frame(raw, noise, padded_like(raw))) for raw in (reference, frame)]
     return align(pyramids[0], pyramids[1], block_size(reference))
 
@@ -162,7 +163,7 @@ def align_burst(frames: Iterable[RawImage]) -> list[Alignment]:
     source = iter(frames)
     reference = next(source)
     quads = as_quads(with_noise(reference))
-    noise = noise_of_quads(quads, noise_of(quads))
+    noise = noise_of_quads(quads, noise_of(quads), planes=reference.cfa is None)
     aligner = Aligner(make_frame(quads, noise, padded_like(quads)), noise, planes=reference.cfa is None)
     found = []
     for frame in source:

@@ -117,7 +117,7 @@ class Merger:
         if self.noise.source != "file":
             scale, offset = self.noise.scale[1], self.noise.offset[1]
             report.note(f"noise ({self.noise.source}): scale {scale:.3g}, offset {offset:.3g}")
-        of_quads = noise_of_quads(reference, self.noise)
+        of_quads = noise_of_quads(reference, self.noise, planes=planes)
         self.reference: Frame = make_frame(reference, of_quads, padded_like(reference))
         asked = even and method in ("robust", "max") and not denoise
         self._evens = asked and is_visible(self.reference, self.noise, planes=planes)
