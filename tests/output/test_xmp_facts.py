@@ -148,6 +148,13 @@ def test_whatever_a_file_claimed_the_packet_is_well_formed_and_fits_a_jpeg(captu
     assert len(made) < 65000
 
 
+def test_an_altitude_out_of_this_world_is_left_out() -> None:
+    for altitude, said in ((8848.0, True), (1.8e306, False), (float("inf"), False), (float("nan"), False)):
+        made = packet(Recipe(), CaptureInfo(position=(1.0, 2.0), altitude=altitude), private=True)
+        assert (b"GPSAltitude" in made) is said
+        assert b"GPSLatitude" in made
+
+
 def test_names_of_many_bytes_fit_a_jpeg() -> None:
     for character in ("&", "\U0001f600", '"'):
         assert len(packet(Recipe(), CaptureInfo(sources=(character * 200,) * 1000))) < 65000

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from fotohaus.raw.exif import caption, is_zone
+from fotohaus.raw.gps import HIGHEST
 from fotohaus.raw.image import CaptureInfo
 from fotohaus.raw.tiff_write import rational
 
@@ -90,7 +91,7 @@ def _private(capture: CaptureInfo) -> Iterator[Property]:
     for name, degrees, sides in zip(("Latitude", "Longitude"), capture.position, ("NS", "EW"), strict=True):
         whole, rest = divmod(round(abs(degrees) * 60 * 1_000_000), 60 * 1_000_000)
         yield f"exif:GPS{name}", f"{whole},{rest / 1_000_000:.6f}{sides[degrees < 0]}", ""
-    if capture.altitude is not None and math.isfinite(capture.altitude):
+    if capture.altitude is not None and abs(capture.altitude) <= HIGHEST:
         yield "exif:GPSAltitudeRef", str(int(capture.altitude < 0)), ""
         yield "exif:GPSAltitude", f"{round(abs(capture.altitude) * 100)}/100", ""
     if capture.fix_time is not None:

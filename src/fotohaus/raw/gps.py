@@ -12,7 +12,8 @@ from fotohaus.raw.image import CaptureInfo
 from fotohaus.raw.tiff import Ifd, TiffError
 from fotohaus.raw.tiff_write import Directory, Type
 
-_HIGHEST = 100_000.0  # m
+HIGHEST = 100_000.0
+"""Altitude in m beyond which none is believed."""
 
 
 def read_place(gps: Ifd) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def read_place(gps: Ifd) -> dict[str, Any]:
     if latitude is None or longitude is None:
         return {}
     altitude, direction = _number(gps, tags.GPS_ALTITUDE), _number(gps, tags.GPS_DIRECTION)
-    if altitude is not None and abs(altitude) > _HIGHEST:
+    if altitude is not None and abs(altitude) > HIGHEST:
         altitude = None
     if altitude is not None and _number(gps, tags.GPS_ALTITUDE_REF) in (1, 3):  # below sea level
         altitude = -abs(altitude)
@@ -90,7 +91,7 @@ def place_directory(capture: CaptureInfo) -> Directory | None:
         degrees, rest = divmod(round(abs(value) * 3600 * 10_000), 3600 * 10_000)
         minutes, seconds = divmod(rest, 60 * 10_000)
         gps.set(tag, Type.RATIONAL, (Fraction(degrees), Fraction(minutes), Fraction(seconds, 10_000)))
-    if capture.altitude is not None and math.isfinite(capture.altitude) and abs(capture.altitude) <= _HIGHEST:
+    if capture.altitude is not None and abs(capture.altitude) <= HIGHEST:
         gps.set(tags.GPS_ALTITUDE_REF, Type.BYTE, bytes([capture.altitude < 0]))
         gps.set(tags.GPS_ALTITUDE, Type.RATIONAL, Fraction(round(abs(capture.altitude) * 100), 100))
     if capture.direction is not None and 0 <= capture.direction <= 360:
