@@ -7,7 +7,6 @@ ProPhoto, which the SDK cuts. Files that are off are listed with what they hold;
 
 from __future__ import annotations
 
-import importlib.util
 import struct
 import sys
 import tempfile
@@ -18,7 +17,11 @@ from typing import Any
 import numpy as np
 
 import adobe_sdk
-from common import ROOT, table
+import common  # noqa: F401, first: it says where tests/helpers is
+import dng_parts as kit
+import profiles
+from common import table
+from dng_files import MATRIX, make_dng
 from fotohaus import kernels
 from fotohaus.develop import develop
 from fotohaus.develop.geometry import orient
@@ -26,7 +29,7 @@ from fotohaus.develop.profile_look import apply_profile_look
 from fotohaus.develop.profile_tables import rec2020_to_prophoto, total_baseline_exposure
 from fotohaus.errors import ReadError
 from fotohaus.raw import read_raw
-from sdk import cases, means
+from sdk import means
 
 SHORT, LONG, RATIONAL, SRATIONAL, FLOAT = 3, 4, 5, 10, 11
 LIGHTS = (1, 2, 3, 4, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24)
@@ -36,22 +39,11 @@ SEEN = 0.2  # of all pixels, at least
 EDGE = 6
 
 
-def parts(name: str = "test_combinations") -> Any:
-    """A file of tests/develop: how files are put together."""
-    path = ROOT / "tests" / "develop" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
-
-
 class Drawn:
     """A file: its bytes, whether its look takes part, and the names of what was drawn."""
 
-    def __init__(self, seed: int, kit: Any) -> None:
-        self.rng, self.kit = np.random.default_rng(seed), kit
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
         self.names: list[str] = []
         self.raw: dict[int, Any] = {}
         self.main: dict[int, Any] = {}
@@ -67,7 +59,7 @@ class Drawn:
         self.white: tuple[float, float] | None = None
         self.judged: bytes | None = None  # what the SDK gets, where that is another file
         self._newer(np.random.default_rng(seed + 1_000_000))
-        self.data = bytes(kit.make(self.stored, bits=self.bits, raw=self.raw, main=self.main, **self.more))
+        self.data = bytes(make_dng(self.stored, bits=self.bits, raw=self.raw, main=self.main, **self.more))
 
     def maybe(self, name: str, chance: float) -> bool:
         drawn = bool(self.rng.random() < chance)
@@ -76,7 +68,7 @@ class Drawn:
         return drawn
 
     def _levels(self) -> None:
-        rng, kit, top = self.rng, self.kit, (1 << self.bits) - 1
+        rng, top = self.rng, (1 << self.bits) - 1
         rows, columns = (1, 1)
         if self.maybe("black of a pattern", 0.4):
             rows, columns = ((2, 2), (4, 4), (6, 6), (3, 5))[rng.integers(4)]
@@ -97,7 +89,7 @@ class Drawn:
             self.main[274] = (SHORT, int(rng.integers(2, 9)))
 
     def _opcodes(self) -> None:
-        rng, kit = self.rng, self.kit
+        rng = self.rng
         wave = 1 + 0.1 * np.sin(np.arange(kit.HEIGHT) / rng.uniform(5, 20))
         curve = 8, kit.area(kit.HEIGHT, kit.WIDTH) + struct.pack(">I3d", 2, 0, 0.8, 0.2)
         both = [kit.VIGNETTE, kit.lines(12, kit.HEIGHT, kit.WIDTH, wave), curve]
@@ -108,8 +100,8 @@ class Drawn:
                 self.raw[tag] = kit.opcodes(*picked)
 
     def _color(self) -> None:
-        rng, kit = self.rng, self.kit
-        matrix = np.array(kit.conftest.MATRIX)
+        rng = self.rng
+        matrix = np.array(MATRIX)
         count = int(rng.integers(1, 4))
         self.names.append(f"{count} calibrations")
         for i, light in enumerate(rng.choice(LIGHTS, count, replace=False)):
@@ -126,7 +118,7 @@ class Drawn:
             self.main[50730] = (SRATIONAL, [int(rng.integers(-100, 60)), 100])
 
     def _look(self) -> bool:
-        kit, look = self.kit, {}
+        look: dict[int, Any] = {}
         if self.maybe("tone curve", 0.3):
             look |= kit.CURVE
         if self.maybe("look table", 0.3):
@@ -139,7 +131,7 @@ class Drawn:
 
     def _newer(self, rng: np.random.Generator) -> None:
         """What came later, drawn apart: files keep what they had."""
-        kit, self.rng = self.kit, rng
+        self.rng = rng
         if self.maybe("another white", 0.3):
             self.white = [(0.4476, 0.4074), (0.2990, 0.3149), (0.36, 0.39), (0.3127, 0.3290)][rng.integers(4)]
         if self.maybe("black deltas", 0.2):
@@ -179,7 +171,7 @@ class Drawn:
             self.names.append(str(kind))
 
 
-def compared(drawn: Drawn, path: Path, profiles: Any) -> np.ndarray | None:
+def compared(drawn: Drawn, path: Path) -> np.ndarray | None:
     """Delta E of what can be compared; None where there is too little of it."""
     path.write_bytes(drawn.judged or drawn.data)
     theirs = adobe_sdk.stages(path, white=drawn.white, look=drawn.look).render
@@ -202,14 +194,13 @@ def compared(drawn: Drawn, path: Path, profiles: Any) -> np.ndarray | None:
 
 def summary(files: Iterable[tuple[int, Any]]) -> None:
     """Tables of files as `Drawn` makes them, by seed: how far all are off, and which are."""
-    profiles = cases()
     off, found, refused, dark, count = [], [], 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "made.dng"
         for seed, drawn in files:
             count += 1
             try:
-                error = compared(drawn, path, profiles)
+                error = compared(drawn, path)
             except RuntimeError:
                 refused += 1
                 continue
@@ -237,8 +228,7 @@ def main() -> None:
         print("needs dngpy 0.1.3 on x86-64 Linux")
         return
     count, begin = (int(sys.argv[i]) if sys.argv[i:] else n for i, n in ((1, 100), (2, 0)))
-    kit = parts()
-    summary((seed, Drawn(seed, kit)) for seed in range(begin, begin + count))
+    summary((seed, Drawn(seed)) for seed in range(begin, begin + count))
 
 
 if __name__ == "__main__":

@@ -70,7 +70,6 @@ def main() -> None:
     import sdk
     from common import DATA, table
 
-    profiles = sdk.cases()
     paths = [Path(name) for name in sys.argv[1:]] or [DATA / "raw" / f"{name}.dng" for name in sdk.FILES]
     found = []
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +77,7 @@ def main() -> None:
             for kind in KINDS:
                 made = Path(folder) / f"{path.stem}.dng"
                 write(path, made, kind)
-                (row,) = sdk.rows(made, profiles, {"as shot": None})
+                (row,) = sdk.rows(made, {"as shot": None})
                 found.append([path.stem, kind, made.stat().st_size, *row[4:]])
     print(
         table(

@@ -14,7 +14,11 @@ from typing import Any
 import numpy as np
 
 import adobe_sdk
-from adobe_combinations import LIGHTS, parts, summary
+import common  # noqa: F401, first: it says where tests/helpers is
+import dng_parts as kit
+import structures
+from adobe_combinations import LIGHTS, summary
+from dng_files import MATRIX, make_dng
 
 ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, FLOAT, DOUBLE = 2, 3, 4, 5, 7, 10, 11, 12
 JPEG_XL = 52546
@@ -27,8 +31,8 @@ PROFILE += (50981, 50982, 50936, 50932, 51109, 52544)
 class Structured:
     """A file: its bytes, whether its look takes part, the white to develop it for, and the names of what was drawn."""
 
-    def __init__(self, seed: int, kit: Any, structures: Any) -> None:
-        self.rng, self.kit, self.structures = np.random.default_rng(seed + 5_000_000), kit, structures
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed + 5_000_000)
         self.names: list[str] = []
         self.raw: dict[int, Any] = {}
         self.main: dict[int, Any] = {}
@@ -52,8 +56,8 @@ class Structured:
             # The SDK takes the first profile, whichever was chosen on the camera.
             first = {k: v for k, v in self.main.items() if k not in PROFILE} | self.chosen
             first = {k: v for k, v in first.items() if k != 50933} | {50728: self.main.get(50728, NEUTRAL)}
-            self.judged = bytes(kit.make(self.stored, raw=self.raw, main=dict.fromkeys(PROFILE) | first, **self.more))
-        data = kit.make(self.stored, raw=self.raw, main=self.main, **self.more)
+            self.judged = bytes(make_dng(self.stored, raw=self.raw, main=dict.fromkeys(PROFILE) | first, **self.more))
+        data = make_dng(self.stored, raw=self.raw, main=self.main, **self.more)
         self.data = structures.with_blocks(bytes(data), self.blocks, self.order)
 
     def maybe(self, name: str, chance: float) -> bool:
@@ -67,7 +71,7 @@ class Structured:
 
     def _samples(self) -> None:
         """Levels, codec and how samples lie in the file."""
-        rng, kit = self.rng, self.kit
+        rng = self.rng
         planes = 1 if self.mosaic else 3
         floating = self.maybe("floats", 0.25)
         codec = self.one("none", "none", "JPEG", "deflate", "deflate", "JPEG XL", "JPEG XL")
@@ -109,7 +113,7 @@ class Structured:
         if self.mosaic:
             self.names.append(self.cfa)
             self.more["cfa"] = self.cfa
-        light = self.structures.mosaic(kit.CAMERA, self.cfa)[..., None] if self.mosaic else kit.CAMERA
+        light = structures.mosaic(kit.CAMERA, self.cfa)[..., None] if self.mosaic else kit.CAMERA
         stored = black + light * (top - black)
         kind = np.float32 if floating else np.uint32 if bits == 32 else np.uint16
         stored = stored.astype(kind) if floating else np.rint(stored).astype(kind)
@@ -128,7 +132,7 @@ class Structured:
 
     def _places(self) -> None:
         """Active area, crops and turns."""
-        rng, kit = self.rng, self.kit
+        rng = self.rng
         height, width = kit.HEIGHT, kit.WIDTH
         area, self.seen = [0, 0, height, width], self.cfa
         if self.maybe("active area", 0.35):
@@ -159,7 +163,7 @@ class Structured:
             self.raw[50718] = (RATIONAL, [4, 3, 1, 1])
 
     def _opcodes(self) -> None:
-        rng, kit = self.rng, self.kit
+        rng = self.rng
         (height, width), planes = self.size, 1 if self.mosaic else 3
         whole = struct.pack(">8I", 0, 0, height, width, 0, planes, 1, 1)
 
@@ -208,17 +212,17 @@ class Structured:
 
     def _calibrations(self, count: int, lights: list[int]) -> dict[int, Any]:
         """Matrices, hue and saturation maps, and lights, some of which are the file's own."""
-        rng, kit, order = self.rng, self.kit, self.order
+        rng, order = self.rng, self.order
         fields: dict[int, Any] = {}
         maps = self.maybe("hue/sat maps", 0.3)
         shape = self.one((1, 6, 4), (3, 8, 5))
         for i, light in enumerate(lights[:count]):
-            own = np.array(kit.conftest.MATRIX) * rng.uniform(0.96, 1.04, 9)
+            own = np.array(MATRIX) * rng.uniform(0.96, 1.04, 9)
             fields[(50721, 50722, 52531)[i]] = (SRATIONAL, kit.rationals(*own))
             if self.maybe("other light", 0.2):
                 kind = self.one("xy", "spectrum")
                 fields[(50778, 50779, 52529)[i]] = (SHORT, 255)
-                fields[(52533, 52534, 52535)[i]] = (UNDEFINED, self.structures.light(kind, i, order))
+                fields[(52533, 52534, 52535)[i]] = (UNDEFINED, structures.light(kind, i, order))
             else:
                 fields[(50778, 50779, 52529)[i]] = (SHORT, light)
             if maps:
@@ -232,7 +236,7 @@ class Structured:
         return fields
 
     def _color(self) -> None:
-        rng, kit = self.rng, self.kit
+        rng = self.rng
         self.lights = [int(n) for n in rng.choice(LIGHTS, 3, replace=False)]
         count = int(rng.integers(1, 4))
         self.names.append(f"{count} calibrations")
@@ -255,7 +259,7 @@ class Structured:
         """Further profiles, of which one may be the as-shot one."""
         if not self.maybe("profiles", 0.35):
             return []
-        kit, names = self.kit, ["First", "Second", "Third"]
+        names = ["First", "Second", "Third"]
         self.main |= {50936: (ASCII, "First"), 50934: (ASCII, self.one(*names, "none of them"))}
         self.names.append(f"as shot {self.main[50934][1]}")
         blocks = []
@@ -268,9 +272,9 @@ class Structured:
             fields |= kit.CURVE if self.maybe("curve", 0.3) else {}
             if name == self.main[50934][1]:
                 self.chosen = fields
-            blocks.append(self.structures.profile_block(fields, self.order))
+            blocks.append(structures.profile_block(fields, self.order))
         if blocks:
-            self.main[50933] = self.structures.places(len(blocks))
+            self.main[50933] = structures.places(len(blocks))
         return blocks
 
     def _beside(self) -> None:
@@ -285,11 +289,11 @@ class Structured:
             order = [kinds[i] for i in self.rng.permutation(len(kinds))]
             # The SDK takes crop and scale of the enhanced image where there is one.
             crop = {tag: self.raw[tag] for tag in (50718, 50719, 50720) if tag in self.raw}
-            self.more["subs"] = lambda tiff: self.structures.beside(tiff, order, *self.size, crop)
+            self.more["subs"] = lambda tiff: structures.beside(tiff, order, *self.size, crop)
             self.more["raw_at"] = int(self.rng.integers(0, 4))
 
     def _look(self) -> bool:
-        kit, look = self.kit, {}
+        look: dict[int, Any] = {}
         if self.maybe("look", 0.25):
             look |= kit.look_table() if self.maybe("table", 0.5) else kit.CURVE
         if self.maybe("gain table map 1", 0.15) and 50718 not in self.raw:
@@ -305,9 +309,8 @@ def main() -> None:
     if adobe_sdk.library() is None:
         print("needs dngpy 0.1.3 on x86-64 Linux")
         return
-    kit, more = parts(), parts("structures")
     count, begin = (int(sys.argv[i]) if sys.argv[i:] else n for i, n in ((1, 100), (2, 0)))
-    summary((seed, Structured(seed, kit, more)) for seed in range(begin, begin + count))
+    summary((seed, Structured(seed)) for seed in range(begin, begin + count))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("FOTOHAUS_DATA", ROOT.parent / "shared" / "data"))
+# What makes files for the tests makes them for benchmarks, too.
+sys.path.append(str(ROOT / "tests" / "helpers"))
 CACHE = Path(os.environ.get("FOTOHAUS_BENCH_CACHE", Path(tempfile.gettempdir()) / "fotohaus-benchmarks"))
 
 

@@ -6,7 +6,6 @@ than 2 GB is a fault, and the mutant is kept.
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import resource
@@ -20,7 +19,10 @@ from typing import Any
 
 import numpy as np
 
-TESTS = Path(__file__).resolve().parents[1] / "tests" / "raw"
+import common  # noqa: F401, first: it says where tests/helpers is
+from dng_files import make_dng
+from kinds import KINDS, make, mutant
+
 BATCH = 200
 MEMORY = 6 << 30  # bytes of address space, most of it libraries and thread stacks
 PEAK_MB = 2048
@@ -28,21 +30,11 @@ SLOWEST = 10.0  # s for one mutant
 STEPS = ("read_raw", "describe", "read_extras", "develop")
 
 
-def module(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, TESTS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
-
-
 def mutants(kind: str, seed: int) -> list[bytes]:
     """One batch."""
-    kinds = module("kinds")
-    rng = np.random.default_rng([seed, list(kinds.KINDS).index(kind)])
-    data = kinds.make(module("conftest").make_dng, kind, seed)
-    return [kinds.mutant(rng, data) for _ in range(BATCH)]
+    rng = np.random.default_rng([seed, list(KINDS).index(kind)])
+    data = make(make_dng, kind, seed)
+    return [mutant(rng, data) for _ in range(BATCH)]
 
 
 def child(kind: str, seed: int, path: Path) -> None:
@@ -129,12 +121,12 @@ def main() -> int:
         kind, seed, path = chosen.child
         child(kind, int(seed), Path(path))
         return 0
-    kinds = list(module("kinds").KINDS)
-    tables: dict[str, Any] = {kind: Counter(slowest=0.0, peak_mb=0.0) for kind in kinds}
+    names = list(KINDS)
+    tables: dict[str, Any] = {kind: Counter(slowest=0.0, peak_mb=0.0) for kind in names}
     faults: list[str] = []
     folder = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path.cwd()
     for number in range(-(-chosen.count // BATCH)):
-        kind, seed = kinds[number % len(kinds)], chosen.seed + number // len(kinds)
+        kind, seed = names[number % len(names)], chosen.seed + number // len(names)
         for fault in batch(kind, seed, folder, tables[kind]):
             print("fault:", fault, file=sys.stderr, flush=True)
             faults.append(fault)

@@ -10,7 +10,6 @@ profile.
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import tempfile
 from pathlib import Path
@@ -19,7 +18,9 @@ from typing import Any
 import numpy as np
 
 import adobe_sdk
-from common import DATA, ROOT, table
+import common  # noqa: F401, first: it says where tests/helpers is
+import profiles
+from common import DATA, table
 from fotohaus.develop import develop
 from fotohaus.develop.color import camera_to_rec2020
 from fotohaus.develop.geometry import orient
@@ -34,17 +35,6 @@ WHITES |= {"shade": (0.2990, 0.3149), "green": (0.36, 0.39)}
 BLOCK = 8
 BEYOND = ("defringe", "denoise", "ca", "capture-sharpen", "highlights")  # stages that the SDK has not
 CLIPPED = 0.98  # of the white level, in any channel of the block
-
-
-def cases() -> Any:
-    """tests/develop/profiles.py."""
-    spec = importlib.util.spec_from_file_location("profiles", ROOT / "tests" / "develop" / "profiles.py")
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    sys.modules["profiles"] = made
-    spec.loader.exec_module(made)
-    return made
 
 
 def means(image: np.ndarray) -> np.ndarray:
@@ -64,7 +54,7 @@ def developed(raw: RawImage, wb: str, off: tuple[str, ...]) -> np.ndarray:
     return np.asarray(orient(scene, undo) @ rec2020_to_prophoto().T.astype(np.float32))
 
 
-def rows(path: Path, profiles: Any, whites: dict[str, Any]) -> list[list[object]]:
+def rows(path: Path, whites: dict[str, Any]) -> list[list[object]]:
     raw, found = read_raw(path), []
     for name, white in whites.items():
         theirs = adobe_sdk.stages(path, white=white)
@@ -99,9 +89,8 @@ def main() -> None:
     if adobe_sdk.library() is None:
         print("needs dngpy 0.1.3 on x86-64 Linux")
         return
-    profiles = cases()
     paths = [Path(name) for name in sys.argv[1:]] or [DATA / "raw" / f"{name}.dng" for name in FILES]
-    found = [row for path in paths for row in rows(path, profiles, WHITES)]
+    found = [row for path in paths for row in rows(path, WHITES)]
     heads = ("colour, median", "99 %", "develop, median", "99 %", "8 x 8, median", "99 %")
     heads += ("SDK's demosaic, median", "99 %")
     print(table(("file", "white", *heads), found))

@@ -1,8 +1,6 @@
 """Whole files as makers are known to lay them out, beside Adobe's SDK, and what `fotohaus info` shows of them."""
 
-import importlib.util
 import struct
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,24 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import adobe_sdk
+import dng_parts as kit
+import profiles
+import structures
+from dng_files import MATRIX, make_dng
 from fotohaus.raw import describe
 
-
-def _module(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(path.stem, made)
-    spec.loader.exec_module(made)
-    return made
-
-
-HERE = Path(__file__).resolve()
-kit = _module(HERE.with_name("test_combinations.py"))
-structures = _module(HERE.with_name("structures.py"))
-
-pytestmark = pytest.mark.skipif(kit.adobe_sdk.library() is None, reason="needs dngpy 0.1.3 on x86-64 Linux")
+pytestmark = pytest.mark.skipif(adobe_sdk.library() is None, reason="needs dngpy 0.1.3 on x86-64 Linux")
 
 SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, DOUBLE = 3, 4, 5, 7, 10, 12
 HEIGHT, WIDTH, CAMERA = kit.HEIGHT, kit.WIDTH, kit.CAMERA
@@ -35,8 +23,8 @@ JPEG_XL = 52546
 BLOCK = 10
 NEWEST = {50706: (1, [1, 7, 1, 0]), 50707: (1, [1, 7, 0, 0])}
 TWO = {
-    50721: (SRATIONAL, kit.rationals(*np.array(kit.conftest.MATRIX) * 1.05)),
-    50722: (SRATIONAL, kit.rationals(*kit.conftest.MATRIX)),
+    50721: (SRATIONAL, kit.rationals(*np.array(MATRIX) * 1.05)),
+    50722: (SRATIONAL, kit.rationals(*MATRIX)),
     50778: (SHORT, 17),
     50779: (SHORT, 21),
     50728: (RATIONAL, kit.rationals(0.52, 1, 0.61)),
@@ -67,7 +55,7 @@ def mosaic(cfa: str, black: Any, white: int, bits: int = 16, **more: Any) -> byt
     stored = kit.codes(structures.mosaic(CAMERA, cfa), level, white)
     levels = {50713: (SHORT, [2, 2]), 50714: (RATIONAL, kit.rationals(*np.ravel(black))), 50717: (LONG, white)}
     raw = levels | more.pop("raw", {})
-    return bytes(kit.make(stored, cfa=cfa, bits=bits, raw=raw, main=TWO | more.pop("main", {}), **more))
+    return bytes(make_dng(stored, cfa=cfa, bits=bits, raw=raw, main=TWO | more.pop("main", {}), **more))
 
 
 def android(further: dict[int, Any] | None = None) -> bytes:
@@ -108,14 +96,14 @@ def cinema(bits: int, table: bool) -> bytes:
     entries = np.rint(65535 * (np.arange(1 << bits) / ((1 << bits) - 1)) ** 2).astype(int)
     stored = np.rint(np.sqrt(structures.mosaic(CAMERA, "RGGB")) * ((1 << bits) - 1)).astype(np.uint16)
     raw = {50712: (SHORT, entries.tolist()), 50714: (SHORT, 0), 50717: (LONG, 65535)}
-    return bytes(kit.make(stored, bits=bits, raw=raw, main=TWO, tile=(60, 76)))
+    return bytes(make_dng(stored, bits=bits, raw=raw, main=TWO, tile=(60, 76)))
 
 
 def expert() -> bytes:
     """A phone's merged linear raw: 16 bits, black of a Bayer array for each plane, lossless JPEG in one strip."""
     levels = {50713: (SHORT, [2, 2]), 50714: (SHORT, [1024] * 12), 50717: (LONG, [65535] * 3)}
     stored = kit.codes(CAMERA, 1024)
-    return bytes(kit.make(stored, raw=levels, main=TWO | FORWARDS, compression=7, frame="rgb"))
+    return bytes(make_dng(stored, raw=levels, main=TWO | FORWARDS, compression=7, frame="rgb"))
 
 
 def proraw() -> bytes:
@@ -127,7 +115,7 @@ def proraw() -> bytes:
         return structures.beside(tiff, ["masks", "depth", "preview"], HEIGHT, WIDTH)  # type: ignore[no-any-return]
 
     more = {"order": ">", "compression": JPEG_XL, "tile": (48, 64), "sub_ifd": True, "subs": others, "raw_at": 1}
-    return bytes(kit.make(kit.codes(CAMERA), raw=raw, main=main, **more))
+    return bytes(make_dng(kit.codes(CAMERA), raw=raw, main=main, **more))
 
 
 def converted() -> bytes:
@@ -176,12 +164,12 @@ def test_agrees_with_the_sdk(name: str, tmp_path: Path) -> None:
     facts = describe(path)
     assert "not_supported" not in facts
     assert {key: facts["raw"][key] for key in shown} == shown
-    theirs, mine = kit.adobe_sdk.stages(path, look=look).render, kit.pixels(path, look)
+    theirs, mine = adobe_sdk.stages(path, look=look).render, kit.pixels(path, look)
     assert theirs.shape == mine.shape
     inner = slice(kit.EDGE, -kit.EDGE), slice(kit.EDGE, -kit.EDGE)
-    kept = means(kit.profiles.inside(theirs)[inner][..., None])[..., 0] == 1
+    kept = means(profiles.inside(theirs)[inner][..., None])[..., 0] == 1
     assert kept.mean() > 0.9
-    error = kit.profiles.delta_e(means(theirs[inner]), means(mine[inner]))[kept]
+    error = profiles.delta_e(means(theirs[inner]), means(mine[inner]))[kept]
     assert np.median(error) < 0.06
     assert np.percentile(error, 99) < 0.25
 

@@ -1,8 +1,6 @@
 """Files as their makers write them, beside what Adobe's SDK makes of them: the whole way from bytes to a scene."""
 
-import importlib.util
 import struct
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,26 +9,13 @@ import imagecodecs
 import numpy as np
 import pytest
 
+import adobe_files
+import adobe_sdk
+import profiles
+from dng_files import make_dng
 from fotohaus.develop import develop
 from fotohaus.develop.profile_tables import rec2020_to_prophoto, total_baseline_exposure
 from fotohaus.raw import read_raw
-
-
-def _module(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(path.stem, made)
-    spec.loader.exec_module(made)
-    return made
-
-
-HERE = Path(__file__).resolve()
-adobe_sdk = _module(HERE.parents[2] / "benchmarks" / "adobe_sdk.py")
-adobe_files = _module(HERE.parents[2] / "benchmarks" / "adobe_files.py")
-profiles = _module(HERE.with_name("profiles.py"))
-make = _module(HERE.parents[1] / "raw" / "conftest.py").make_dng
 
 BYTE, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, DOUBLE = 1, 3, 4, 5, 7, 10, 12
 JPEG_XL, LOSSY_JPEG = 52546, 34892
@@ -98,7 +83,7 @@ def proraw(light: Any, bits: int, table: int, **more: Any) -> bytes:
     """Three samples to a pixel through a table, in big-endian tiles of a SubIFD, as Apple has it."""
     raw = {50712: squared(table), 50714: (SHORT, [0] * 3), 50717: (LONG, [65535] * 3)}
     tiles = {"tile": (96, 112), "order": ">", "sub_ifd": True, "bits": bits}
-    return bytes(make(roots(light, (1 << bits) - 1), raw=raw, **{**tiles, **more}))
+    return bytes(make_dng(roots(light, (1 << bits) - 1), raw=raw, **{**tiles, **more}))
 
 
 def monochrom(**raw: Any) -> bytes:
@@ -106,7 +91,7 @@ def monochrom(**raw: Any) -> bytes:
     gray = codes(CAMERA[..., 1:2], 512, 16383)
     named = {int(key[1:]): value for key, value in raw.items()}
     of_one = {50721: (SRATIONAL, [3, 10, 5, 10, 2, 10]), 50778: (SHORT, 21), 50728: (RATIONAL, [1, 1])}
-    return bytes(make(gray, bits=14, compression=7, tile=(96, 112), raw=levels | named, main=of_one))
+    return bytes(make_dng(gray, bits=14, compression=7, tile=(96, 112), raw=levels | named, main=of_one))
 
 
 def lossy() -> bytes:
@@ -115,7 +100,7 @@ def lossy() -> bytes:
         (8, struct.pack(">8I", 0, 0, HEIGHT, WIDTH, p, 1, 1, 1) + struct.pack(">I3d", 2, 0, 0, 1)) for p in range(3)
     ]
     raw = {51009: opcodes(*undo), 50717: (LONG, [255] * 3)}
-    return bytes(make(roots(CAMERA, 255), bits=8, compression=LOSSY_JPEG, tile=(96, 112), quality=98, raw=raw))
+    return bytes(make_dng(roots(CAMERA, 255), bits=8, compression=LOSSY_JPEG, tile=(96, 112), quality=98, raw=raw))
 
 
 def merged(**choice: Any) -> bytes:
@@ -123,18 +108,18 @@ def merged(**choice: Any) -> bytes:
     raw = {50717: (LONG, [16] * 3)} | choice.pop("raw", {})
     brighter = {50730: (SRATIONAL, [5, 2])}
     image = (CAMERA * 16).astype(np.float32)
-    return bytes(make(image, raw=raw, main=brighter | NEWEST, **{"bits": 16, "tile": (96, 112), **choice}))
+    return bytes(make_dng(image, raw=raw, main=brighter | NEWEST, **{"bits": 16, "tile": (96, 112), **choice}))
 
 
 def drone() -> bytes:
     raw = {50714: (SHORT, [4096] * 3), 50717: (LONG, [65535] * 3), 51022: opcodes(VIGNETTE, WARP)}
-    return bytes(make(codes(CAMERA, 4096, 65535), raw=raw))
+    return bytes(make_dng(codes(CAMERA, 4096, 65535), raw=raw))
 
 
 def anamorphic() -> bytes:
     """A cinema camera behind a lens that squeezes: pixels of 4 x 3, in a crop of their own."""
     crop = {50719: (RATIONAL, [4, 1, 6, 1]), 50720: (LONG, [192, 160]), 50718: (RATIONAL, [4, 3, 1, 1])}
-    return bytes(make(codes(CAMERA, 0, 65535), raw=crop))
+    return bytes(make_dng(codes(CAMERA, 0, 65535), raw=crop))
 
 
 # How far pixels may be off at the 99th percentile; where they are resampled, kernels differ at edges.
@@ -156,7 +141,7 @@ MAKERS: dict[str, tuple[Callable[[], bytes], float]] = {
     "pixels of 4 x 3": (anamorphic, 1.0),
     "black level below 0": (lambda: merged(raw={50714: (SRATIONAL, [-1, 10] * 3), 50717: (LONG, [16] * 3)}), 0.02),
     "linear, gain map by plane": (
-        lambda: bytes(make(codes(CAMERA, 0, 65535), raw={51009: opcodes(gain_map(3, 3))})),
+        lambda: bytes(make_dng(codes(CAMERA, 0, 65535), raw={51009: opcodes(gain_map(3, 3))})),
         0.02,
     ),
 }
@@ -191,7 +176,7 @@ def test_files_that_the_sdk_wrote(kind: str, tmp_path: Path) -> None:
     """Mosaics and linear raw in JPEG XL, lossless and lossy, in tiles, fields and roots of its choice."""
     path, made = tmp_path / "a.dng", tmp_path / "b.dng"
     levels = {50714: (SHORT, 512), 50717: (LONG, 16383), 50719: (RATIONAL, [4, 1, 6, 1]), 50720: (LONG, [192, 160])}
-    path.write_bytes(make(codes(mosaic(CAMERA), 512, 16383), bits=14, raw=levels))
+    path.write_bytes(make_dng(codes(mosaic(CAMERA), 512, 16383), bits=14, raw=levels))
     adobe_files.write(path, made, kind)
     theirs, mine = adobe_sdk.stages(made).render, pixels(made)
     error = profiles.delta_e(theirs, mine)[profiles.inside(theirs)]
@@ -204,7 +189,7 @@ def test_cinema_cameras_lossy_raw(tmp_path: Path) -> None:
     """Blackmagic's 12-bit DCT of double rows, of which Adobe's SDK knows nothing."""
     stored = roots(mosaic(CAMERA), 4095)
     data = imagecodecs.jpeg8_encode(stored.reshape(HEIGHT // 2, WIDTH * 2), bitspersample=12, level=98)
-    dng = bytearray(make(stored, bits=12, compression=7, raw={50712: squared(4096), 50717: (LONG, 65535)}))
+    dng = bytearray(make_dng(stored, bits=12, compression=7, raw={50712: squared(4096), 50717: (LONG, 65535)}))
     at = len(dng)
     fields = {273: at, 279: len(data)}
     first = int.from_bytes(dng[4:8], "little")

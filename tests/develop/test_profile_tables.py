@@ -1,15 +1,13 @@
 """Hue/sat maps, looks and their interpolation against the specification, written out in NumPy."""
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import profiles
 from fotohaus import kernels
 from fotohaus.develop.profile_look import apply_profile_look, profile_look, sample_curve
 from fotohaus.develop.profile_tables import (
@@ -24,13 +22,6 @@ from fotohaus.raw.image import Rectangle
 from fotohaus.raw.lights import weights
 from fotohaus.raw.profile import HueSatMap, RgbTables
 from fotohaus.raw.temperature import D50, D65
-
-_spec = importlib.util.spec_from_file_location("profiles", Path(__file__).with_name("profiles.py"))
-assert _spec is not None
-assert _spec.loader is not None
-profiles: Any = importlib.util.module_from_spec(_spec)
-__import__("sys").modules["profiles"] = profiles
-_spec.loader.exec_module(profiles)
 
 SHAPES = [(1, 1, 2), (1, 6, 8), (1, 90, 30), (2, 1, 2), (8, 12, 8)]
 

@@ -1,33 +1,16 @@
 """Colour against Adobe's DNG SDK, on files that have every kind of matrix and table."""
 
-import importlib.util
-import sys
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 
+import adobe_sdk
+import profiles
 from fotohaus.develop import develop
 from fotohaus.develop.geometry import orient
 from fotohaus.develop.profile_tables import rec2020_to_prophoto, total_baseline_exposure
 from fotohaus.raw import read_raw
 from fotohaus.raw.dng import encode_dng
 
-
-def _module(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = made
-    spec.loader.exec_module(made)
-    return made
-
-
-HERE = Path(__file__).resolve()
-adobe_sdk = _module(HERE.parents[2] / "benchmarks" / "adobe_sdk.py")
-profiles = _module(HERE.with_name("profiles.py"))
 CASES = {**dict(profiles.colour_cases()), **dict(profiles.look_cases())}
 
 pytestmark = pytest.mark.skipif(adobe_sdk.library() is None, reason="needs dngpy 0.1.3 on x86-64 Linux")

@@ -1,33 +1,19 @@
 """Levels of every kind, beside what Adobe's SDK makes of the same file: its linear samples (stage 2)."""
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+import adobe_sdk
 from fotohaus.raw import read_raw
 
 Maker = Callable[..., Any]
 SHORT, LONG, RATIONAL, SRATIONAL = 3, 4, 5, 10
 
 
-def judge() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "adobe_sdk", Path(__file__).parents[2] / "benchmarks" / "adobe_sdk.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules.setdefault(spec.name, importlib.util.module_from_spec(spec))
-    spec.loader.exec_module(module)
-    return module
-
-
-adobe_sdk = judge()
 pytestmark = pytest.mark.skipif(adobe_sdk.library() is None, reason="needs dngpy 0.1.3 on x86-64 Linux")
 
 

@@ -1,8 +1,6 @@
 """Mosaics that are no Bayer pattern, and cameras of four colours."""
 
-import importlib.util
 import struct
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import adobe_sdk
 from fotohaus.develop import develop
 from fotohaus.raw import read_raw
 from fotohaus.raw.cfa import Filters
@@ -19,13 +18,6 @@ from fotohaus.raw.other_cfa import FLOOR, complete
 BYTE, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL = 1, 3, 4, 5, 7, 10
 Maker = Callable[..., bytes]
 
-_path = Path(__file__).resolve().parents[2] / "benchmarks" / "adobe_sdk.py"
-_spec = importlib.util.spec_from_file_location("adobe_sdk", _path)
-assert _spec is not None
-assert _spec.loader is not None
-adobe_sdk: Any = importlib.util.module_from_spec(_spec)
-sys.modules.setdefault("adobe_sdk", adobe_sdk)
-_spec.loader.exec_module(adobe_sdk)
 sdk = pytest.mark.skipif(adobe_sdk.library() is None, reason="needs dngpy 0.1.3 on x86-64 Linux")
 
 HEIGHT, WIDTH = 48, 60

@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import importlib.util
 import itertools
 import re
 import time
@@ -16,18 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import vc5_encoder as coder
 from fotohaus import kernels
 from fotohaus.errors import ReadError
 from fotohaus.raw import describe, read_raw, vc5, vc5_codebook
 from fotohaus.raw.tiff import TiffError
 
 Maker = Callable[..., Any]
-
-_spec = importlib.util.spec_from_file_location("vc5_encoder", Path(__file__).with_name("vc5_encoder.py"))
-assert _spec is not None
-assert _spec.loader is not None
-coder: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(coder)
 
 # 38 x 46 samples of 14 bits, RGGB, as GoPro's own encoder writes them: sections, an image's identifier, all its tags.
 GOPRO = """

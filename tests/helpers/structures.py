@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import struct
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import imagecodecs
 import numpy as np
 
-_PATH = Path(__file__).resolve().parents[1] / "raw" / "conftest.py"
-_spec = importlib.util.spec_from_file_location("raw_conftest", _PATH)
-assert _spec is not None
-assert _spec.loader is not None
-conftest: Any = importlib.util.module_from_spec(_spec)
-sys.modules.setdefault("raw_conftest", conftest)
-_spec.loader.exec_module(conftest)
+import dng_files
 
 ASCII, SHORT, LONG = 2, 3, 4
 PROFILE = 0x4352
@@ -36,7 +27,7 @@ def mosaic(light: Any, cfa: str) -> Any:
 
 def profile_block(fields: dict[int, Any], order: str) -> bytes:
     """A camera profile as ExtraCameraProfiles has it: TIFF's structure with a magic number of its own."""
-    made = conftest.Tiff(order)
+    made = dng_files.Tiff(order)
     data = bytearray(made.finish(made.ifd(fields)))
     data[2:4] = struct.pack(order + "H", PROFILE)
     return bytes(data)
