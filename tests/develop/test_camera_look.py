@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.develop.profiles import look_cases
 
 from fotohaus import kernels
 from fotohaus.develop import develop
@@ -13,6 +12,7 @@ from fotohaus.raw.image import NoiseProfile
 from fotohaus.raw.opcode_types import WarpRectilinear
 from fotohaus.render import render
 from fotohaus.report import Report
+from profiles import look_cases
 
 CASES = dict(look_cases())
 
