@@ -9,6 +9,7 @@ from fotohaus import kernels
 from fotohaus.burst import merge
 from fotohaus.raw import expand_sources, read_raw
 from fotohaus.simulate import Mover, phone_noise, simulate_burst
+from fotohaus.simulate.sensor import CAMERA_FROM_SRGB
 
 SIZE = (512, 768)
 
@@ -91,6 +92,39 @@ def test_highlights_have_no_cast(scene, measure):
             part = (truth > low) & (truth < high) & (frame.mosaic[i::2, j::2] < frame.white[0, 0])
             if part.sum() > 500:
                 assert abs((merged[i::2, j::2] - truth)[part].mean()) < 0.15 * sigma
+
+
+@pytest.fixture(scope="module")
+def through_white():
+    """A grey ramp through white, beside detail by which it is aligned, at ISO 6400; and its light by column."""
+    rng = np.random.default_rng(3)
+    ramp = np.repeat(np.linspace(0.4, 1.6, 1024, dtype=np.float32)[None, :], 640, 0)
+    ramp[:260] = np.kron(rng.uniform(0.1, 0.7, (65, 256)), np.ones((4, 4)))
+    ramp[-150:-60] = np.kron(rng.uniform(0.1, 0.7, (30, 256)), np.ones((3, 4)))
+    rgb = (ramp[..., None] * np.ones(3) @ np.linalg.inv(CAMERA_FROM_SRGB).T).astype(np.float32)
+    return simulate_burst(rgb, size=(384, 640), iso=6400, exposure=1, frames=6, shake=2, rotation=0, oversample=1)
+
+
+@pytest.mark.parametrize(("method", "strength"), [("robust", 0), ("mean", 0), ("max", 0), ("robust", 1)])
+def test_light_near_white_keeps_its_mean_where_some_frames_clip(through_white, measure, method, strength):
+    merged = merge(through_white, reference=1, method=method, denoise=strength)
+    noise = phone_noise(6400)
+    sigma = np.sqrt(noise.scale[1] + noise.offset[1])
+    rows = np.s_[150:220]
+    light, truth = measure.light(merged)[rows, 32:-32], through_white.truth[rows, 32:-32]
+    single = measure.light(through_white.frame(0))[rows, 32:-32]
+    for low, high in ((0.7, 0.8), (0.8, 0.9), (0.9, 0.95)):
+        for i, j in np.ndindex(2, 2):
+            here = np.s_[i::2, j::2]
+            part = (truth[here] > low) & (truth[here] < high)
+            error = (light - truth)[here][part].mean()
+            # Noise that a merged sample is left with is clipped as a frame's is.
+            assert -0.07 * sigma < error < 0.06 * sigma
+            if low == 0.9:
+                assert (single - truth)[here][part].mean() < -0.1 * sigma
+                # No sample is white for being so in the reference alone.
+                assert (light[here][part] >= 1).mean() < 0.5 * (single[here][part] >= 1).mean()
+    assert light[truth >= 1].mean() > 0.985
 
 
 def test_gain_maps_stay_and_the_corners_are_merged(scene, measure):

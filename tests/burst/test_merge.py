@@ -93,10 +93,13 @@ def test_clipped_highlights_stay_clipped(scene, measure):
     merged = merge(burst, reference=1)
     clipped = frame.mosaic >= frame.white[0, 0]
     assert clipped.mean() > 0.02
-    assert (merged.mosaic[clipped] == merged.white[0, 0]).all()
+    sigma = np.sqrt(phone_noise(400).scale[1] + phone_noise(400).offset[1])
+    # But for those that noise alone has clipped.
+    certain = clipped & (burst.truth >= 1)
+    assert (merged.mosaic[certain] == merged.white[0, 0]).mean() > 0.95
+    assert np.abs(measure.light(merged) - burst.truth)[certain].max() < 4 * sigma
     # Next to them nothing overshoots: a false colour would be an error far beyond the noise.
     near = burst.truth > 0.8
-    sigma = np.sqrt(phone_noise(400).scale[1] + phone_noise(400).offset[1])
     assert np.abs(measure.light(merged) - burst.truth)[near & ~clipped].max() < 6 * sigma
 
 

@@ -1,4 +1,4 @@
-"""From what was merged to the samples of a raw image: denoised if asked for, the bias of black undone, in 16 bits."""
+"""From what was merged to a raw image's samples: denoised if asked for, black's and white's bias undone, in 16 bits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from fotohaus import kernels
 from fotohaus.burst.even import Even
 from fotohaus.burst.frame import PAD, SITE_COLORS, Frame
-from fotohaus.denoising.cut_off import biases, cut_off_bias
+from fotohaus.denoising.cut_off import Crest, biases, crest, cut_off_bias
 from fotohaus.denoising.denoiser import DENOISE_MARGIN, NOWHERE_DARK, Denoiser, prepare_denoise
 from fotohaus.denoising.shrink import denoise
 from fotohaus.raw.image import PLANES, Float32, Float64, NoiseProfile, Rectangle, UInt16
@@ -26,6 +26,8 @@ _ROWS = 256  # of a strip
 _REACH = 6  # rows around a strip that the mean of a neighbourhood needs
 _PLACES = 256  # of the table of biases
 _SLIGHT = 0.01  # deviations of a frame's noise in the dark: a bias below that is none
+_CRISP = 0.005  # deviation of a frame's noise at white below which clipping takes next to nothing off a mean
+_SAME = 0.25  # deviations by which the frames' white levels may differ for their means to be known
 _LEAST_ROOM = 1 / 64  # of the range, below black
 _ALONE = 0.1  # share of the reference's own noise from which a place is denoised as the reference alone, too
 
@@ -64,18 +66,21 @@ def finish(
     strength: float,
     reconstruct: Callable[[UInt16, int, int], UInt16] | None = None,
     even: Even | None = None,
+    clips: float = 1.0,
 ) -> Merged:
     """The merged mosaic of the reference `frame` and the sum of `count - 1` weighted differences from it.
 
     total : (rows, columns, 4), by quad and plane. strength : of denoising, 0 to 1. reconstruct : makes a better mosaic
-    of the merged one and its black and white. even : makes the noise the same everywhere; not with denoising.
+    of the merged one and its black and white. even : makes the noise the same everywhere; not with denoising. clips :
+    light at which the first of the frames clips.
 
     The sliding cosine transform of `denoising` finds what is likely there (the guide) under the noise that the
     merge left, which is more where something moved; 1 - strength of what it took away stays. Where the camera cut
     the noise off at black, dark light is too bright on average: by the guide, or without denoising by the mean of the
-    neighbourhood, which E[max(x + n, floor)] is inverted for, so that the noise itself is not amplified.
+    neighbourhood, which E[max(x + n, floor)] is inverted for, so that the noise itself is not amplified. So is
+    E[min(x + n, white)] where some frames clip and others do not.
     """
-    cut = _Cut(frame, noise.profile)
+    cut = _Cut(frame, noise.profile, clips)
     # The room below black that the camera left, what the bias takes there, and some for what interpolation does.
     below = float(-cut.floor.min()) + 1.5 * cut.worst * cut.matters
     black = round(WHITE * min(max(below / (1 + below), _LEAST_ROOM), 0.25))
@@ -89,7 +94,6 @@ def finish(
             sum=total,
             black=frame.black,
             scale=frame.scale,
-            clip=frame.clip,
             gains=gains,
             pad=PAD,
             left=frame.left,
@@ -101,7 +105,7 @@ def finish(
 
     light_of = merged_light
     if reconstruct is not None:
-        better = reconstruct(_encoded(frame, merged_light, None, None, unit, 1.0, black), black, WHITE)
+        better = reconstruct(_encoded(frame, merged_light, _Uncut(), None, unit, 1.0, black), black, WHITE)
 
         def light_of(first: int, last: int, gains: Float32) -> Float32:
             light = (better[first:last].astype(np.float32) - black) * np.float32(1 / (WHITE - black))
@@ -127,22 +131,23 @@ def _own(frame: Frame, gains: Float32) -> Float32:
 def _encoded(
     frame: Frame,
     light_of: Callable[[int, int, Float32], Float32],
-    cut: _Cut | None,
+    cut: _Uncut,
     guides: _Guides | None,
     gains: Float32,
     kept: float,
     black: int,
     even: Even | None = None,
 ) -> UInt16:
-    """The mosaic in 16 bits, strip by strip, of what `light_of` makes of rows; no bias is undone without `cut`."""
+    """The mosaic in 16 bits, strip by strip, of what `light_of` makes of rows."""
     height, width = frame.raw.mosaic.shape
     own = _own(frame, gains)
-    bias, nowhere = np.zeros((4, _PLACES), np.float32), np.zeros(4, np.float32)
-    around = DENOISE_MARGIN if guides else _REACH if cut is not None and cut.matters else 0
+    around = DENOISE_MARGIN if guides else _REACH
     mosaic = np.empty((height, width), np.uint16)
     for top, bottom in strips(height, _ROWS):
         uneven = even is not None and bool(even.parts(top, bottom, width))
-        margin = max(around, even.margin if even is not None and uneven else 0)
+        crests = cut.crests(frame, top, bottom)
+        biased = cut.matters or crests
+        margin = max(around if guides or biased else 0, even.margin if even is not None and uneven else 0)
         first, last = max(top - margin, 0), min(bottom + margin, height)
         light = light_of(first, last, gains)
         rows = slice(top - first, bottom - first)
@@ -151,7 +156,7 @@ def _encoded(
             made = guide = even.rows(light, first, top, bottom)
         if guides is not None:
             guide = guides.rows(light, first, top, bottom)
-        elif cut is not None and cut.matters:
+        elif biased:
             mean = np.empty_like(light)
             kernels.call("burst_mean", light=light, mean=mean)
             guide = mean[rows]
@@ -160,9 +165,17 @@ def _encoded(
             light=made,
             guide=guide,
             gains=own,
-            bias=bias if cut is None else cut.bias,
-            first=nowhere if cut is None else cut.first,
-            steps=0.0 if cut is None else cut.steps,
+            bias=cut.bias,
+            first=cut.first,
+            steps=cut.steps,
+            lost=cut.crest.lost,
+            stretch=cut.crest.stretch,
+            deviation=cut.crest.deviation,
+            crest_steps=cut.crest.steps if crests else 0.0,
+            reference=frame.padded,
+            clip=cut.clip(frame),
+            left=frame.left,
+            top=frame.top + top,
             kept=kept,
             black=black,
             white=WHITE,
@@ -218,14 +231,30 @@ class _Guides:
         return mixed
 
 
-class _Cut:
-    """What cutting the noise off at the file's 0 adds to the mean, by position in the mosaic.
+class _Uncut:
+    """No bias at all, and nothing that the reference has clipped."""
+
+    matters = False
+    crest = Crest(np.ones(4, np.float32), 0.0, np.zeros((4, _PLACES), np.float32), np.ones((4, _PLACES), np.float32))
+    first, steps, bias = np.zeros(4, np.float32), 0.0, np.zeros((4, _PLACES), np.float32)
+
+    def clip(self, frame: Frame) -> Float32:
+        """DN at which the reference is clipped, by position in `frame.padded`."""
+        return np.full((2, 2), np.inf, np.float32)
+
+    def crests(self, frame: Frame, top: int, bottom: int) -> bool:
+        """Whether clipping took something off means in these rows of the mosaic."""
+        return False
+
+
+class _Cut(_Uncut):
+    """What cutting the noise off at the file's 0 and at its white adds to the mean, by position in the mosaic.
 
     floor : (4,) light that a sample of 0 stands for. bias : (4, places) table; a mean of `first` + place / steps is too
     bright by it. worst : the largest bias.
     """
 
-    def __init__(self, frame: Frame, noise: NoiseProfile) -> None:
+    def __init__(self, frame: Frame, noise: NoiseProfile, clips: float) -> None:
         raw = frame.raw
         cfa = raw.cfa or "RGGB"
         colors = [PLANES.index(name) for name in cfa]
@@ -238,3 +267,13 @@ class _Cut:
         found = biases(scale, offset, self.floor, _PLACES)
         self.first, self.bias = found.first, found.bias
         self.steps = found.steps if self.matters else 0.0
+        deviation = np.sqrt(scale + offset)
+        self._noisy = bool(deviation.min() > _CRISP and 1 - clips < _SAME * deviation.min())
+        if self._noisy:
+            self.crest = crest(scale, offset, _PLACES)
+
+    def clip(self, frame: Frame) -> Float32:
+        return frame.clip
+
+    def crests(self, frame: Frame, top: int, bottom: int) -> bool:
+        return self._noisy and bool(frame.padded[frame.top + top : frame.top + bottom].max() >= frame.clip.min())

@@ -156,7 +156,7 @@ class Merger:
         self.reconstruction = Reconstruction(self.reference, self.noise) if method == "max" and not planes else None
         self.names = [reference.path]
         self.seen = [(reference.capture, True)]
-        self.count = 1
+        self.count, self.clips = 1, 1.0
         self.exposure = exposure_value(reference.capture)
         report.note(f"reference: {reference.name}")
         if diagnosis is not None:
@@ -233,6 +233,7 @@ class Merger:
             weights = self.gain.weights
             self.diagnosis.add(raw, "merged", sharpness=sharpness, found=found, weights=weights)
         self.count += 1
+        self.clips = min(self.clips, float(((frame.clip - frame.black) * frame.scale).min()))
         self.names.append(raw.path)
         self.seen.append((raw.capture, True))
 
@@ -250,7 +251,8 @@ class Merger:
         if self.hot is not None and self.hot.known.size:
             self.report.note(f"{self.hot.known.size} hot pixels removed")
         total = self.sum[..., :4]
-        merged = finish(self.reference, total, self.count, noise, self.denoise, self._reconstruct(), self._even(noise))
+        better, even = self._reconstruct(), self._even(noise)
+        merged = finish(self.reference, total, self.count, noise, self.denoise, better, even, self.clips)
         used = [os.path.basename(path) for path in self.names if path]
         result = replace(
             raw,

@@ -183,7 +183,10 @@ class Reconstruction:
             gain = frame.scale[i, j] * self.balance[i + j]
             limit = (frame.clip[i, j] - frame.black[i, j]) * gain
             own[site] = (own[site] - frame.black[i, j]) * gain
-            near[site] = np.clip((np.maximum(robust, own)[site] / limit - 0.94) / 0.04, 0, 1)
+            # Of noise that clips the samples below say too little: what is cut off only a mean of all tells.
+            deviation = np.sqrt(self.noise.scale[i + j] + self.noise.offset[i + j])
+            first, last = min(0.94, 1 - 2.5 * deviation), min(0.98, 1 - 2 * deviation)
+            near[site] = np.clip((np.maximum(robust, own)[site] / limit - first) / (last - first), 0, 1)
         # Stein 1981: a fit's error is what it leaves of a sample, less the noise, plus twice what it takes from it.
         precision = sites(window.precision)
         leverage = precision * sites(window.inverse[..., [0, 3, 5]])

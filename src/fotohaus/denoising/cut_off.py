@@ -1,4 +1,4 @@
-"""The mean of noise that a file cuts off at its 0 (docs/algorithms/denoise.md)."""
+"""The mean of noise that a file cuts off at its 0 (docs/algorithms/denoise.md), and at its white level (merge.md)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 _PLACES = 1000  # lights at which the mean is found
+_OVER = 1.5  # deviations over white up to which what clips in part is told from what clips
+_STEEPEST = 2.0  # times that a difference of means is stretched: what it takes at white
 
 
 def cut_off_bias(scale: float, offset: float, floor: float, light: ArrayLike) -> Float64:
@@ -51,3 +53,37 @@ def _mean_cut_off(scale: float, offset: float, floor: float, last: float) -> tup
     x = np.linspace(0, max(last, 1e-6), _PLACES)
     bias = cut_off_bias(scale, offset, floor, x)
     return x + bias, bias
+
+
+@record
+class Crest:
+    """What clipping at white = 1 takes off means of light, for n positions of a mosaic.
+
+    A mean of 1 - place / steps deviations (n,) of the noise at white is too dark by lost (n, places), and
+    differences of means there are stretch (n, places) times as large as they seem.
+    """
+
+    deviation: Float32
+    steps: float
+    lost: Float32
+    stretch: Float32
+
+
+def crest(scale: Float64, offset: Float64, places: int) -> Crest:
+    """By how much means of min(x + n, 1) are too dark, for noise (n,) of more than no variance at white."""
+    deviation = np.sqrt(scale + offset)
+    grid = np.linspace(0, 6, places)
+    found = [_mean_clipped(s, o, grid * d) for s, o, d in zip(scale, offset, deviation, strict=True)]
+    lost, stretch = (np.stack(tables).astype(np.float32) for tables in zip(*found, strict=True))
+    return Crest(deviation.astype(np.float32), (places - 1) / 6, lost, stretch)
+
+
+def _mean_clipped(scale: float, offset: float, grid: Float64) -> tuple[Float64, Float64]:
+    """What means that are so far below 1 have lost, and how many times larger their differences are."""
+    deviation = math.sqrt(scale + offset)
+    # The dark end turned up: of light 1 - x the noise's variance is (scale + offset) - scale * x.
+    x = np.linspace(-_OVER * deviation, min(7 * deviation, 1), _PLACES)
+    lost = cut_off_bias(-scale, scale + offset, 0.0, x)
+    below = x + lost
+    stretch = np.clip(1 / np.maximum(np.gradient(below, x), 1e-3), 1, _STEEPEST)
+    return np.interp(grid, below, lost), np.interp(grid, below, stretch)
