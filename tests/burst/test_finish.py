@@ -127,6 +127,18 @@ def test_light_near_white_keeps_its_mean_where_some_frames_clip(through_white, m
     assert light[truth >= 1].mean() > 0.985
 
 
+def test_what_clips_stays_white_where_a_frame_of_another_exposure_does_not(through_white):
+    frames = list(through_white)
+    for i in (2, 4):
+        capture = replace(frames[i].capture, exposure_time=frames[i].capture.exposure_time * 1.1)
+        frames[i] = replace(frames[i], capture=capture)
+    merged = merge(frames, reference=1)
+    over = np.s_[150:220, 400:600]
+    clipped = frames[0].mosaic[over] >= frames[0].white[0, 0]
+    assert clipped.mean() > 0.8
+    assert (merged.mosaic[over][clipped] == merged.white[0, 0]).mean() > 0.999
+
+
 def test_gain_maps_stay_and_the_corners_are_merged(scene, measure):
     burst = simulate_burst(scene, size=SIZE, iso=1600, exposure=0.5, frames=6, shading=3)
     merged = merge(burst, reference=1, denoise=1)

@@ -102,6 +102,25 @@ def test_a_walking_patch_leaves_no_ghost(scene):
     assert 10 * np.log10((mean / energy(frames[0])).max()) > 3
 
 
+def test_linear_raws_that_clip_keep_their_light(scene):
+    def frame(index):
+        light = seen(scene, *SHIFTS[index]) * 0.4
+        light[100:200] = np.linspace(0.6, 1.4, SIZE[1])[:, None]
+        noisy = light + np.random.default_rng(index).normal(0, 0.1, light.shape)
+        made = linear(light, index, noise=NoiseProfile((0.0,) * 3, (0.01,) * 3))
+        return replace(made, mosaic=np.clip(np.rint(noisy * 50000 + 2000), 0, 52000).astype(np.uint16))
+
+    merged = merge([frame(i) for i in range(6)], reference=1, even=False)
+    light = (merged.mosaic - merged.black[0]) / (merged.white[0] - merged.black[0])
+    truth = np.linspace(0.6, 1.4, SIZE[1])
+    for low, high in ((0.8, 0.9), (0.9, 0.97)):
+        part = (truth > low) & (truth < high)
+        error = (light[116:184, part] - truth[part, None]).mean((0, 1))
+        assert (np.abs(error) < 0.007).all()
+        # Nor is it white where noise has clipped one of six.
+        assert (light[116:184, part] >= 1).mean() < 0.15
+
+
 def jpeg(light, seed):
     """A photo as a camera makes it of noisy light: the noise shared by neighbours, encoded, compressed."""
     rng = np.random.default_rng(seed)

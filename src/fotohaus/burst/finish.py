@@ -268,12 +268,14 @@ class _Cut(_Uncut):
         self.first, self.bias = found.first, found.bias
         self.steps = found.steps if self.matters else 0.0
         deviation = np.sqrt(scale + offset)
-        self._noisy = bool(deviation.min() > _CRISP and 1 - clips < _SAME * deviation.min())
-        if self._noisy:
+        known = deviation.min() > _CRISP and 1 - clips < _SAME * deviation.min()
+        # Samples over white say that the sensor clips elsewhere.
+        self._clips = bool(known and frame.clip.min() <= raw.mosaic.max() <= frame.clip.max())
+        if self._clips:
             self.crest = crest(scale, offset, _PLACES)
 
     def clip(self, frame: Frame) -> Float32:
         return frame.clip
 
     def crests(self, frame: Frame, top: int, bottom: int) -> bool:
-        return self._noisy and bool(frame.padded[frame.top + top : frame.top + bottom].max() >= frame.clip.min())
+        return self._clips and bool(frame.padded[frame.top + top : frame.top + bottom].max() >= frame.clip.min())
