@@ -107,9 +107,12 @@ def test_clipped_highlights_stay_clipped(scene, measure):
     frame, found = burst.frame(0), merge(burst, reference=1, method="max")
     clipped = frame.mosaic >= frame.white[0, 0]
     assert clipped.mean() > 0.02
-    assert (found.mosaic[clipped] >= 0.999 * found.white[0, 0]).all()
-    near = burst.truth > 0.8
     sigma = np.sqrt(phone_noise(400).scale[1] + phone_noise(400).offset[1])
+    # But for those that noise alone has clipped.
+    certain = clipped & (burst.truth >= 1)
+    assert (found.mosaic[certain] >= 0.999 * found.white[0, 0]).mean() > 0.95
+    assert np.abs(measure.light(found) - burst.truth)[certain].max() < 4 * sigma
+    near = burst.truth > 0.8
     assert np.abs(measure.light(found) - burst.truth)[near & ~clipped].max() < 6 * sigma
 
 

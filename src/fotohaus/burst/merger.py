@@ -252,7 +252,9 @@ class Merger:
             self.report.note(f"{self.hot.known.size} hot pixels removed")
         total = self.sum[..., :4]
         better, even = self._reconstruct(), self._even(noise)
-        merged = finish(self.reference, total, self.count, noise, self.denoise, better, even, self.clips)
+        # A finished photo's tones tell nothing of its noise near white.
+        clips = 0.0 if self.planes and self.noise.source == "estimated" else self.clips
+        merged = finish(self.reference, total, self.count, noise, self.denoise, better, even, clips)
         used = [os.path.basename(path) for path in self.names if path]
         result = replace(
             raw,
