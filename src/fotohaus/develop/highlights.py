@@ -36,6 +36,7 @@ _AROUND = 32  # cells around the clipped ones that are looked at
 _KNOWN = (0.94, 0.98)  # a cell's largest sample, over saturation: known below, clipped above
 _AGREE = (0.4, 0.9)  # a cell's darker kind of green over the brighter one: from none to full trust in its colours
 _NOISY = 0.014  # deviation at white, as a fraction of it, from which on noise has a say in what is known
+_RIMS = (0.006, 0.012)  # and from which on less, and nothing, is learnt from single places just below clipping
 _BRIGHT = 3.0  # cells count by their brightness to this power: those next to clipping say most
 _SLOPE, _SLOPE_TRUST, _OFFSET_TRUST = 0.3, 0.02, 0.01  # what the regression leans to, and how much
 _STEEPEST = np.float32(0.5)  # slope of log light per cell: an edge's
@@ -218,11 +219,13 @@ def prepare_highlights(
         variance[:] = np.stack([noise.scale, noise.offset], -1)
     if not any((cells[..., 3 * n + 2] >= CLIPPED * clip.flat[n]).any() for n in range(4)):
         return None
-    *planes, even, agree = _cell_colors(cells, cfa, clip, shading, cell, variance)
+    found = _cell_colors(cells, cfa, clip, shading, cell, variance)
+    *planes, even, agree = found[:3], found[3:6], found[6:9], found[9], found[10]
     light, known, _ = planes
     colors = np.zeros_like(light)
     near = _surroundings(known.min(0) < 1)
-    parts = (np.ascontiguousarray(plane[..., *near]) for plane in (*planes, even, agree))
+    rims = _rims(samples, cfa, black, scale, saturation, shading, cell, found, variance)
+    parts = (np.ascontiguousarray(plane[..., *near]) for plane in (*planes, even, agree, rims))
     colors[:, *near] = fill_colors(*parts, doubt=_MAGENTA * float(variance[1].sum()) ** 0.5 / cell)
     if report is not None:
         share = 1 - known.min(0).mean(dtype=np.float64)
@@ -232,8 +235,12 @@ def prepare_highlights(
 
 def _of_say(variance: Float32) -> Float32:
     """The noise that has a say in single samples: none up to `_NOISY`, all from twice that on."""
-    part = min(max(float(variance.sum(-1).max()) ** 0.5 / _NOISY - 1, 0.0), 1.0)
-    return variance * np.float32(part * part * (3 - 2 * part))
+    return variance * np.float32(_smoothstep(float(variance.sum(-1).max()) ** 0.5, _NOISY, 2 * _NOISY))
+
+
+def _smoothstep(value: float, low: float, high: float) -> float:
+    part = min(max((value - low) / (high - low), 0.0), 1.0)
+    return part * part * (3 - 2 * part)
 
 
 def _surroundings(places: NDArray[np.bool_]) -> tuple[slice, slice]:
@@ -247,11 +254,11 @@ def _surroundings(places: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 def _cell_colors(
     cells: Float32, cfa: CfaPattern, clip: Float32, shading: Shading, cell: int, noise: Float32
-) -> tuple[Float32, Float32, Float32, Float32, Float32]:
-    """Mean light of R, G, B in each cell (contraharmonic), whether it is known, where they clip: (3, h, w) each.
+) -> Float32:
+    """Mean light of R, G, B in each cell (contraharmonic), whether it is known, where they clip: three planes each.
 
-    And (h, w) how even the cell is, and whether its samples see the same: at an edge those of each colour see other
-    parts of it.
+    And, (11, h, w) in all, how even the cell is, and whether its samples see the same: at an edge those of each colour
+    see other parts of it.
     """
     colors = kernels.empty((*cells.shape[:2], 11))
     common = {
@@ -279,18 +286,60 @@ def _cell_colors(
             found=found,
             colors=colors,
         )
-    planes = colors.transpose(2, 0, 1)
-    return planes[:3], planes[3:6], planes[6:9], planes[9], planes[10]
+    return colors.transpose(2, 0, 1)
+
+
+def _rims(
+    samples: NDArray[np.uint16],
+    cfa: CfaPattern,
+    black: Float32,
+    scale: Float32,
+    saturation: Float32,
+    shading: Shading,
+    cell: int,
+    found: Float32,
+    noise: Float32,
+) -> Float32:
+    """Of cells that clip in part, the light of R, G, B where nothing does, trust in it, its share of saturation."""
+    rims = kernels.empty((*found.shape[1:], 5))
+    clean = 1 - _smoothstep(float(noise.sum(-1).max()) ** 0.5, *_RIMS)
+    if not clean:
+        rims[:] = 0
+        return rims.transpose(2, 0, 1)
+    kernels.call(
+        "highlights_rims",
+        mosaic=samples,
+        black=black,
+        scale=scale,
+        saturation=saturation,
+        cell=cell,
+        green=cfa.index("G") & 1,
+        first=0 if "R" in cfa[:2] else 2,
+        found=found.transpose(1, 2, 0),
+        rims=rims,
+        **shading.in_cells(cell).arguments,
+    )
+    rims[..., 3] *= np.float32(clean)
+    return rims.transpose(2, 0, 1)
 
 
 def fill_colors(
-    light: Float32, known: Float32, levels: Float32, even: Float32, agree: Float32, *, doubt: float = 0.0
+    light: Float32,
+    known: Float32,
+    levels: Float32,
+    even: Float32,
+    agree: Float32,
+    rims: Float32,
+    *,
+    doubt: float = 0.0,
 ) -> Float32:
     """Log of the light of (3, h, w) cells with what is clipped filled in.
 
     light : white-balanced, clipped channels as they are. known : 1 where a channel is unclipped, 0 where clipped.
     levels : where each channel clips, for it says how bright a cell is. even, agree : (h, w), weights of a cell's
-    colour; where samples do not agree, it is that of the surroundings. doubt : how magenta noise makes a cell, in logs.
+    colour; where samples do not agree, it is that of the surroundings. rims : (5, h, w), the light of a cell's places
+    at which nothing clips, how far it is to be believed, and its share of saturation. doubt : how magenta noise makes
+    a cell, in logs.
 
     One channel clipped: log-linear regression on the other two over the bright cells around. Two: ratios to the third
     as around. All: colour from around, leaning to neutral, and more light the farther in. Cells beside clipped ones and
@@ -302,13 +351,22 @@ def fill_colors(
     reliable = even * agree
     trust = bright ** np.float32(_BRIGHT) * reliable
     bright = bright * reliable
-    logs, sure, magenta = _regress(logs, known, trust, bright, doubt)
+    # A lamp's own hue shows where it does not clip in the same cell: that says more than the dark around.
+    rim = rims[3] > 0
+    learnt: Float32 = np.where(rim, np.log(np.maximum(rims[:3], np.float32(1e-4))), logs)
+    told = np.maximum(known[0] * known[1] * known[2], rims[3])
+    rim_trust = rims[4] ** np.float32(_BRIGHT)
+    weight, cover = told * np.where(rim, rim_trust, trust), told * np.where(rim, rims[4], bright)
+    logs, sure, magenta = _regress(logs, known, learnt, weight, cover, doubt)
+    rim &= sure < np.float32(0.5)
+    learnt, told = np.where(rim, learnt, logs), np.where(rim, rims[3], sure)
+    trust, bright = np.where(rim, rim_trust, trust), np.where(rim, rims[4], bright)
     clipped = 1 - known
     none = clipped[0] * clipped[1] * clipped[2]
-    middle = _total(logs) * np.float32(1 / 3)
+    middle = _total(learnt) * np.float32(1 / 3)
     firm = trust + np.float32(_DARK)
     share = trust / firm
-    around, far = _fill([(logs[i] - middle) * share for i in (0, 2)], sure * firm, sure * bright)
+    around, far = _fill([(learnt[i] - middle) * share for i in (0, 2)], told * firm, told * bright)
     (steep, _), depth = _fill([_slope(_largest(logs)), none], 1 - none, 1 - none)
     filled = np.empty_like(logs)
     kernels.call(
@@ -347,15 +405,14 @@ def _largest(planes: Float32) -> Float32:
 
 
 def _regress(
-    logs: Float32, known: Float32, trust: Float32, bright: Float32, doubt: float
+    logs: Float32, known: Float32, learnt: Float32, weight: Float32, cover: Float32, doubt: float
 ) -> tuple[Float32, Float32, Float32]:
     """Logs with single clipped channels estimated from the other two; where at most one is clipped; how magenta it is.
 
-    log k - (log i + log j) / 2 = slope * (log i - log j) + offset, over the cells around in which all are known.
+    log k - (log i + log j) / 2 = slope * (log i - log j) + offset, over what is learnt around: logs, with weights.
     """
     sure = known[0] * known[1] * known[2]
-    a, b = logs[0] - logs[1], logs[2] - logs[1]
-    weight, cover = sure * trust, sure * bright
+    a, b = learnt[0] - learnt[1], learnt[2] - learnt[1]
     planes = [a, b, a * a, b * b, a * b, np.maximum(np.minimum(a, b) - np.float32(doubt), 0)]
     (ma, mb, maa, mbb, mab, magenta), _ = _fill(planes, weight, cover)
     out = logs.copy()
@@ -376,9 +433,9 @@ def _regress(
         k = (mxy + np.float32(_SLOPE_TRUST * slope)) * one - my * mx
         k = np.clip(k / ((mxx + np.float32(_SLOPE_TRUST)) * one - mx * mx), 0 if own != 1 else -1, 1)
         offset = (my - k * mx) / one
-        line = half * (logs[i] + logs[j]) + k * (logs[i] - logs[j]) + offset
+        line, told = (half * (v[i] + v[j]) + k * (v[i] - v[j]) + offset for v in (logs, learnt))
         # What the line misses by where all is known goes on beyond: no step at the border.
-        (missed,), _ = _fill([logs[own] - line], weight, cover)
+        (missed,), _ = _fill([learnt[own] - told], weight, cover)
         out[own] += (1 - known[own]) * np.maximum(0, line + missed - logs[own])
         sure = sure + here
     return out, sure, magenta
