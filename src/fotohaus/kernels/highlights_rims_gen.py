@@ -10,7 +10,7 @@ CLEAR = 0.94  # of saturation, below which all samples of a place have to be
 FULL = 0.985  # of saturation, from which on all of a cell's green clips
 GENTLE = (0.1, 0.7)  # darkest green over the brightest: a hard edge up to the first, none from the second
 HOLE = (1.05, 1.25)  # red and blue over green: believed up to the first, not at all from the second
-ENOUGH = 0.75  # places of full weight, over the cell's size, that are believed wholly
+ENOUGH = 0.5  # places of full weight, over the cell's size, that are believed wholly
 
 
 @hl.generator(name="highlights_rims")
