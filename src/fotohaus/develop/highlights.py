@@ -222,8 +222,9 @@ def prepare_highlights(
     colors = np.zeros_like(light)
     near = _surroundings(known.min(0) < 1)
     rims = _rims(samples, cfa, black, scale, saturation, shading, cell, found, variance)
-    parts = (np.ascontiguousarray(plane[..., *near]) for plane in (*planes, even, agree, rims))
-    colors[:, *near] = fill_colors(*parts, doubt=_MAGENTA * float(variance[1].sum()) ** 0.5 / cell)
+    rims = None if rims is None else np.ascontiguousarray(rims[..., *near])
+    parts = (np.ascontiguousarray(plane[..., *near]) for plane in (*planes, even, agree))
+    colors[:, *near] = fill_colors(*parts, rims=rims, doubt=_MAGENTA * float(variance[1].sum()) ** 0.5 / cell)
     if report is not None:
         share = 1 - known.min(0).mean(dtype=np.float64)
         report.note(f"clipped highlights rebuilt in {100 * share:.1f} % of the picture")
@@ -296,13 +297,15 @@ def _rims(
     cell: int,
     found: Float32,
     noise: Float32,
-) -> Float32:
-    """Of cells that clip in part, the light of R, G, B where nothing does, trust in it, its share of saturation."""
-    rims = kernels.empty((*found.shape[1:], 5))
+) -> Float32 | None:
+    """Of cells that clip in part, the light of R, G, B where nothing does, trust in it, its share of saturation.
+
+    (5, h, w); None where noise has too much of a say in which samples clip.
+    """
     clean = 1 - _smoothstep(float(noise.sum(-1).max()) ** 0.5, *_RIMS)
     if not clean:
-        rims[:] = 0
-        return rims.transpose(2, 0, 1)
+        return None
+    rims = kernels.empty((*found.shape[1:], 5))
     kernels.call(
         "highlights_rims",
         mosaic=samples,

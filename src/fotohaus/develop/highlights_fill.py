@@ -22,8 +22,8 @@ def fill_colors(
     levels: Float32,
     even: Float32,
     agree: Float32,
-    rims: Float32,
     *,
+    rims: Float32 | None = None,
     doubt: float = 0.0,
 ) -> Float32:
     """Log of the light of (3, h, w) cells with what is clipped filled in.
@@ -45,15 +45,10 @@ def fill_colors(
     trust = bright ** np.float32(_BRIGHT) * reliable
     bright = bright * reliable
     # A lamp's own hue shows where it does not clip in the same cell: that says more than the dark around.
-    rim = rims[3] > 0
-    learnt: Float32 = np.where(rim, np.log(np.maximum(rims[:3], np.float32(1e-4))), logs)
-    told = np.maximum(known[0] * known[1] * known[2], rims[3])
-    rim_trust = rims[4] ** np.float32(_BRIGHT)
-    weight, cover = told * np.where(rim, rim_trust, trust), told * np.where(rim, rims[4], bright)
-    logs, sure, magenta = _regress(logs, known, learnt, weight, cover, doubt)
-    rim &= sure < np.float32(0.5)
-    learnt, told = np.where(rim, learnt, logs), np.where(rim, rims[3], sure)
-    trust, bright = np.where(rim, rim_trust, trust), np.where(rim, rims[4], bright)
+    sure = known[0] * known[1] * known[2]
+    learnt, told, weight, cover = _told_by(rims, 1.0, logs, sure, trust, bright)
+    logs, sure, magenta = _regress(logs, known, learnt, told * weight, told * cover, doubt)
+    learnt, told, trust, bright = _told_by(rims, 0.5, logs, sure, trust, bright)
     clipped = 1 - known
     none = clipped[0] * clipped[1] * clipped[2]
     middle = _total(learnt) * np.float32(1 / 3)
@@ -78,6 +73,20 @@ def fill_colors(
         colors=filled.transpose(1, 2, 0),
     )
     return filled
+
+
+def _told_by(
+    rims: Float32 | None, unsure: float, logs: Float32, sure: Float32, trust: Float32, bright: Float32
+) -> tuple[Float32, Float32, Float32, Float32]:
+    """The last four with what rims say in place of cells that are known less than `unsure`."""
+    if rims is None:
+        return logs, sure, trust, bright
+    at = (rims[3] > 0) & (sure < unsure)
+    logs, sure, trust, bright = (plane.copy() for plane in (logs, sure, trust, bright))
+    logs[:, at] = np.log(np.maximum(rims[:3, at], np.float32(1e-4)))
+    sure[at] = np.maximum(sure[at], rims[3, at])
+    trust[at], bright[at] = rims[4, at] ** np.float32(_BRIGHT), rims[4, at]
+    return logs, sure, trust, bright
 
 
 def _total(planes: Float32) -> Float32:
