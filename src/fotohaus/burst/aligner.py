@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fotohaus.burst.align import Alignment, align
-from fotohaus.burst.frame import Frame, block_size, make_frame, padded_like
+from fotohaus.burst.frame import Frame, block_size, make_frame, noise_of_quads, padded_like, with_noise
+from fotohaus.burst.own_noise import Own
 from fotohaus.burst.pyramid import Pyramid, pyramid, with_samples
 from fotohaus.burst.together import Together
 from fotohaus.raw.image import NoiseProfile, RawImage, UInt16
@@ -37,6 +38,7 @@ class Aligned(NamedTuple):
     frame: Frame
     found: Alignment
     sharpness: float | None
+    own: Own | None = None
 
 
 class Seen(NamedTuple):
@@ -79,13 +81,20 @@ class Aligner:
         self._waiting: list[_Waiting] = []
         self._together: Together | None = None
         # Samples of one place have no finer luma than their quads.
-        self._fine = not planes
+        self._fine, self._planes = not planes, planes
+        self._other: Seen | None = None  # the reference in units of the noise that a frame's own makes
 
-    def add(self, raw: RawImage, exposure: float = 1.0, seen: Seen | None = None) -> Iterator[Aligned]:
+    def add(
+        self, raw: RawImage, exposure: float = 1.0, seen: Seen | None = None, own: Own | None = None
+    ) -> Iterator[Aligned]:
         """Align one frame, whose light is multiplied by `exposure`; gives those that are ready now, in order.
 
-        seen : the frame's pyramid, if it was made before; not to be kept by the caller.
+        seen : the frame's pyramid, if it was made before; not to be kept by the caller. own : its noise, if it is not
+        the reference's; such a frame is aligned by itself.
         """
+        if own is not None:
+            yield self._apart(raw, exposure, own)
+            return
         frame = make_frame(raw, self.noise, self._padded, exposure)
         with self.report.stage("align"):
             fine = self._fine and self._together is not None
@@ -107,6 +116,17 @@ class Aligner:
         self._waiting.append(_Waiting(raw, exposure, found, sharpness))
         if len(self._waiting) == self._room:
             yield from self.rest()
+
+    def _apart(self, raw: RawImage, exposure: float, own: Own) -> Aligned:
+        """Align a frame of other noise than the reference's: both in units of their mean variance."""
+        both, alone = (noise_of_quads(raw, noise, planes=self._planes) for noise in (own.both, own.noise))
+        with self.report.stage("align"):
+            if self._other is None or self._other.noise != both:
+                self._other = Seen(pyramid(with_noise(self._reference, both)), both)
+            frame = make_frame(raw, both, self._padded, exposure)
+            made = pyramid(frame)
+            found = align(self._other.pyramid, made, self._blocks)
+        return Aligned(raw, with_noise(frame, alone), found, made.sharpness if self.measure else None, own)
 
     def rest(self) -> Iterator[Aligned]:
         """Those that still wait; what comes after them need not."""

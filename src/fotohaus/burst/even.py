@@ -67,7 +67,7 @@ class Even:
         frame: Frame,
         weights: Float32,
         reach: Float32,
-        count: int,
+        count: float,
         left: tuple[float, float],
         noise: NoiseProfile,
         *,

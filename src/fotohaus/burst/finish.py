@@ -36,12 +36,14 @@ _ALONE = 0.1  # share of the reference's own noise from which a place is denoise
 class Noise:
     """What the merge left of one frame's noise.
 
-    profile : of a single frame. share : mean variance left, in units of a frame's. least : that where nothing moved.
+    profile : of the reference alone. cut : by which black cut off what was merged, the frames'
+    mean. share : mean variance left, in units of a frame's. least : that where nothing moved.
     alone : (rows, columns), 0 where the noise is the least and 1 where it is that of the reference alone, at
     (first + step * column, first + step * row) px of the quads' mosaic.
     """
 
     profile: NoiseProfile
+    cut: NoiseProfile
     share: float
     least: float
     alone: Float32
@@ -61,14 +63,15 @@ class Merged:
 def finish(
     frame: Frame,
     total: Float32,
-    count: int,
+    count: float,
     noise: Noise,
     strength: float,
     reconstruct: Callable[[UInt16, int, int], UInt16] | None = None,
     even: Even | None = None,
     clips: float = 1.0,
 ) -> Merged:
-    """The merged mosaic of the reference `frame` and the sum of `count - 1` weighted differences from it.
+    """The merged mosaic of the reference `frame` and the sum of weighted differences from it, of
+    `count` frames' weight in all.
 
     total : (rows, columns, 4), by quad and plane. strength : of denoising, 0 to 1. reconstruct : makes a better mosaic
     of the merged one and its black and white. even : makes the noise the same everywhere; not with denoising. clips :
@@ -80,7 +83,7 @@ def finish(
     neighbourhood, which E[max(x + n, floor)] is inverted for, so that the noise itself is not amplified. So is
     E[min(x + n, white)] where some frames clip and others do not.
     """
-    cut = _Cut(frame, noise.profile, clips)
+    cut = _Cut(frame, noise.cut, clips)
     # The room below black that the camera left, what the bias takes there, and some for what interpolation does.
     below = float(-cut.floor.min()) + 1.5 * cut.worst * cut.matters
     black = round(WHITE * min(max(below / (1 + below), _LEAST_ROOM), 0.25))

@@ -134,7 +134,6 @@ def make_frame(raw: RawImage, noise: NoiseProfile, padded: UInt16, exposure: flo
 
     black = np.roll(raw.black, (row, column), (0, 1)).astype(np.float32)
     white = np.roll(raw.white, (row, column), (0, 1)).astype(np.float32)
-    sites = np.array(SITE_COLORS)
     return Frame(
         raw=raw,
         padded=padded,
@@ -143,10 +142,19 @@ def make_frame(raw: RawImage, noise: NoiseProfile, padded: UInt16, exposure: flo
         black=black,
         scale=np.float32(exposure) / np.maximum(white - black, 1),
         clip=white,
-        noise_scale=np.array(noise.scale, np.float32)[sites],
-        noise_offset=np.array(noise.offset, np.float32)[sites],
+        noise_scale=_of_sites(noise.scale),
+        noise_offset=_of_sites(noise.offset),
         balance=_balance(raw),
     )
+
+
+def with_noise(frame: Frame, noise: NoiseProfile) -> Frame:
+    """The same frame, in the same memory, with another noise."""
+    return replace(frame, noise_scale=_of_sites(noise.scale), noise_offset=_of_sites(noise.offset))
+
+
+def _of_sites(values: tuple[float, float, float]) -> Float32:
+    return np.array([values[color] for color in SITE_COLORS], np.float32)
 
 
 def mirror_borders(frame: Frame) -> None:

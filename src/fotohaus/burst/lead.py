@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fotohaus.burst.aligner import Seen
 from fotohaus.burst.frame import as_quads, make_frame, noise_of_quads, padded_like
+from fotohaus.burst.own_noise import DIFFERENT, Noises
 from fotohaus.burst.pyramid import pyramid
 from fotohaus.raw.image import Float32, NoiseProfile, RawImage
 from fotohaus.raw.noise import noise_of
@@ -31,20 +32,25 @@ def sharpest(frames: Sequence[RawImage]) -> tuple[int, list[Seen] | None]:
     and what was made of each frame to tell.
 
     Three frames and more outvote one that is damaged in part without its decoder's noticing, or that a passer-by
-    covers: nothing overrules a reference, so what is wrong with it would be the photo's. The earlier wins a tie.
+    covers: nothing overrules a reference, so what is wrong with it would be the photo's. Noise is no detail: frames of
+    more noise than others (of a higher ISO) do not lead. The earlier wins a tie.
     """
     if len(frames) == 1:
         return 0, None
     first = as_quads(frames[0])
     padded, noise = padded_like(first), noise_of(first)
     of_quads = noise_of_quads(first, noise, planes=frames[0].cfa is None)
-    seen, lights = [], []
+    noises = Noises(first, noise, planes=frames[0].cfa is None)
+    seen, lights, owns = [], [], []
     for raw in frames:
         quads = as_quads(raw)
         seen.append(Seen(pyramid(make_frame(quads, of_quads, padded)), of_quads))
         lights.append(_light(quads))
-    odd = _odd_shares(np.stack(lights), noise, first.mosaic.size)
-    detail = [s.pyramid.sharpness for s in seen]
+        owns.append(noises.of(quads))
+    clean = np.array([1.0 if own is None else own.share for own in owns])
+    noisiest = owns[int(clean.argmin())]
+    odd = _odd_shares(np.stack(lights), noise if noisiest is None else noisiest.noise, first.mosaic.size)
+    detail = np.where(clean * DIFFERENT < clean.max(), -0.5, [s.pyramid.sharpness for s in seen])
     return int(np.argmax(np.where(odd <= odd.min() + ODD_SHARE, detail, -1.0))), seen
 
 

@@ -8,11 +8,12 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, get_args
 
 from fotohaus.burst.align import Alignment, align
-from fotohaus.burst.aligner import Aligner
+from fotohaus.burst.aligner import Aligned, Aligner
 from fotohaus.burst.colored_noise import noise_of_frames
 from fotohaus.burst.frame import as_pixels, as_quads, block_size, make_frame, noise_of_quads, padded_like
 from fotohaus.burst.lead import sharpest
 from fotohaus.burst.merger import Merger, Method
+from fotohaus.burst.own_noise import Noises
 from fotohaus.burst.pyramid import pyramid
 from fotohaus.cameras.noise import with_noise
 from fotohaus.errors import MergeError
@@ -119,7 +120,8 @@ def merge(
             report.warn("merge-denoise is left out: it works on mosaics, and these frames have pixels of all colours")
         if linear and not monochrome and lead.noise is None:
             held += islice(source, max(0, CANDIDATES - len(held)))
-            others = (as_quads(raw) for i, raw in enumerate(held) if i != index)
+            iso = lead.capture.iso
+            others = (as_quads(raw) for i, raw in enumerate(held) if i != index and raw.capture.iso == iso)
             lead = replace(lead, noise=noise_of_frames(lead, others))
         merger = Merger(
             lead,
@@ -150,7 +152,9 @@ def align_frames(reference: RawImage, frame: RawImage) -> Alignment:
         raise MergeError(frame.name, reason)
     planes = reference.cfa is None
     reference, frame = as_quads(with_noise(reference)), as_quads(frame)
-    noise = noise_of_quads(reference, noise_of(reference), planes=planes)
+    noise = noise_of(reference)
+    own = Noises(reference, noise, planes=planes).of(with_noise(frame))
+    noise = noise_of_quads(reference, noise if own is None else own.both, planes=planes)
     pyramids = [pyramid(make_frame(raw, noise, padded_like(raw))) for raw in (reference, frame)]
     return align(pyramids[0], pyramids[1], block_size(reference))
 
@@ -163,14 +167,24 @@ def align_burst(frames: Iterable[RawImage]) -> list[Alignment]:
     source = iter(frames)
     reference = next(source)
     quads = as_quads(with_noise(reference))
-    noise = noise_of_quads(quads, noise_of(quads), planes=reference.cfa is None)
-    aligner = Aligner(make_frame(quads, noise, padded_like(quads)), noise, planes=reference.cfa is None)
-    found = []
-    for frame in source:
+    planes, samples = reference.cfa is None, noise_of(quads)
+    noise, noises = noise_of_quads(quads, samples, planes=planes), Noises(quads, samples, planes=planes)
+    aligner = Aligner(make_frame(quads, noise, padded_like(quads)), noise, planes=planes)
+    found: dict[int, Alignment] = {}
+    places: dict[int, int] = {}  # of frames that wait
+
+    def take(ready: Iterable[Aligned]) -> None:
+        for aligned in ready:
+            found[places.pop(id(aligned.raw))] = aligned.found
+
+    for place, frame in enumerate(source):
         if (reason := mismatch(facts_of(frame), facts_of(reference))) is not None:
             raise MergeError(frame.name, reason)
-        found += [aligned.found for aligned in aligner.add(as_quads(frame))]
-    return found + [aligned.found for aligned in aligner.rest()]
+        quads = as_quads(with_noise(frame))
+        places[id(quads)] = place
+        take(aligner.add(quads, own=noises.of(quads)))
+    take(aligner.rest())
+    return [found[place] for place in range(len(found))]
 
 
 def _raw(frame: Any) -> RawImage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -15,8 +15,9 @@ from fotohaus.burst.aligner import Aligned, Aligner, Seen
 from fotohaus.burst.colored_noise import measured_floor
 from fotohaus.burst.even import SOLVED, Even, is_visible
 from fotohaus.burst.finish import WHITE, Noise, finish
-from fotohaus.burst.frame import PAD, SITE_COLORS, Frame, block_size, make_frame, noise_of_quads, padded_like
+from fotohaus.burst.frame import PAD, Frame, block_size, make_frame, noise_of_quads, padded_like, with_noise
 from fotohaus.burst.hot_pixels import HotPixels
+from fotohaus.burst.own_noise import Noises, Own, mean_deviation
 from fotohaus.burst.point_lights import slack_of
 from fotohaus.burst.reach import reach_of
 from fotohaus.burst.reconstruct import Reconstruction, agreement_of
@@ -47,6 +48,37 @@ _BORDER = 4  # px along the picture's border by which it is told how many frames
 _MARGIN = 8  # samples of a plane before and after the differences
 
 
+@dataclass(frozen=True)
+class _Units:
+    """The noise in whose units the filter sees differences.
+
+    inverse_sigma : (tiles, 4), one over its deviation. slack : (tiles), see `slack_of`.
+    """
+
+    noise: NoiseProfile
+    inverse_sigma: Float32
+    slack: Float32
+
+    @classmethod
+    def of(cls, reference: Frame, noise: NoiseProfile, analysis: Float32) -> _Units:
+        rows, columns = block_size(reference.raw)
+        inverse_sigma: Float32 = kernels.empty((rows // 8 + 1, columns // 8 + 1, 4))
+        seen = with_noise(reference, noise)
+        kernels.call(
+            "burst_sigma",
+            mosaic=seen.padded,
+            black=seen.black,
+            scale=seen.scale,
+            noise_scale=seen.noise_scale,
+            noise_offset=seen.noise_offset,
+            pad=PAD,
+            width=seen.quads[1],
+            height=seen.quads[0],
+            inverse_sigma=inverse_sigma,
+        )
+        return cls(noise, inverse_sigma, slack_of(reference, inverse_sigma, analysis))
+
+
 class _Gain:
     """What the merge does to the noise: sums over the frames of the filter's weights, on a sample of the tiles."""
 
@@ -58,13 +90,17 @@ class _Gain:
         self.second = np.zeros_like(self.weights)
         self.reach = np.zeros((columns, rows), np.float32)
 
-    def add(self, reach: Float32) -> None:
-        """Count the frame whose weights were just computed, and that shows that share of each tile."""
-        self.reach += reach.T
-        self.first += self.weights
-        self.second += np.square(self.weights)
+    def add(self, reach: Float32, share: float) -> None:
+        """Count the frame whose weights were just computed, and that shows that share of each tile.
 
-    def worth(self, count: int) -> float:
+        share : what the frame counts for each 1 of the reference, whose noise has as much times the frame's variance.
+        """
+        weight = np.float32(share)
+        self.reach += weight * reach.T
+        self.first += weight * self.weights
+        self.second += weight * np.square(self.weights)
+
+    def worth(self, count: float) -> float:
         """How many frames' mean has as little noise: the weights' say alone, 1 to `count`.
 
         Interpolation averages neighbours as well, so that the noise itself may be less; but no frame is worth two.
@@ -72,8 +108,8 @@ class _Gain:
         left = np.square(1 - self.first / count) + self.second / count**2
         return min(1 / float(left.mean(dtype=np.float64)), count)
 
-    def noise(self, count: int, profile: NoiseProfile) -> Noise:
-        """What is left of one frame's noise, everywhere and from place to place."""
+    def noise(self, count: float, profile: NoiseProfile, cut: NoiseProfile) -> Noise:
+        """What is left of the reference's noise, everywhere and from place to place, by frames that count `count`."""
 
         def left_of(shown: Float32) -> Float32:
             own = np.square(1 - self.first * shown / count)
@@ -88,7 +124,7 @@ class _Gain:
         first = 16.0 * (self.every // 2) - 0.5
         share = float(left.mean(dtype=np.float64))
         alone = np.ascontiguousarray(np.clip(alone / _ALONE, 0, 1), np.float32)
-        return Noise(profile, share, least, alone, first, step)
+        return Noise(profile, cut, share, least, alone, first, step)
 
 
 class Merger:
@@ -131,22 +167,12 @@ class Merger:
             self.difference[:, margin] = 0
         self.sum: Float32 = kernels.empty((rows, columns, 5))
         self.sum[...] = 0
-        self.inverse_sigma: Float32 = kernels.empty((rows // 8 + 1, columns // 8 + 1, 4))
-        sites = np.array(SITE_COLORS)
-        kernels.call(
-            "burst_sigma",
-            mosaic=self.reference.padded,
-            black=self.reference.black,
-            scale=self.reference.scale,
-            noise_scale=np.array(self.noise.scale, np.float32)[sites],
-            noise_offset=np.array(self.noise.offset, np.float32)[sites],
-            pad=PAD,
-            width=self.reference.quads[1],
-            height=self.reference.quads[0],
-            inverse_sigma=self.inverse_sigma,
-        )
         self.analysis, self.synthesis, self.floor = _filter()
-        self.slack = slack_of(self.reference, self.inverse_sigma, self.analysis)
+        self.units = _Units.of(self.reference, self.noise, self.analysis)
+        self.slack = self.units.slack
+        self._noises = Noises(reference, self.noise, planes=planes)
+        self._cut = self.noise
+        self._other = self.units  # of frames whose noise is their own
         self.reach = np.zeros((rows // 8, columns // 8), np.float32)
         self.gain = _Gain((rows // 8 + 1, columns // 8 + 1), _EVERY_DENOISED if denoise else _EVERY)
         self.strength = STRENGTH
@@ -157,6 +183,7 @@ class Merger:
         self.names = [reference.path]
         self.seen = [(reference.capture, True)]
         self.count, self.clips = 1, 1.0
+        self.total = 1.0  # of what the frames count, the reference 1
         self.exposure = exposure_value(reference.capture)
         report.note(f"reference: {reference.name}")
         if diagnosis is not None:
@@ -176,11 +203,19 @@ class Merger:
             self.seen.append((raw.capture, False))
             self.leave_out(raw, f"its exposure differs by {step:+.1f} EV")
             return
-        for aligned in self.aligner.add(raw, 2.0**-step, seen):
+        for aligned in self.aligner.add(raw, 2.0**-step, seen, self._noises.of(raw)):
             self._take(aligned)
 
+    def _units_of(self, own: Own | None) -> _Units:
+        """Those of a difference between a frame and the reference."""
+        if own is None:
+            return self.units
+        if self._other.noise != own.both:
+            self._other = _Units.of(self.reference, own.both, self.analysis)
+        return self._other
+
     def _take(self, aligned: Aligned) -> None:
-        raw, frame, found, sharpness = aligned
+        raw, frame, found, sharpness, own = aligned
         if not found.ok:
             if self.diagnosis is not None:
                 self.diagnosis.add(raw, "does not match", sharpness=sharpness, found=found)
@@ -191,23 +226,27 @@ class Merger:
         if self.hot is not None:
             self.hot.remove(frame, found.nodes)
         (warp_planes if self.planes else warp)(frame, self.reference, found, inside)
+        units, share = self._units_of(own), 1.0 if own is None else own.share
         if self.colored:
-            self.floor = measured_floor(inside, self.inverse_sigma, self.analysis, frame.quads)
+            self.floor = measured_floor(inside, units.inverse_sigma, self.analysis, frame.quads)
             # In units of the noise where most of its power is.
             self.strength = STRENGTH * float(np.square(self.floor).sum() / self.floor.sum()) / FLOOR
             self.colored = False
+        # The filter's sum of weights by frequency is not told what the frame counts.
+        before = self.sum[..., 4].copy() if own is not None and self.method != "mean" else None
+        synthesis = self.synthesis * np.float32(math.sqrt(share))
         if self.method == "mean":
-            self.sum[..., :4] += inside
+            self.sum[..., :4] += inside if own is None else inside * np.float32(share)
             self.gain.weights[...] = 1
         else:
             kernels.call(
                 "burst_weights",
                 difference=self.difference,
-                inverse_sigma=self.inverse_sigma,
+                inverse_sigma=units.inverse_sigma,
                 analysis=self.analysis,
                 floor=self.floor,
                 strength=self.strength,
-                slack=self.slack,
+                slack=units.slack,
                 every=self.gain.every,
                 weights=self.gain.weights,
             )
@@ -215,25 +254,36 @@ class Merger:
                 "burst_merge",
                 difference=self.difference,
                 sum=self.sum,
-                inverse_sigma=self.inverse_sigma,
+                inverse_sigma=units.inverse_sigma,
                 analysis=self.analysis,
-                synthesis=self.synthesis,
+                synthesis=synthesis,
                 floor=self.floor,
                 strength=self.strength,
-                slack=self.slack,
+                slack=units.slack,
                 merged=self.sum,
             )
-        self.gain.add(reach_of(frame, self.reference, found.nodes, self.gain.tiles, self.gain.every))
+        if before is not None:
+            weights = self.sum[..., 4]
+            weights -= before
+            weights *= np.float32(share)
+            weights += before
+        self.gain.add(reach_of(frame, self.reference, found.nodes, self.gain.tiles, self.gain.every), share)
         if self._evens:
-            self.reach += reach_of(frame, self.reference, found.nodes, self.reach.shape, 1, _BORDER)
+            reach = reach_of(frame, self.reference, found.nodes, self.reach.shape, 1, _BORDER)
+            self.reach += np.float32(share) * reach
         if self.reconstruction is not None:
-            agreement = agreement_of(self.difference, self.inverse_sigma, self.reference, _MARGIN)
-            self.reconstruction.add(frame, found.nodes, agreement)
+            agreement = agreement_of(self.difference, units.inverse_sigma, self.reference, _MARGIN)
+            self.reconstruction.add(frame, found.nodes, agreement if own is None else agreement * np.float32(share))
         if self.diagnosis is not None:
             weights = self.gain.weights
             self.diagnosis.add(raw, "merged", sharpness=sharpness, found=found, weights=weights)
+        if own is not None:
+            self.report.note(f"{raw.name}: {1 / share:.2g} times the variance of the reference's noise")
         self.count += 1
         self.clips = min(self.clips, float(((frame.clip - frame.black) * frame.scale).min()))
+        self.total += share
+        if own is not None or self._cut != self.noise:
+            self._cut = mean_deviation(self._cut, self.noise if own is None else own.noise, share / self.total)
         self.names.append(raw.path)
         self.seen.append((raw.capture, True))
 
@@ -245,8 +295,8 @@ class Merger:
         if self.count == 1:
             self.report.warn(f"no frame could be merged with {raw.name}: it stands alone")
             return raw
-        noise = self.gain.noise(self.count, self.noise)
-        worth = self.gain.worth(self.count)
+        noise = self.gain.noise(self.total, self.noise, self._cut)
+        worth = self.gain.worth(self.total)
         self.report.note(f"merged {self.count} frames, worth {worth:.1f}")
         if self.hot is not None and self.hot.known.size:
             self.report.note(f"{self.hot.known.size} hot pixels removed")
@@ -254,7 +304,7 @@ class Merger:
         better, even = self._reconstruct(), self._even(noise)
         # A finished photo's tones tell nothing of its noise near white.
         clips = 0.0 if self.planes and self.noise.source == "estimated" else self.clips
-        merged = finish(self.reference, total, self.count, noise, self.denoise, better, even, clips)
+        merged = finish(self.reference, total, self.total, noise, self.denoise, better, even, clips)
         used = [os.path.basename(path) for path in self.names if path]
         result = replace(
             raw,
@@ -276,8 +326,8 @@ class Merger:
         return Even(
             self.reference,
             self.sum[..., 4],
-            self.reach / np.float32(self.count - 1),
-            self.count,
+            self.reach / np.float32(self.total - 1),
+            self.total,
             (_WARPED, noise.least),
             self.noise,
             share=1.0 if self.reconstruction is None else SOLVED,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +14,9 @@ from fotohaus.raw.image import Float32, Float64
 
 TILE = 32
 """Pixels of a level in a tile; at the finest level 64 px of the mosaic."""
+
+LEAST_SCALE = 1e-4
+"""Of the noise's scale over the root of its offset: it then changes the noise by less than a thousandth."""
 
 MAX_LEVELS = 6
 MIN_SIZE = 48  # px of the coarsest level's smaller side
@@ -74,6 +78,9 @@ def with_samples(made: Pyramid, frame: Frame) -> Pyramid:
 def _luma(kernel: str, frame: Frame, shape: tuple[int, int]) -> Float32:
     rows, columns = frame.quads
     luma = np.empty(shape, np.float32)
+    offset = max(float(frame.noise_offset.mean()), 1e-10)
+    # The luma is a root over the scale: of nearly none, single precision would leave nothing but its own steps.
+    scale = max(float(frame.noise_scale.mean()), 1e-7, LEAST_SCALE * math.sqrt(offset))
     kernels.call(
         kernel,
         mosaic=frame.padded,
@@ -82,8 +89,8 @@ def _luma(kernel: str, frame: Frame, shape: tuple[int, int]) -> Float32:
         pad=PAD,
         width=columns,
         height=rows,
-        noise_scale=max(float(frame.noise_scale.mean()), 1e-7),
-        noise_offset=max(float(frame.noise_offset.mean()), 1e-10),
+        noise_scale=scale,
+        noise_offset=offset,
         margin=HOT_MARGIN,
         luma=luma,
     )

@@ -43,11 +43,14 @@ _CUT_RATIO = _CUT_MEAN / np.sqrt(_CUT_VARIANCE)
 
 def noise_of(raw: RawImage) -> NoiseProfile:
     """The raw image's own noise profile if it makes sense, else an estimate."""
+    return stated_noise(raw) or estimate_noise(raw)
+
+
+def stated_noise(raw: RawImage) -> NoiseProfile | None:
+    """The raw image's own noise profile if it makes sense, else None."""
     noise = raw.noise
     values = (*noise.scale, *noise.offset) if noise else (math.nan,)
-    if noise is None or not all(math.isfinite(v) and v >= 0 for v in values) or not any(values):
-        return estimate_noise(raw)
-    return noise
+    return noise if all(math.isfinite(v) and v >= 0 for v in values) and any(values) else None
 
 
 def estimate_noise(raw: RawImage) -> NoiseProfile:
