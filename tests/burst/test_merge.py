@@ -222,6 +222,15 @@ def test_a_frame_that_does_not_fit_is_named(scene, change, reason):
         assert report.warnings[0].startswith("bad.dng left out: ")
 
 
+def test_another_white_balance_of_one_frame_costs_nothing(still, measure):
+    # The reference's said how its colours guide each other: 2.1 dB less.
+    frames = list(still)
+    wrong = replace(frames[0], color=replace(frames[0].color, as_shot_neutral=(1.0, 0.5, 0.2)))
+    gains = [measure.psnr(measure.light(merge(b, reference=1)), still.truth) for b in (frames, [wrong, *frames[1:]])]
+    assert gains[1] > gains[0] - 0.1
+    assert merge([wrong, *frames[1:3]], reference=1).color.as_shot_neutral == (1.0, 0.5, 0.2)
+
+
 def test_strict_takes_all_frames_or_none(still, scene, measure):
     frames = [still.frame(i) for i in range(3)]
     longer = replace(frames[2], capture=replace(frames[2].capture, exposure_time=0.08), path="longer")

@@ -182,6 +182,14 @@ def test_binning_of_deep_samples_keeps_to_16_bits(dng: Maker, samples: Maker) ->
     assert (image.white == 65535).all()
 
 
+def test_noise_below_the_black_of_floating_point_cells_is_averaged(dng: Maker) -> None:
+    stored = np.random.default_rng(1).normal(0.01, 0.05, (96, 128)).astype(np.float32)
+    raw = quad("RGGB", 2) | {50717: (LONG, 1)}
+    image = read(dng(stored, bits=32, compression=8, predictor=3, raw=raw))
+    light = (image.mosaic - image.black[0, 0]) / (image.white[0, 0] - image.black[0, 0])
+    np.testing.assert_allclose(light, stored.reshape(48, 2, 64, 2).mean((1, 3)), atol=1e-4)
+
+
 def test_cells_that_are_cut_at_the_corner(dng: Maker, samples: Maker) -> None:
     stored = samples((25, 33), 12)
     raw = quad("RGGB", 2, (1, 1)) | {50719: (LONG, [3, 5]), 50720: (LONG, [20, 16])}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fotohaus.raw.image import Float32, NoiseProfile, RawImage, UInt16
+from fotohaus.raw.image import Float32, Float64, NoiseProfile, RawImage, UInt16
 
 PAD = 16
 """Pixels before the first quad and after the last."""
@@ -20,6 +21,9 @@ SITE_COLORS = (0, 1, 1, 2)
 
 MONOCHROME, COLORS = 4, 2
 """Times a quarter of a sample's variance that the mean of a pixel's quad has."""
+
+STRANGE = 0.4
+"""Natural logarithm of what two balances may differ by, between any two colours."""
 
 _MIRRORED = 8  # px beyond the border that hold samples of the same colour
 
@@ -175,16 +179,45 @@ def _mirror(lines: NDArray[np.uint16], first: int, count: int) -> None:
         lines[first + count - 1 + k] = lines[first + count - 1 - k]
 
 
+def balance_among(lead: RawImage, others: Iterable[RawImage]) -> Float32:
+    """The balance of a frame, given as quads; where others of its burst say something else, that of any of them which
+    comes closest to making the picture grey: a wrong one would have its colours guide each other wrongly.
+    """
+    own = _as_shot(lead)
+    if own is None:
+        return _balance(lead)
+    choices = [own, *(balance for raw in others if (balance := _as_shot(raw)) is not None)]
+
+    def apart(one: Float32, other: Float32) -> float:
+        return float(np.ptp(np.log(one / other)))
+
+    if max(apart(own, other) for other in choices) < STRANGE:
+        return own
+    gray = _gray(lead)
+    return min(choices, key=lambda balance: apart(balance, gray))
+
+
 def _balance(raw: RawImage) -> Float32:
+    balance = _as_shot(raw)
+    return _gray(raw) if balance is None else balance
+
+
+def _as_shot(raw: RawImage) -> Float32 | None:
     neutral = raw.color.as_shot_neutral
-    if neutral is not None and all(np.isfinite(n) and n > 0.01 for n in neutral):
-        gains = max(neutral) / np.array(neutral)
-    else:
-        row, column = _phase(raw)
-        view = np.roll(raw.black, (row, column), (0, 1))
-        sums = np.zeros(3)
-        for p, color in enumerate(SITE_COLORS):
-            plane = raw.mosaic[(p // 2 - row) % 2 :: 8, (p % 2 - column) % 2 :: 8]
-            sums[color] += max(float(plane.mean()) - float(view[p // 2, p % 2]), 1e-3) * (0.5 if color == 1 else 1)
-        gains = sums.max() / sums
+    if neutral is None or not all(np.isfinite(n) and n > 0.01 for n in neutral):
+        return None
+    return _bounded(max(neutral) / np.array(neutral))
+
+
+def _gray(raw: RawImage) -> Float32:
+    row, column = _phase(raw)
+    view = np.roll(raw.black, (row, column), (0, 1))
+    sums = np.zeros(3)
+    for p, color in enumerate(SITE_COLORS):
+        plane = raw.mosaic[(p // 2 - row) % 2 :: 8, (p % 2 - column) % 2 :: 8]
+        sums[color] += max(float(plane.mean()) - float(view[p // 2, p % 2]), 1e-3) * (0.5 if color == 1 else 1)
+    return _bounded(sums.max() / sums)
+
+
+def _bounded(gains: Float64) -> Float32:
     return np.clip(gains, 1 / 8, 8).astype(np.float32)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from fotohaus.burst.align import Alignment, align
 from fotohaus.burst.aligner import Aligned, Aligner
 from fotohaus.burst.colored_noise import noise_of_frames
-from fotohaus.burst.frame import as_pixels, as_quads, block_size, make_frame, noise_of_quads, padded_like
+from fotohaus.burst.frame import as_pixels, as_quads, balance_among, block_size, make_frame, noise_of_quads, padded_like
 from fotohaus.burst.lead import sharpest
 from fotohaus.burst.merger import Merger, Method
 from fotohaus.burst.own_noise import Noises
@@ -133,6 +133,7 @@ def merge(
             diagnosis=diagnosis,
             seen=None if seen is None else seen.pop(index),
             even=even,
+            balance=balance_among(lead, (raw for i, raw in enumerate(held) if i != index)),
         )
         del lead
         del chosen

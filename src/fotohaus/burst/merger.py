@@ -40,6 +40,10 @@ STRENGTH = 1.5
 FLOOR = 2.0
 """Variance of a difference that is only noise, in units of a frame's: 1.55 to 1.85 after the warp, and its spread."""
 
+INTERPOLATED = 4.0
+"""Times the finest frequencies' noise that coarse ones have where pixels were interpolated: 20 and more of X-Trans,
+under 2 of pixels that are themselves."""
+
 _EVERY = 4  # tiles between those whose weights are looked at
 _EVERY_DENOISED = 2  # where the noise left is wanted from place to place
 _WARPED = 0.64  # variance of a warped frame's noise in units of the frame's: the mean over all phases
@@ -142,10 +146,11 @@ class Merger:
         diagnosis: Diagnosis | None = None,
         seen: Seen | None = None,
         even: bool = True,
+        balance: Float32 | None = None,
     ) -> None:
         """planes : the frames' quads are pixels (`as_quads`) that have all colours. seen : the reference, as known.
 
-        even : whether the noise becomes the same everywhere.
+        even : whether the noise becomes the same everywhere. balance : of the burst, if not the reference's own.
         """
         self.report, self.method, self.leave_out, self.denoise = report, method, leave_out, denoise
         self.planes, self.diagnosis = planes, diagnosis
@@ -155,6 +160,8 @@ class Merger:
             report.note(f"noise ({self.noise.source}): scale {scale:.3g}, offset {offset:.3g}")
         of_quads = noise_of_quads(reference, self.noise, planes=planes)
         self.reference: Frame = make_frame(reference, of_quads, padded_like(reference))
+        if balance is not None:
+            self.reference = replace(self.reference, balance=balance)
         asked = even and method in ("robust", "max") and not denoise
         self._evens = asked and is_visible(self.reference, self.noise, planes=planes)
         self.aligner = Aligner(
@@ -177,7 +184,9 @@ class Merger:
         self.gain = _Gain((rows // 8 + 1, columns // 8 + 1), _EVERY_DENOISED if denoise else _EVERY)
         self.strength = STRENGTH
         # Of one colour four planes say what one does: such power is a lottery, whose spread is measured, too.
-        self.colored = self.measured = planes and (self.noise.source == "estimated" or reference.monochrome)
+        self.measured = planes and (self.noise.source == "estimated" or reference.monochrome)
+        # Interpolated colours share their neighbours' noise, whatever a profile says of it.
+        self.colored = planes
         self.hot = None if planes else HotPixels(self.reference)
         self.reconstruction = Reconstruction(self.reference, self.noise) if method == "max" and not planes else None
         self.names = [reference.path]
@@ -228,9 +237,11 @@ class Merger:
         (warp_planes if self.planes else warp)(frame, self.reference, found, inside)
         units, share = self._units_of(own), 1.0 if own is None else own.share
         if self.colored:
-            self.floor = measured_floor(inside, units.inverse_sigma, self.analysis, frame.quads)
-            # In units of the noise where most of its power is.
-            self.strength = STRENGTH * float(np.square(self.floor).sum() / self.floor.sum()) / FLOOR
+            floor = measured_floor(inside, units.inverse_sigma, self.analysis, frame.quads)
+            if self.measured or floor[1, 1] > INTERPOLATED * floor[8, 8]:
+                self.floor = floor
+                # In units of the noise where most of its power is.
+                self.strength = STRENGTH * float(np.square(floor).sum() / floor.sum()) / FLOOR
             self.colored = False
         # The filter's sum of weights by frequency is not told what the frame counts.
         before = self.sum[..., 4].copy() if own is not None and self.method != "mean" else None

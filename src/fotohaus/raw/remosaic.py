@@ -15,6 +15,9 @@ from fotohaus.raw.opcode_types import Opcode
 from fotohaus.raw.tiff import TiffError
 from fotohaus.report import Report
 
+BELOW = 0.25
+"""Of the range, noise below zero that floating-point samples keep."""
+
 
 def binned(raw: RawImage, filters: Filters, white: float, report: Report) -> RawImage:
     """A mosaic of cells with one sample for the pixels under one filter, which have a share of the noise.
@@ -22,7 +25,7 @@ def binned(raw: RawImage, filters: Filters, white: float, report: Report) -> Raw
     white : the white level of `raw`, which fits in 16 bits.
     """
     if raw.mosaic.dtype != np.uint16:
-        raw = raw.quantized()
+        raw = _raised(raw).quantized()
         white = float(raw.white.max())
     mosaic, factor, count = bin_cells(raw.mosaic, filters, white)
     if min(mosaic.shape) < 2:
@@ -42,6 +45,16 @@ def binned(raw: RawImage, filters: Filters, white: float, report: Report) -> Raw
         opcodes_1=(),
         opcodes_2=binned_opcodes(raw.opcodes_2, filters, report),
     )
+
+
+def _raised(raw: RawImage) -> RawImage:
+    """The same image with levels so high that noise below zero is kept: a mean of what is cut off is too bright."""
+    room = BELOW * float((raw.white - raw.black).max())
+    lowest = float(np.fmin.reduce(raw.mosaic, axis=None))
+    shift = np.float32(min(max(0.0, -lowest), room))
+    if not shift:
+        return raw
+    return replace(raw, mosaic=raw.mosaic + shift, black=raw.black + shift, white=raw.white + shift)
 
 
 def remosaiced(raw: RawImage, filters: Filters, report: Report) -> RawImage:
