@@ -244,6 +244,20 @@ def test_quad_bayer_is_remosaiced(dng: Maker, pattern: str, offset: tuple[int, i
     assert read(data).mosaic.shape == ((47 - offset[0]) // 2, (62 - offset[1]) // 2)
 
 
+@pytest.mark.parametrize("stated", [True, False])
+def test_noise_gives_a_quad_bayer_no_colour(dng: Maker, stated: bool) -> None:
+    # Of a root of noisy light blue lost two fifths at ISO 1600, and green gained a tenth.
+    light = np.array([0.038, 0.037, 0.0125])
+    flat = quad_of(np.broadcast_to(light, (256, 256, 3)), "RGGB", (0, 0), 2)
+    offset = 8.2e-4
+    noisy = flat + np.random.default_rng(3).standard_normal(flat.shape) * np.sqrt(offset)
+    stored = np.rint(4096 + 40000 * noisy).clip(0, 65535).astype(np.uint16)
+    raw = quad("RGGB", 2) | {50714: (SHORT, 4096), 50717: (LONG, 44096)}
+    image = read(dng(stored, raw=raw | ({51041: (DOUBLE, [1e-9, offset])} if stated else {})), quad="full")
+    means = [(image.mosaic[y::2, x::2].mean() - 4096) / 40000 for y, x in ((0, 0), (0, 1), (1, 1))]
+    np.testing.assert_allclose(means, light, atol=1e-3)
+
+
 def test_a_flat_quad_bayer_stays_flat(dng: Maker) -> None:
     stored = quad_of(np.broadcast_to([3000, 9000, 5000], (40, 48, 3)), "RGGB", (0, 0), 2).astype(np.uint16)
     image = read(dng(stored, raw=quad("RGGB", 2)), quad="full")

@@ -5,7 +5,6 @@ import halide as hl
 from fotohaus.kernels.common import x, y
 from fotohaus.kernels.common_raw import any_view, decode, encode, total
 
-_TOE = 0.05  # differences are those of a root of light, in which noise is even and edges alike
 _FLAT = hl.f32(1e-6)  # activity that is noise at best, squared
 
 
@@ -15,6 +14,8 @@ class RemosaicQuad:
     of the greens on both sides and what the own colour has on top of its own mean. The two are weighted by how little
     the difference between green and the other colour changes along each (Menon, Andriani and Calvagno 2007). Red and
     blue are green less that difference, interpolated between cells.
+
+    Differences are those of a root of light above `toe`, in which noise is even and edges alike.
 
     left, top : pixels from the corner to the first whole cell. red_x, red_y : the red cell among the first 2 x 2.
     gains : [colour] by which samples over black are multiplied so that greys are equal. white : the largest sample.
@@ -29,6 +30,7 @@ class RemosaicQuad:
     top = hl.InputScalar(hl.Int(32))
     red_x = hl.InputScalar(hl.Int(32))
     red_y = hl.InputScalar(hl.Int(32))
+    toe = hl.InputScalar(hl.Float(32))
     bayer = hl.OutputBuffer(hl.UInt(16), 2)
 
     def generate(self):
@@ -49,7 +51,7 @@ class RemosaicQuad:
 
         value = hl.Func("value")
         at = g.mosaic[inside(x, g.mosaic.width()), inside(y, g.mosaic.height())]
-        value[x, y] = encode((hl.f32(at) - g.black) / (g.white - g.black) * g.gains[own(x, y)], hl.f32(_TOE))
+        value[x, y] = encode((hl.f32(at) - g.black) / (g.white - g.black) * g.gains[own(x, y)], g.toe)
         is_green = own(x, y) == 1
 
         def difference(name, step, first):
@@ -113,7 +115,7 @@ class RemosaicQuad:
         phase_x, phase_y = (hl.select(wanted == 0, r, 1 - r) for r in (g.red_x, g.red_y))
         other = green - interpolated(phase_x, phase_y)
         made = hl.select(wanted == own(x, y), hl.f32(value[x, y]), wanted == 1, green, other)
-        made = decode(made, hl.f32(_TOE)) / g.gains[wanted]
+        made = decode(made, g.toe) / g.gains[wanted]
         g.bayer[x, y] = hl.u16(hl.clamp(made * (g.white - g.black) + g.black + 0.5, 0.0, g.white))
 
         any_view(g.mosaic)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import cast
 
@@ -11,9 +12,13 @@ from fotohaus import kernels
 from fotohaus.raw.cfa import Filters, bin_cells, bin_rectangle
 from fotohaus.raw.fit_opcodes import binned_opcodes
 from fotohaus.raw.image import CfaPattern, GainMap, NoiseProfile, RawImage, Rectangle
+from fotohaus.raw.noise import estimate_plane, stated_noise
 from fotohaus.raw.opcode_types import Opcode
 from fotohaus.raw.tiff import TiffError
 from fotohaus.report import Report
+
+TOE, DARKER = 0.05, 0.0015
+"""Light at which the root that colours are compared in begins, and by how much noise may darken it, of the range."""
 
 BELOW = 0.25
 """Of the range, noise below zero that floating-point samples keep."""
@@ -70,17 +75,19 @@ def remosaiced(raw: RawImage, filters: Filters, report: Report) -> RawImage:
     white = min(65535.0, black + float((raw.white - raw.black).mean()))
     red = pattern.index("R")
     neutral = np.array(raw.color.as_shot_neutral or (0.5, 1.0, 0.6), np.float32)
+    gains = neutral.max() / neutral
     mosaic = np.empty_like(raw.mosaic)
     kernels.call(
         "remosaic_quad",
         mosaic=raw.mosaic,
-        gains=neutral.max() / neutral,
+        gains=gains,
         black=black,
         white=white,
         left=left,
         top=top,
         red_x=red % 2,
         red_y=red // 2,
+        toe=_toe(raw, float(gains.max())),
         bayer=mosaic,
     )
     report.note(f"2 x 2 pixels of one colour remosaiced: {mosaic.shape[1]} x {mosaic.shape[0]}")
@@ -94,6 +101,23 @@ def remosaiced(raw: RawImage, filters: Filters, report: Report) -> RawImage:
         opcodes_1=(),
         opcodes_2=tuple(_spread(o, filters) for o in binned_opcodes(raw.opcodes_2, filters, report)),
     )
+
+
+def _toe(raw: RawImage, gain: float) -> float:
+    """Light above black at which the root that colours are compared in begins to bend: the more, the more noise there.
+
+    A root of noisy light v is too dark by variance / (4 (v + toe²)), and that of red and blue, which have the higher
+    gains, by most: dark parts of noisy pictures would turn green.
+    """
+    stated = stated_noise(raw)
+    if stated is not None:
+        variance = max(stated.offset)
+    else:
+        # Of a picture of one brightness nobody can tell which part of the noise light adds.
+        samples, black, span = raw.mosaic[::4, ::4], float(raw.black.mean()), float((raw.white - raw.black).mean())
+        scale, offset = estimate_plane(samples, black, black + span)
+        variance = offset + scale * max((float(samples.mean()) - black) / max(span, 1.0), 0.0)
+    return max(TOE, gain * math.sqrt(variance / (4 * DARKER)))
 
 
 def _spread(opcode: Opcode, filters: Filters) -> Opcode:
