@@ -99,10 +99,12 @@ class _Gain:
 
         share : what the frame counts for each 1 of the reference, whose noise has as much times the frame's variance.
         """
-        weight = np.float32(share)
-        self.reach += weight * reach.T
-        self.first += weight * self.weights
-        self.second += weight * np.square(self.weights)
+        weights, squares = self.weights, np.square(self.weights)
+        if share != 1:
+            weights, squares = (np.float32(share) * v for v in (weights, squares))
+        self.reach += np.float32(share) * reach.T
+        self.first += weights
+        self.second += squares
 
     def worth(self, count: float) -> float:
         """How many frames' mean has as little noise: the weights' say alone, 1 to `count`.
