@@ -113,7 +113,7 @@ class Structured:
         if self.mosaic:
             self.names.append(self.cfa)
             self.more["cfa"] = self.cfa
-        light = structures.mosaic(kit.CAMERA, self.cfa)[..., None] if self.mosaic else kit.CAMERA
+        light = kit.mosaic(kit.CAMERA, self.cfa)[..., None] if self.mosaic else kit.CAMERA
         stored = black + light * (top - black)
         kind = np.float32 if floating else np.uint32 if bits == 32 else np.uint16
         stored = stored.astype(kind) if floating else np.rint(stored).astype(kind)

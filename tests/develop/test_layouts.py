@@ -52,7 +52,7 @@ def gain_table(order: str) -> bytes:
 def mosaic(cfa: str, black: Any, white: int, bits: int = 16, **more: Any) -> bytes:
     """Black of each position of the array."""
     level = np.tile(np.reshape(black, (2, 2)), (HEIGHT // 2, WIDTH // 2))
-    stored = kit.codes(structures.mosaic(CAMERA, cfa), level, white)
+    stored = kit.codes(kit.mosaic(CAMERA, cfa), level, white)
     levels = {50713: (SHORT, [2, 2]), 50714: (RATIONAL, kit.rationals(*np.ravel(black))), 50717: (LONG, white)}
     raw = levels | more.pop("raw", {})
     return bytes(make_dng(stored, cfa=cfa, bits=bits, raw=raw, main=TWO | more.pop("main", {}), **more))
@@ -94,7 +94,7 @@ def cinema(bits: int, table: bool) -> bytes:
     if not table:
         return mosaic("RGGB", [4 << bits >> 6] * 4, (1 << bits) - 1, bits)
     entries = np.rint(65535 * (np.arange(1 << bits) / ((1 << bits) - 1)) ** 2).astype(int)
-    stored = np.rint(np.sqrt(structures.mosaic(CAMERA, "RGGB")) * ((1 << bits) - 1)).astype(np.uint16)
+    stored = np.rint(np.sqrt(kit.mosaic(CAMERA, "RGGB")) * ((1 << bits) - 1)).astype(np.uint16)
     raw = {50712: (SHORT, entries.tolist()), 50714: (SHORT, 0), 50717: (LONG, 65535)}
     return bytes(make_dng(stored, bits=bits, raw=raw, main=TWO, tile=(60, 76)))
 

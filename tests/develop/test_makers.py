@@ -13,6 +13,7 @@ import adobe_files
 import adobe_sdk
 import profiles
 from dng_files import make_dng
+from dng_parts import codes, mosaic
 from fotohaus.develop import develop
 from fotohaus.develop.profile_tables import rec2020_to_prophoto, total_baseline_exposure
 from fotohaus.raw import read_raw
@@ -35,18 +36,6 @@ def camera() -> Any:
 
 
 CAMERA = camera()
-
-
-def codes(light: Any, black: int, white: int) -> Any:
-    return np.rint(black + light * (white - black)).astype(np.uint16)
-
-
-def mosaic(light: Any) -> Any:
-    out = np.empty(light.shape[:2])
-    for position, plane in enumerate((0, 1, 1, 2)):
-        y, x = divmod(position, 2)
-        out[y::2, x::2] = light[y::2, x::2, plane]
-    return out
 
 
 def squared(entries: int) -> tuple[int, Any]:

@@ -33,11 +33,12 @@ def codes(light: Any, black: Any = 0, white: int = 65535) -> Any:
     return np.rint(black + light * (white - np.max(black))).astype(np.uint16)
 
 
-def mosaic(light: Any) -> Any:
+def mosaic(light: Any, cfa: str = "RGGB") -> Any:
+    """The samples that a Bayer array takes of (H, W, 3) light."""
     out = np.empty(light.shape[:2])
-    for position, plane in enumerate((0, 1, 1, 2)):
+    for position, color in enumerate(cfa):
         y, x = divmod(position, 2)
-        out[y::2, x::2] = light[y::2, x::2, plane]
+        out[y::2, x::2] = light[y::2, x::2, "RGB".index(color)]
     return out
 
 

@@ -16,15 +16,6 @@ PROFILE = 0x4352
 _PLACE = 0x7EED0000  # stands for an offset until it is known
 
 
-def mosaic(light: Any, cfa: str) -> Any:
-    """The samples that a Bayer array takes of (H, W, 3) light."""
-    out = np.empty(light.shape[:2])
-    for position, color in enumerate(cfa):
-        y, x = divmod(position, 2)
-        out[y::2, x::2] = light[y::2, x::2, "RGB".index(color)]
-    return out
-
-
 def profile_block(fields: dict[int, Any], order: str) -> bytes:
     """A camera profile as ExtraCameraProfiles has it: TIFF's structure with a magic number of its own."""
     made = dng_files.Tiff(order)

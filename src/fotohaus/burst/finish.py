@@ -123,7 +123,7 @@ def finish(
     kept = 1 - strength if guides is not None else 1.0
     mosaic = _encoded(frame, light_of, cut, guides, gains, kept, black, even)
     left = noise.share * (1 - strength + DENOISED * strength) ** 2
-    return Merged(mosaic, black, scaled(noise.profile, left))
+    return Merged(mosaic, black, replace(noise.profile.times(left), source="merged"))
 
 
 def _own(frame: Frame, gains: Float32) -> Float32:
@@ -187,12 +187,6 @@ def _encoded(
     return mosaic
 
 
-def scaled(noise: NoiseProfile, share: float) -> NoiseProfile:
-    """The noise of a merged image that has `share` of a frame's variance."""
-    scale, offset = ((v[0] * share, v[1] * share, v[2] * share) for v in (noise.scale, noise.offset))
-    return NoiseProfile(scale, offset, source="merged")
-
-
 class _Guides:
     """The merged mosaic without noise, strip by strip."""
 
@@ -203,7 +197,7 @@ class _Guides:
 
         def denoiser(share: float) -> Denoiser:
             # Faint stars are of more worth here than a calm sky.
-            made = prepare_denoise(cfa, scaled(noise.profile, share), multipliers, passes=2)
+            made = prepare_denoise(cfa, noise.profile.times(share), multipliers, passes=2)
             return replace(made, dark=NOWHERE_DARK)
 
         self._merged, self._alone = denoiser(noise.least), denoiser(1.0)

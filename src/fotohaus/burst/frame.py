@@ -123,9 +123,7 @@ def noise_of_quads(raw: RawImage, noise: NoiseProfile, *, planes: bool) -> Noise
     """
     if not planes or (noise.source == "estimated" and not raw.monochrome):
         return noise
-    times = MONOCHROME if raw.monochrome else COLORS
-    scale, offset = ((times * v[0], times * v[1], times * v[2]) for v in (noise.scale, noise.offset))
-    return replace(noise, scale=scale, offset=offset)
+    return noise.times(MONOCHROME if raw.monochrome else COLORS)
 
 
 def make_frame(raw: RawImage, noise: NoiseProfile, padded: UInt16, exposure: float = 1.0) -> Frame:

@@ -79,17 +79,12 @@ class Noises:
             return estimate_noise(raw)
         # What neighbours share is in the reference's noise by a measure that a single frame does not give.
         ours, theirs = (self._variance(estimate_colored_noise(r)) for r in (self._reference, raw))
-        return _times(self._noise, theirs / max(ours, 1e-20))
+        return self._noise.times(theirs / max(ours, 1e-20))
 
     def _variance(self, noise: NoiseProfile) -> float:
         """Mean variance of samples, over what the reference shows."""
         scale, offset = (np.mean(np.array(v)[list(SITE_COLORS)]) for v in (noise.scale, noise.offset))
         return float(scale * self._light + offset)
-
-
-def _times(noise: NoiseProfile, factor: float) -> NoiseProfile:
-    scale, offset = ((v[0] * factor, v[1] * factor, v[2] * factor) for v in (noise.scale, noise.offset))
-    return NoiseProfile(scale, offset, source=noise.source)
 
 
 def _mean(one: NoiseProfile, other: NoiseProfile) -> NoiseProfile:

@@ -195,7 +195,6 @@ class LensChain:
 
     first: LensMap | LensChain
     last: LensMap
-    moving: bool = True
 
     @property
     def apart(self) -> bool:

@@ -57,6 +57,11 @@ class NoiseProfile:
     offset: tuple[float, float, float]
     source: str = "file"
 
+    def times(self, factor: float) -> NoiseProfile:
+        """So many times the variance."""
+        scale, offset = ((factor * v[0], factor * v[1], factor * v[2]) for v in (self.scale, self.offset))
+        return replace(self, scale=scale, offset=offset)
+
 
 @record
 class ColorCalibration:
