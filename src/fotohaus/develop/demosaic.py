@@ -12,7 +12,7 @@ from fotohaus.raw.image import CFA_PATTERNS, CfaPattern, Rectangle
 
 Float32 = NDArray[np.float32]
 
-_STEP = 8  # quads: the kernel makes rows of a multiple of them
+_STEP = 16  # quads: the kernel makes rows of a multiple of them
 
 MARGIN = 18
 """Samples around a pixel that have a say in it; a mosaic that ends nearer is mirrored."""

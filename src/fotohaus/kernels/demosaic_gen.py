@@ -32,8 +32,8 @@ WINDOW = {-2: 1 / 12, -1: 1 / 4, 0: 1 / 3, 1: 1 / 4, 2: 1 / 12}
 CHANNELS, BLOCKS, GATES = 12, 2, 1  # as tools/train_demosaic.py has them
 FLOOR = 0.002  # activity that counts as flat, of the encoded white level
 PAIRS = CHANNELS // 2
-WIDE, HIGH, LANES = 512, 256, 8  # pixels of one task; floats of one vector
-STEP = 2 * LANES  # the output's width is a multiple of this
+WIDE, HIGH = 512, 256  # pixels of one task
+STEP = 32  # the output's width is a multiple of this
 RED, GREEN, UNDER, BLUE = range(4)  # places of a quad; `UNDER` is the green of the blue row
 
 q, r = hl.Var("q"), hl.Var("r")  # column and row of quads
@@ -296,14 +296,16 @@ class Demosaic:
             for d, extent in enumerate(shape):
                 weights.dim(d).set_bounds(0, extent).set_stride(stride)
                 stride *= extent
+        target = g.target()  # type: ignore[attr-defined]  # the decorator adds it
+        lanes = 16 if target.has_feature(hl.TargetFeature.AVX512_Skylake) else 8  # floats of one vector
         buffer = g.rgb.output_buffer()
         buffer.dim(0).set_extent(buffer.dim(0).extent() / STEP * STEP)
         g.rgb.bound(c, 0, 3).bound(j, 0, 2)
         g.rgb.split(r, ro, ri, strip_of(buffer.dim(2).extent(), HIGH // 2), hl.TailStrategy.ShiftInwards)
         g.rgb.split(x, xo, xi, hl.min(WIDE, buffer.dim(0).extent()), hl.TailStrategy.ShiftInwards)
-        g.rgb.split(xi, xi, xv, STEP, hl.TailStrategy.RoundUp).reorder(xv, c, xi, j, ri, xo, ro)
+        g.rgb.split(xi, xi, xv, 2 * lanes, hl.TailStrategy.RoundUp).reorder(xv, c, xi, j, ri, xo, ro)
         g.rgb.vectorize(xv).unroll(c).fuse(xo, ro, task).parallel(task)
-        pixel.compute_at(g.rgb, xi).reorder(c, x, j, r).bound_extent(x, STEP).bound_extent(r, 1).bound_extent(j, 1)
+        pixel.compute_at(g.rgb, xi).reorder(c, x, j, r).bound_extent(x, 2 * lanes).bound_extent(r, 1).bound_extent(j, 1)
         pixel.bound(c, 0, 3).unroll(c).vectorize(x).store_in(hl.MemoryType.Stack)
         single = [*steps, activity, scale, inverse]
         listed = [*(f for f, _ in joined), *plain, linear, both, *(out for _, out, _ in layers), guess, corrected, cell]
@@ -315,25 +317,25 @@ class Demosaic:
         for f in (guess, linear, scale):
             f.fold_storage(r, 8)
         for f in (m.func, *single):
-            f.vectorize(q, LANES)
+            f.vectorize(q, lanes)
         for f, var, count in ((cell, o, 12), (guess, o, 8)):
-            f.reorder(q, var, r).bound(var, 0, count).vectorize(q, LANES).unroll(var)
+            f.reorder(q, var, r).bound(var, 0, count).vectorize(q, lanes).unroll(var)
         for f, count in joined:
-            f.bound(i, 0, 2).bound(k, 0, count).reorder(i, k, q, r).vectorize(q, LANES).unroll(k).unroll(i)
+            f.bound(i, 0, 2).bound(k, 0, count).reorder(i, k, q, r).vectorize(q, lanes).unroll(k).unroll(i)
         for f in (linear, *plain, both):
-            f.bound(i, 0, 2).vectorize(i).vectorize(q, LANES)
+            f.bound(i, 0, 2).vectorize(i).vectorize(q, lanes)
         for f in (linear, *plain):
             f.bound(k, 0, PAIRS)
         for _, out, _ in layers:
             out.bound(i, 0, 2).bound(k, 0, PAIRS)
-            out.split(k, co, k, 3).split(q, qo, q, 2 * LANES, hl.TailStrategy.RoundUp).reorder(i, q, k, qo, co, r)
-            out.vectorize(i).vectorize(q, LANES).unroll(q).unroll(k)
-        corrected.bound(c, 0, 8).split(c, co, c, 4).split(q, qo, q, 2 * LANES, hl.TailStrategy.RoundUp)
-        corrected.reorder(q, c, qo, co, r).vectorize(q, LANES).unroll(q).unroll(c)
+            out.split(k, co, k, 3).split(q, qo, q, 2 * lanes, hl.TailStrategy.RoundUp).reorder(i, q, k, qo, co, r)
+            out.vectorize(i).vectorize(q, lanes).unroll(q).unroll(k)
+        corrected.bound(c, 0, 8).split(c, co, c, 4).split(q, qo, q, 2 * lanes, hl.TailStrategy.RoundUp)
+        corrected.reorder(q, c, qo, co, r).vectorize(q, lanes).unroll(q).unroll(c)
         # ARM multiplies 16 bits by 16 and adds them to 32 one channel after the other, x86 two channels at once.
-        one_by_one = g.target().arch == hl.TargetArch.ARM  # type: ignore[attr-defined]  # the decorator adds it
+        one_by_one = target.arch == hl.TargetArch.ARM
         for sums, out, domains in (*layers, (found, corrected, mixing)):
-            sums.compute_at(out, qo).vectorize(q, LANES).unroll(q).unroll(c)
+            sums.compute_at(out, qo).vectorize(q, lanes).unroll(q).unroll(c)
             for n, domain in enumerate(domains):
                 update = sums.update(n)
                 update.reorder(domain[0], q, c, *(domain[d] for d in range(1, domain.dimensions())))
@@ -341,7 +343,7 @@ class Demosaic:
                     update.unroll(domain[0])
                 else:
                     update.atomic().vectorize(domain[0])
-                update.vectorize(q, LANES).unroll(q).unroll(c)
+                update.vectorize(q, lanes).unroll(q).unroll(c)
                 if domain.dimensions() > 2:
                     update.unroll(domain[1]).unroll(domain[2])
         # Split off for the mirrored border alone, or the code is many times as large.
