@@ -6,11 +6,8 @@ import atexit
 import gc
 import os
 import sys
-from types import ModuleType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from importlib.machinery import ModuleSpec
+from fotohaus.cli.unasked import BareNumPy, waiting
 
 
 def main() -> None:
@@ -29,8 +26,9 @@ def _main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _stand_in()
     _keep_memory()
-    sys.meta_path.insert(0, _WithoutDocs())
-    _without_inspect()
+    sys.meta_path.insert(0, BareNumPy())
+    with waiting("inspect"):
+        import dataclasses  # noqa: F401
     # A thread that imports gives way to the one that starts the next kernel; 5 ms is what others are happy with.
     sys.setswitchinterval(0.0005)
     from fotohaus.cli.app import run
@@ -49,63 +47,6 @@ def _main() -> None:
     except OSError as error:
         _drop_output()
         _fail(f"{error.filename or 'standard output'}: {(error.strerror or str(error)).lower()}")
-
-
-class _WithoutDocs:
-    """Spares NumPy the docstrings of its functions in C, and dataclasses and NumPy the import of `inspect`.
-
-    The modules that put those docstrings there do nothing else: in their place there is nothing to do. `inspect`, with
-    all that it imports, is there to tidy docstrings, and to say signatures. Together that is a fifth of what importing
-    NumPy takes, and no command shows them.
-    """
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        if name == "numpy._core":
-            sys.modules.setdefault("inspect", _Unasked("inspect"))
-        elif name == "numpy.lib" and isinstance(sys.modules.get("inspect"), _Unasked):
-            # The core is there. Whoever imports it from now on may ask anything.
-            del sys.modules["inspect"]
-        if name not in ("numpy._core._add_newdocs", "numpy._core._add_newdocs_scalars"):
-            return None
-        from importlib.machinery import ModuleSpec
-
-        return ModuleSpec(name, self)  # type: ignore[arg-type]
-
-    def create_module(self, spec: ModuleSpec) -> None:
-        return None
-
-    def exec_module(self, module: ModuleType) -> None:
-        pass
-
-
-class _Unasked(ModuleType):
-    """`inspect`, for modules that hardly ask it anything: it is imported when they do."""
-
-    @staticmethod
-    def cleandoc(text: str) -> str:
-        return text
-
-    @staticmethod
-    def signature(function: object) -> None:
-        """Nothing to say: asked later, some of NumPy's functions have no signature to show."""
-
-    def __getattr__(self, name: str) -> object:
-        if sys.modules.get("inspect") is self:
-            del sys.modules["inspect"]
-        import inspect
-
-        return getattr(inspect, name)
-
-
-def _without_inspect() -> None:
-    """Have `dataclasses` import `inspect` when it asks it something, which it does of classes without a docstring."""
-    if "inspect" in sys.modules or "dataclasses" in sys.modules:
-        return
-    later = sys.modules["inspect"] = _Unasked("inspect")
-    import dataclasses  # noqa: F401
-
-    if sys.modules.get("inspect") is later:
-        del sys.modules["inspect"]
 
 
 def _stand_in() -> None:

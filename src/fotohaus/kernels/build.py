@@ -10,7 +10,6 @@ that Halide writes picks the best one that the processor offers when it is calle
 from __future__ import annotations
 
 import os
-import platform
 import re
 import sys
 from collections.abc import Iterator
@@ -53,6 +52,8 @@ def generators() -> Iterator[Generator]:
 
 def targets(name: str = "") -> list[str]:
     """Halide targets of a generator, best first; FOTOHAUS_MACHINE=aarch64 cross-compiles."""
+    import platform
+
     machine = os.environ.get("FOTOHAUS_MACHINE") or platform.machine()
     system = "osx" if sys.platform == "darwin" else "linux"
     found = TARGETS[MACHINES.get(machine, machine)]
