@@ -17,7 +17,7 @@ GUARDED = hl.TailStrategy.GuardWithIf
 def in_place(g, rgb, column=x, row=y):
     """Light before exposure as the look's curve takes it, at a place in the pixels; scheduled by `by_row`."""
     place = Place(g, column, row)
-    g.by_row = (place.maps, place.grid)
+    g.by_row = place.of_row
     return place.light(rgb, place.gain([hl.max(v, 0) for v in rgb]))
 
 

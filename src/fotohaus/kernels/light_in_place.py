@@ -9,6 +9,7 @@ from fotohaus.kernels.common_tables import CURVE_HIGH, CURVE_LOW, CURVE_STEPS
 LARGEST = 2.0**30
 COLUMNS, BEYOND = 16, 64  # pixels between columns of maps in small, and those before the picture that they cover
 TONE_LEVELS = 48  # of local tone's grid
+OCTAVES = TONE_LEVELS - 1  # of light from one of them to the next
 GAIN_UNIT = 2.0**-12  # last bit of local tone's gains in a row of pixels
 
 
@@ -37,6 +38,20 @@ def table_position(v, low, high, steps):
     return bits >> shift, f32(bits & ((1 << shift) - 1)) * (1.0 / (1 << shift))
 
 
+def nearest(position, entries):
+    """The entry of a table that is nearest to a position of 0..1."""
+    return hl.clamp(hl.i32(position * f32(entries - 1) + 0.5), 0, entries - 1)
+
+
+def fields(entry, widths):
+    """The numbers that an entry of 32 bits holds."""
+    found, low = [], 0
+    for width in widths:
+        found.append(f32(hl.i32((entry >> low) & hl.u32((1 << width) - 1))))
+        low += width
+    return found
+
+
 def lerp(a, b, t):
     """Linear interpolation."""
     return a + t * (b - a)
@@ -45,6 +60,12 @@ def lerp(a, b, t):
 def between(pair, t):
     """Linear interpolation between two 16-bit numbers in one of 32 bits, the first in its lower half."""
     return lerp(f32(hl.i32(pair & hl.u32(0xFFFF))), f32(hl.i32(pair >> 16)), t)
+
+
+def within(cell, along, across):
+    """Interpolation between four 16-bit numbers in one of 64 bits: the first two and the last two, and these."""
+    near, far = between(hl.u32(cell), along), between(hl.u32(cell >> 32), along)
+    return lerp(near, far, across)
 
 
 def norm_of(rgb):
@@ -81,13 +102,13 @@ class Place:
                 buffer.dim(i).set_min(0)
         i, k, j = hl.Var("i"), hl.Var("k"), hl.Var("j")
         row_of_all = self.row + f32(g.top)
-        self.maps, self.grid = hl.Func("maps"), hl.Func("grid")
+        self.maps, self.levels, self.grid = hl.Func("maps"), hl.Func("levels"), hl.Func("grid")
         rows = g.small.dim(1).extent()
         v = hl.clamp((row_of_all + 0.5) * g.small_per_row - 0.5, 0, f32(rows - 1))
         row = hl.clamp(hl.i32(v), 0, hl.max(rows - 2, 0))
         below = hl.min(row + 1, rows - 1)
         self.maps[x, i, y] = lerp(g.small[x, row, i], g.small[x, below, i], v - f32(row))
-        # Gains of a level and of the next, 16 bits each.
+        # Gains of a level and of the next, 16 bits each, and then those of the next column, too.
         rows = g.tone.dim(2).extent()
         v = (row_of_all + 0.5) * g.tone_per_row
         row = hl.clamp(hl.i32(v), 0, rows - 2)
@@ -95,7 +116,9 @@ class Place:
             hl.u32(hl.i32(lerp(g.tone[k + n, j, row], g.tone[k + n, j, row + 1], v - f32(row)) * f32(1 / GAIN_UNIT)))
             for n in (0, 1)
         ]
-        self.grid[k, j, y] = pair[0] | (pair[1] << 16)
+        self.levels[k, j, y] = pair[0] | (pair[1] << 16)
+        self.grid[k, j, y] = hl.u64(self.levels[k, j, y]) | (hl.u64(self.levels[k, j + 1, y]) << 32)
+        self.of_row = self.maps, self.levels, self.grid
 
     def small(self, i):
         """A map at this column, between those that it has: a vector of an output's columns lies between two of them."""
@@ -105,20 +128,26 @@ class Place:
         share = f32(whole % COLUMNS) if self.column is x else self.column + BEYOND - f32(left * COLUMNS)
         return near + share * ((far - near) * f32(1 / COLUMNS))
 
-    def gain(self, rgb):
+    def gain(self, rgb, steps=None):
         """The gain of exposure, local tone, and a lens's falloff, cos^4 of the angle, for light before it."""
         g = self.g
         r, gr, b = rgb
         square = f32(0.2627) * r * r + f32(0.6780) * gr * gr + f32(0.0593) * b * b + g.tone_floor
         # A level is an octave of the square; the logarithm within one is nearly a parabola.
-        octave, t = table_position(square * g.tone_scale, 0, TONE_LEVELS - 1, 1)
+        octave, t = table_position(square * g.tone_scale, 0, OCTAVES, 1)
         t = t * (1 + f32(0.3437) - f32(0.3437) * t)
         u = hl.max((f32(self.column) + 0.5) * g.tone_per_column, 0)
         j = hl.min(hl.i32(u), g.tone.dim(1).extent() - 2)
-        near, far = between(self.grid[octave, j, y], t), between(self.grid[octave, j + 1, y], t)
+        u = u - f32(j)
+        if steps is None:
+            cell = self.grid[octave, j, y]
+        else:
+            places = [(j * OCTAVES + octave, (g.tone.dim(1).extent() - 1) * OCTAVES)]
+            t, u, at = steps.step("level", t, u, places=places)
+            (cell,) = steps.looked_up("gains", self.grid[at % OCTAVES, at / OCTAVES, y])
         across, down = (f32(self.column) - g.centre_x) * g.falloff, (self.row - g.centre_y) * g.falloff
         cosine = 1 + across * across + down * down
-        return lerp(near, far, u - f32(j)) * (f32(GAIN_UNIT) * g.gain) / (cosine * cosine)
+        return within(cell, t, u) * (f32(GAIN_UNIT) * g.gain) / (cosine * cosine)
 
     def light(self, rgb, gain):
         """Scene-linear light after exposure, with what lamps spread."""

@@ -12,40 +12,40 @@ from fotohaus.kernels.light_in_place import (
     Place,
     Placed,
     between,
+    fields,
     finite,
     lerp,
     look_up,
     mixed,
+    nearest,
     norm_of,
     positive,
     table_position,
+    within,
 )
 from fotohaus.kernels.steps import Steps
 
 TINT_UNIT = 2.0**-17
 KEEP_UNIT = 1 / 65535
+CURVE_NUMBERS = 4  # of an entry of the curve's table
 BOUNDARY_LIGHTS = 128  # entries of the gamut's boundary along lightness
 HUES, LIGHTS = 2048, 1024  # entries of a look's tables: around the hues, and from black to white
 LIGHT_UNIT, ROOM_UNIT = 2.0**-13, 2.0**-15  # last bits of what the one by lightness holds
 
 
-def fields(table, position, entries, widths):
-    """The numbers that an entry of 32 bits holds, of the table's entry nearest to a position of 0..1."""
-    entry = table[hl.clamp(hl.i32(position * f32(entries - 1) + 0.5), 0, entries - 1)]
-    found, low = [], 0
-    for width in widths:
-        found.append(f32(hl.i32((entry >> low) & hl.u32((1 << width) - 1))))
-        low += width
-    return found
-
-
-def recoloured(g, light, a, b):
+def recoloured(g, lab, steps=None):
     """A colour in the look: chroma and lightness by hue and by lightness, the restraint of strong colour."""
+    light, a, b = lab
+    hue, level = nearest(hue_turn(a, b) * f32(0.25), HUES), nearest(light, LIGHTS)
+    if steps is not None:
+        hue, level = steps.step("hue", places=[(hue, HUES), (level, LIGHTS)])
+    by_hue, by_light = g.hues[hue], g.lights[level]
+    if steps is not None:
+        by_hue, by_light = steps.looked_up("by_hue", by_hue, by_light)
     cosine, sine, lift = (
-        value * g.hue_scale[0, i] + g.hue_scale[1, i]
-        for i, value in enumerate(fields(g.hues, hue_turn(a, b) * f32(0.25), HUES, (11, 11, 10)))
+        value * g.hue_scale[0, i] + g.hue_scale[1, i] for i, value in enumerate(fields(by_hue, (11, 11, 10)))
     )
-    factor, room = (value * f32(LIGHT_UNIT) for value in fields(g.lights, light, LIGHTS, (16, 16)))
+    factor, room = (value * f32(LIGHT_UNIT) for value in fields(by_light, (16, 16)))
     light = light + hl.sqrt(a * a + b * b) * lift * (room * f32(ROOM_UNIT / LIGHT_UNIT))
     a, b = factor * (cosine * a - sine * b), factor * (sine * a + cosine * b)
     held = hl.sqrt(1 / (1 + g.restraint * (a * a + b * b)))
@@ -73,8 +73,7 @@ def rendered(g, looked, full=False, hdr=False):
     width, height = g.pixels.dim(0).extent(), g.pixels.dim(1).extent()
     # Tables of a known shape: values at one entry, and at its neighbour, are then reached by one address.
     g.curve.dim(0).set_min(0)
-    g.curve.dim(1).set_min(0).set_stride(2)
-    g.keep.dim(0).set_min(0)
+    g.curve.dim(1).set_min(0).set_stride(CURVE_NUMBERS)
     g.boundary.dim(0).set_min(0)
     g.boundary.dim(1).set_min(0).set_stride(BOUNDARY_LIGHTS)
     place: Any = Place(g) if looked else None
@@ -94,12 +93,10 @@ def rendered(g, looked, full=False, hdr=False):
     lightness = hl.Func("lightness")
     inside = hl.clamp(hl.likely(x) if looked else x, 0, width - 1), hl.clamp(y, 0, height - 1)
 
-    def of_curve(entry):
-        return g.curve[0, entry], g.curve[0, entry + 1], g.curve[1, entry], g.keep[entry]
-
-    def toned(rgb, n, t, found, gain=None):
+    def toned(rgb, n, t, numbers, gain=None):
         """Lightness, the threshold of its coring, and lightness, a and b of Oklab that are still to be sharpened."""
-        first, following, noise, kept = found
+        first, following, noise, kept = numbers
+        kept = hl.reinterpret(hl.UInt(32), kept)
         here = lerp(first, following, t)
         threshold = g.coring * noise
         if looked:
@@ -119,13 +116,15 @@ def rendered(g, looked, full=False, hdr=False):
     stepwise = looked and not full
     if stepwise:
         rgb = before.step("source", *(finite(g.pixels[(*inside, i)]) for i in range(3)))
-        (gain,) = before.step("gained", place.gain([hl.max(v, 0) for v in rgb]))
+        (gain,) = before.step("gained", place.gain([hl.max(v, 0) for v in rgb], before))
         rgb = place.light(rgb, gain)
         n = norm_of(rgb)
-        *rgb, n, entry, t = before.step("lit", *rgb, n, *table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS))
-        found = before.step("found", *of_curve(entry))
-        here, threshold, *lab = before.step("toned", *toned(rgb, n, t, found, gain))
-        lightness[x, y] = (here, threshold, *recoloured(g, *lab))
+        entry, t = table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
+        places = [(entry, (CURVE_HIGH - CURVE_LOW) * CURVE_STEPS)]
+        *rgb, n, t, entry = before.step("lit", *rgb, n, t, places=places)
+        numbers = before.row_of("numbers", CURVE_NUMBERS, lambda k: g.curve[k, entry])
+        here, threshold, *lab = before.step("toned", *toned(rgb, n, t, numbers, gain))
+        lightness[x, y] = (here, threshold, *recoloured(g, lab, before))
     elif looked:
         rgb = [positive(g.pixels[(*inside, i)]) for i in range(3)]
         gain = place.gain(rgb)
@@ -165,9 +164,10 @@ def rendered(g, looked, full=False, hdr=False):
         rgb = [finite(g.pixels[xh, y, i]) for i in range(3)]
         rgb = place.light(rgb, known[2]) if looked else [v * g.gain for v in rgb]
         entry, t = table_position(n, CURVE_LOW, CURVE_HIGH, CURVE_STEPS)
-        _, threshold, light, a, bb = toned(rgb, n, t, of_curve(entry), known[2] if looked else None)
+        numbers = [g.curve[k, entry] for k in range(CURVE_NUMBERS)]
+        _, threshold, light, a, bb = toned(rgb, n, t, numbers, known[2] if looked else None)
         if looked:
-            light, a, bb = recoloured(g, light, a, bb)
+            light, a, bb = recoloured(g, (light, a, bb))
     cored = detail * detail * detail / (detail * detail + threshold * threshold + f32(1e-12))
     contrast = high - low
     room = hl.min(g.overshoot * contrast, g.strong_overshoot / hl.max(contrast, f32(1e-6)))
@@ -203,19 +203,19 @@ def rendered(g, looked, full=False, hdr=False):
 
     # Gamut: chroma compressed towards the boundary at the same hue and lightness.
     chroma = hl.sqrt(a * a + bb * bb)
-    hues, lights = g.boundary.dim(1).extent() - 1, g.boundary.dim(0).extent()
+    hues, lights = g.boundary.dim(1).extent(), BOUNDARY_LIGHTS
     hp = hue_turn(a, bb) * f32(hues) * 0.25
     hi = hl.clamp(hl.i32(hp), 0, hues - 1)
     lp = hl.min(light, 1) * f32(lights)
     li = hl.clamp(hl.i32(lp), 0, lights - 1)
     turn, up = hp - f32(hi), lp - f32(li)
     if stepwise:
-        light, a, bb, chroma, turn, up, hi, li = after.step("wanted", light, a, bb, chroma, turn, up, hi, li)
-    ends = g.boundary[li, hi], g.boundary[li, hi + 1]
-    if stepwise:
-        ends = after.step("ends", *ends)
-    here, beyond = (between(end, up) for end in ends)
-    limit = f32(BOUNDARY_UNIT) * lerp(here, beyond, turn)
+        places = [(hi * lights + li, hues * lights)]
+        light, a, bb, chroma, turn, up, at = after.step("wanted", light, a, bb, chroma, turn, up, places=places)
+        (cell,) = after.looked_up("cell", g.boundary[at % lights, at / lights])
+    else:
+        cell = g.boundary[li, hi]
+    limit = f32(BOUNDARY_UNIT) * within(cell, up, turn)
     # With share = chroma / limit: knee + (1 - knee) t / (1 + t) of the limit, t = (share - knee) / (1 - knee).
     over = chroma - g.knee * limit
     room = hl.max(limit - 2 * g.knee * limit + chroma, f32(1e-12))
@@ -269,10 +269,8 @@ def rendered(g, looked, full=False, hdr=False):
         g.picture.output_buffer().dim(0).set_min(0)
         for f in (lightness, light_of, pixel):
             f.align_bounds(x, vector)
-        for f in (place.maps, place.grid):
-            f.store_at(g.picture, yo).compute_at(g.picture, yo if full else y)
-        place.maps.vectorize(x, 8, tail)
-        place.grid.vectorize(place.grid.args()[0], 8, tail)
+        for f in place.of_row:
+            f.store_at(g.picture, yo).compute_at(g.picture, yo if full else y).vectorize(f.args()[0], 8, tail)
     if full:
         # How many rows the blurs reach over is not known here: rows of a whole strip are made at once.
         for f in (lightness, down_once):
@@ -280,7 +278,8 @@ def rendered(g, looked, full=False, hdr=False):
         for f in (down_twice, across):
             f.compute_at(g.picture, y).vectorize(x, vector)
     else:
-        lightness.store_at(g.picture, yo).compute_at(g.picture, y)
+        # No more rows than are wanted at a time: with eight, little else would stay in the second-level cache.
+        lightness.store_at(g.picture, yo).compute_at(g.picture, y).fold_storage(y, 5)
         if stepwise:
             before.schedule(lightness, vector)
         else:
@@ -290,17 +289,17 @@ def rendered(g, looked, full=False, hdr=False):
 class Rendered:
     """Planar Scene in, interleaved uint16 out.
 
-    curve[channel, entry] : over the norm, 0 lightness of the tone-mapped norm, 1 lightness noise (deviation).
-    keep[entry] : share of colour that is kept, at this and at the next entry, a number of 16 bits each.
-    boundary[lightness, hue] : largest Oklab chroma of the display's gamut at this and at the next lightness, likewise.
+    curve[number, entry] : over the norm, 0 lightness of the tone-mapped norm, 1 that of the next entry, 2 lightness
+        noise (deviation), 3 the bits of two numbers of 16: share of colour that is kept, at this and at the next entry.
+    boundary[lightness, hue] : largest Oklab chroma of the display's gamut, at this and at the next lightness, and the
+        same two at the next hue, a number of 16 bits each.
     Matrices [column, row] leave out the column that the others' differences are taken to.
     """
 
     pixels = hl.InputBuffer(hl.Float(32), 3)
     gain = hl.InputScalar(hl.Float(32))
     curve = hl.InputBuffer(hl.Float(32), 2)
-    keep = hl.InputBuffer(hl.UInt(32), 1)
-    boundary = hl.InputBuffer(hl.UInt(32), 2)
+    boundary = hl.InputBuffer(hl.UInt(64), 2)
     to_lms = hl.InputBuffer(hl.Float(32), 2)
     to_lab = hl.InputBuffer(hl.Float(32), 2)
     from_lab = hl.InputBuffer(hl.Float(32), 2)

@@ -69,9 +69,9 @@ class HdrRendition:
         self.character = character
         level = tone.levels()
         self.stops = curve.gain(level)
-        keep = arguments["keep"]
+        table = arguments["curve"].copy()
         if sdr_curve is not None:
-            keep = tone.packed_keep(curve.keep(level, sdr_curve.keep(level)) * (1 - look.mono.amount))
+            table[:, 3] = tone.packed_keep(curve.keep(level, sdr_curve.keep(level)) * (1 - look.mono.amount))
             room = curve.room(level)
             factor = 2.0**self.stops / room**3
         else:
@@ -80,7 +80,7 @@ class HdrRendition:
             room = 2.0 ** (-(curve.headroom + exceeding) / 3)
             factor = np.full_like(room, 2.0**curve.headroom)
         shine = np.stack([room, factor], axis=-1).astype(np.float32)
-        self._arguments = {**arguments, "keep": keep, "shine": shine, "to_output": _to_rec2020(gamut)}
+        self._arguments = {**arguments, "curve": table, "shine": shine, "to_output": _to_rec2020(gamut)}
 
     def rows(self, pixels: Float32, top: int) -> Float32:
         """Rows of the HDR rendition in the SDR one's curve and colour, from those of a scene: linear Rec. 2020."""

@@ -39,16 +39,17 @@ Float32 = NDArray[np.float32]
 VECTOR = 16
 
 
-def _pairs(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Each entry of a table of 16-bit numbers with the next of its row in one: one look-up brings both."""
-    return np.asarray(table[:, :-1] | table[:, 1:] << np.uint32(16), np.uint32)
+def _cells(table: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Each entry of a table of 16-bit numbers, the next of its row, and the next row's two: one look-up brings all."""
+    pairs = table[:, :-1] | table[:, 1:] << np.uint64(16)
+    return np.asarray(pairs[:-1] | pairs[1:] << np.uint64(32), np.uint64)
 
 
 @functools.cache
 def _constants(space: Gamut) -> dict[str, Any]:
     lab = color.lms_to_lab()
     return {
-        "boundary": _pairs(np.rint(gamut.boundary(space) / BOUNDARY_UNIT).astype(np.uint32)),
+        "boundary": _cells(np.rint(gamut.boundary(space) / BOUNDARY_UNIT).astype(np.uint64)),
         "to_lms": color.differences(color.to_lms("rec2020"), 1),
         "to_lab": color.differences(lab, 0),
         "from_lab": color.differences(np.linalg.inv(lab), 0),
@@ -57,10 +58,8 @@ def _constants(space: Gamut) -> dict[str, Any]:
     }
 
 
-def _curve_tables(
-    curve: LookCurve | None, look: Look, noise: tuple[float, float] | None, gain: float
-) -> dict[str, NDArray[Any]]:
-    """Tables over the norm: (entries, 2) lightness and its noise; the share of colour kept, as the kernels take it."""
+def _curve_table(curve: LookCurve | None, look: Look, noise: tuple[float, float] | None, gain: float) -> Float32:
+    """The table over the norm as the kernels take it, (entries, 4): lightness, the next, its noise, share of colour."""
     level = tone.levels()
     lightness = np.cbrt(curve(level) if curve else level)
     keep = curve.keep(level) if curve else np.ones_like(level)
@@ -68,8 +67,10 @@ def _curve_tables(
     if look.mono.amount and curve:
         # Where there is no colour to be scaled, black is what the table says it is.
         lightness[0] = np.cbrt(curve(0.0))
-    table = np.stack([lightness, deviation], axis=-1).astype(np.float32)
-    return {"curve": table, "keep": tone.packed_keep(keep * (1 - look.mono.amount))}
+    following = np.append(lightness[1:], lightness[-1:])
+    table = np.stack([lightness, following, deviation, keep], axis=-1).astype(np.float32)
+    table[:, 3] = tone.packed_keep(keep * (1 - look.mono.amount))
+    return table
 
 
 @record
@@ -122,7 +123,7 @@ class Rendering:
                 gain = 1.0
             self._arguments = {
                 "gain": gain,
-                **_curve_tables(curve, look, scene.noise, gain),
+                "curve": _curve_table(curve, look, scene.noise, gain),
                 **_constants(space),
                 "knee": gamut.KNEE if curve else -1.0,
                 "sharpen": look.sharpen * sharpening.GAIN,

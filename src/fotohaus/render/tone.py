@@ -84,10 +84,10 @@ def at_levels(table: NDArray[np.float32], light: NDArray[np.float32]) -> NDArray
     return np.asarray(near + share * (table[entry + 1] - near))
 
 
-def packed_keep(keep: Float64) -> NDArray[np.uint32]:
-    """Shares of colour kept at `levels` as kernels take them: 16 bits of each, and of the next."""
+def packed_keep(keep: Float64) -> NDArray[np.float32]:
+    """Shares of colour kept at `levels` as kernels take them: 16 bits of each, and of the next, in a float's place."""
     table = np.rint(keep * 65535).astype(np.uint32)
-    return np.asarray(table | np.append(table[1:], table[-1:]) << np.uint32(16))
+    return np.asarray(table | np.append(table[1:], table[-1:]) << np.uint32(16)).view(np.float32)
 
 
 def norm(pixels: ArrayLike) -> Float64:
