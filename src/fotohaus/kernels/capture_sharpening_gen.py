@@ -93,7 +93,8 @@ class CaptureSharpening:
         gain[x, y] = 1.0 + (hl.select(here > f32(1e-6), ratio, 1.0) - 1.0) * changing
         g.sharpened[x, y, c] = source[x + g.left, y + g.top, c] * gain[x, y]
 
-        yo, yi, xo, xi, vector = hl.Var("yo"), hl.Var("yi"), hl.Var("xo"), hl.Var("xi"), 8
+        yo, yi, xo, xi = (hl.Var(name) for name in ("yo", "yi", "xo", "xi"))
+        vector = max(8, g.natural_vector_size(hl.Float(32)))  # type: ignore[attr-defined]  # the decorator adds it
         strip = strip_of(g.sharpened.output_buffer().dim(1).extent(), 128)
         tail = hl.TailStrategy.GuardWithIf
         g.sharpened.bound(c, 0, 3)
