@@ -26,19 +26,23 @@ CELL = 4
 
 LEAST, LEAST_SHARPER = 0.25, 0.4
 """Blur of a colour on top of green's, and sharpness, as shares of its edges' contrast, below which it is left alone."""
-WIDE = 0.35
-"""Share of the wide blur in both, from which fringes are purple."""
-SURE, SURE_OF_BOTH = 4.0, 3.3
-"""Errors that the blur must differ from nothing by; of red and blue together, where both are wide."""
+EXPLAINED, RED_EXPLAINED = 0.3, 0.5
+"""Share of what green leaves unexplained that one blur for all edges has to explain; where red alone is blurred."""
+FAINT = 0.7
+"""How much of all that is enough, where faint fringes count."""
+SURE = 4.0
+"""Errors that the blur must differ from nothing by."""
+SECOND = 0.1, 2.0
+"""Share and errors that do for a colour, if the other one is plain and it says the same."""
 
 _OVERVIEW = 16384  # pixels of the picture in small in which strong edges are looked for
 _WINDOWS, _SIZE, _AROUND = 12, 64, 8  # looked at in full, px along their sides, and px around them
-_FEWEST = 3
+_FEWEST, _LEAST_EDGES = 3, 1.0  # windows, and boxes with an edge
 _BOX = 4  # cells along the side of a box that has one line
-_MAPS, _MOMENTS = 11, 21
+_MAPS, _MOMENTS, _MEASURED = 11, 21, 23
 _CONTRAST, _BRIGHT = (1.6, 3.0), (0.1, 0.3)  # as the kernel has them
-_VARIANCE = 0.3  # of green, from which a box counts in full
 _MOST = 1.5  # of any blur
+_STEPS, _LITTLE = 8, 0.005  # of the fit, and what a blur of 1 costs it, of all boxes' variance
 
 
 @record
@@ -91,34 +95,49 @@ def prepare_defringe(
     found = fit_blur(_stacked(source, places), clip, len(places))
     if found is None:
         return None
-    blur, real = _believed(*found, faint)
+    real = _believed(found, faint)
     if not real.any():
         return None
-    size = blur.sum(axis=1)
-    named = [f"{name} {value:+.2f}" for name, value, ok in zip(("red", "blue"), size, real, strict=True) if ok]
+    blur = found.blur * real[:, None]
+    named = [
+        f"{name} {size:+.2f}" for name, size, ok in zip(("red", "blue"), blur.sum(axis=1), real, strict=True) if ok
+    ]
     report.note(f"fringes of strong edges: blur of {', '.join(named)}")
     return Defringe(blur.astype(np.float32), clip, real.astype(np.float32))
 
 
-def _believed(blur: Float64, errors: Float64, faint: bool) -> tuple[Float64, NDArray[np.bool_]]:
-    """What of the blurs found, (2, 2), is to be undone, and which of red and blue are blurred otherwise than green.
+@record
+class Blur:
+    """What edges say of red's and of blue's blur.
 
-    A little wider blur shows in both blurs alike; where they say the contrary, it is colours that differ. One colour
-    alone has to be surer than two that agree, and red alone, the rarest, very sure. Faint purple fringes are wide: red
-    and blue both have more of the wide blur, whatever the narrow one says.
+    blur : (2, 2), for red and for blue how much of the narrow and of the wide blur of green they have on top of
+    green's own. error : (2,), of each colour's two together. share : (2,), of what green alone leaves unexplained of
+    the colour, how much these blurs explain.
     """
-    size, wide, error = blur.sum(axis=1), blur[:, 1], errors[:, 0]
-    contrary = -(blur * np.sign(size)[:, None]).min(axis=1) / np.maximum(np.abs(size), 1e-6)
-    clear = contrary < np.where(np.abs(size) > 2 * LEAST, 1.3, 0.65)
-    clear &= np.where(size > 0, size > LEAST, size < -LEAST_SHARPER)
-    sure = np.abs(size) / np.maximum(error, 1e-3)
-    agree = bool(size[0] * size[1] > 0 and np.abs(size).min() > LEAST / 2 and sure.min() > SURE / 2)
-    first = clear & (sure > np.array([SURE if agree else 2 * SURE, SURE]))
-    real = first | (agree & first.any())
-    if faint and not real.any() and wide.min() > WIDE and size.min() > 0:
-        real |= bool(wide.sum() > SURE_OF_BOTH * np.hypot(*errors[:, 1]))
-        blur = np.maximum(blur, 0)
-    return blur * real[:, None], np.asarray(real)
+
+    blur: Float64
+    error: Float64
+    share: Float64
+
+
+def _believed(found: Blur, faint: bool) -> NDArray[np.bool_]:
+    """(2,), which of red and blue are blurred otherwise than green.
+
+    A lens blurs all edges alike. Colours that differ, noise and whatever clipping leaves can be fitted by some blur,
+    too, but then each edge by another: the one that all share explains little. faint : less of it all will do.
+    """
+    size, part = found.blur.sum(axis=1), FAINT if faint else 1.0
+    sure = np.abs(size) / np.maximum(found.error, 1e-3)
+    agree = bool(
+        size[0] * size[1] > 0
+        and np.abs(size).min() > part * LEAST / 2
+        and found.share.min() > part * SECOND[0]
+        and sure.min() > SECOND[1]
+    )
+    enough = np.array([RED_EXPLAINED if size[0] > 0 and not agree else EXPLAINED, EXPLAINED])
+    clear = (sure > SURE) & np.where(size > 0, size > part * LEAST, size < -part * LEAST_SHARPER)
+    clear &= found.share > part * enough
+    return np.asarray(clear | (agree & clear.any()))
 
 
 def _windows(source: MosaicRows | LinearRows) -> list[tuple[int, int]]:
@@ -177,54 +196,77 @@ def _stacked(source: MosaicRows | LinearRows, places: list[tuple[int, int]]) -> 
     return demosaic(linearize(samples, source.black, source.scale, Shading()), source.cfa)
 
 
-def fit_blur(pixels: Float32, clip: ArrayLike, windows: int) -> tuple[Float64, Float64] | None:
-    """How much of two blurs of green red and blue have on top of green's: (2, 2) of colour and blur, and their errors.
+def fit_blur(pixels: Float32, clip: ArrayLike, windows: int) -> Blur | None:
+    """How much of two blurs of green red and blue have on top of green's.
 
     pixels : (h, windows * w, 3) camera RGB, white-balanced, windows side by side. In boxes of 16 px, a colour is
-    c + a (green + k1 (green blurred by 1 px - green) + k2 (green blurred by 2.5 px - green)): least squares with every
-    pixel weighed by its light, clipped ones hardly. The k of all boxes with a strong edge are averaged. The errors,
-    (2, 2), of each colour's k1 + k2 and k2, are those of leaving windows out. None where there are no edges.
+    c + a (green + k1 (green blurred by 1 px - green) + k2 (green blurred by 2.5 px - green)): least squares with one k1
+    and k2 for all boxes, c and a of each its own. Pixels are weighed by their light, boxes by how strong an edge they
+    have and by the colour's variance; what clips, or is beside that, has no say. Errors are those of leaving windows
+    out. None where there are no edges.
     """
     height, width = pixels.shape[0] // CELL, pixels.shape[1] // windows // CELL
-    moments = np.empty((_MOMENTS, height, windows * width), np.float32)
+    moments = np.empty((_MEASURED, height, windows * width), np.float32)
     kernels.call(
-        "defringe_moments",
+        "defringe_measured",
         pixels=kernels.planar(pixels, np.float32),
         clip=np.ascontiguousarray(clip, np.float32),
         moments=moments.transpose(1, 2, 0),
     )
     inner = _AROUND // CELL
     down, across = ((n - 2 * inner) // _BOX for n in (height, width))
-    cells = moments.reshape(_MOMENTS, height, windows, width).swapaxes(1, 2)
+    cells = moments.reshape(_MEASURED, height, windows, width).swapaxes(1, 2)
     cells = cells[:, :, inner : inner + down * _BOX, inner : inner + across * _BOX]
-    boxes = cells.reshape(_MOMENTS, windows, down, _BOX, across, _BOX)
-    green = boxes[-2]
-    edge = _edge(green.max(axis=(2, 4)), np.maximum(green.min(axis=(2, 4)), 1e-4)).astype(np.float64)
-    m = boxes.mean(axis=(3, 5), dtype=np.float64).reshape(_MOMENTS, -1)
-    e = m[1:-3] / np.maximum(m[0], 1e-9)
+    boxes = cells.reshape(_MEASURED, windows, down, _BOX, across, _BOX)
+    green = boxes[19]
+    edge = _edge(green.max(axis=(2, 4)), np.maximum(green.min(axis=(2, 4)), 1e-4)).astype(np.float64).ravel()
+    if not edge.sum() > _LEAST_EDGES:
+        return None
+    m = boxes.mean(axis=(3, 5), dtype=np.float64).reshape(_MEASURED, -1)
+    e = m[1:] / np.maximum(m[0], 1e-9)
     mean, second, order = e[:3], np.empty((e.shape[1], 3, 3)), iter(e[3:9])
     for i in range(3):
         for j in range(i, 3):
             second[:, i, j] = second[:, j, i] = next(order) - mean[i] * mean[j]
-    variance = second[:, 0, 0].copy()
     second[:, range(3), range(3)] *= 1.0001
     second[:, range(3), range(3)] += (1e-5 * mean[0] ** 2 + 1e-8)[:, None]
-    weight = edge.ravel() * np.minimum(variance, _VARIANCE)
-    if not weight.sum() > 1e-3:
-        return None
-    blurs, errors = [], []
-    for value in (e[9:13], e[13:17]):
-        right = np.stack([value[1 + i] - value[0] * mean[i] for i in range(3)], axis=-1)
-        line = np.linalg.solve(second, right[..., None])[..., 0]
-        parts = (weight * line[:, 0] * line.T).reshape(3, windows, -1).sum(axis=2)
-        whole = parts.sum(axis=1)
-        if whole[0] < 1e-9:
-            return None
-        blurs.append(whole[1:] / whole[0])
-        rest = whole[:, None] - parts
-        left_out = np.stack([rest[1] + rest[2], rest[2]]) / np.maximum(rest[0], 1e-9)
-        errors.append(np.sqrt((windows - 1) * left_out.var(axis=1)))
-    return np.clip(np.array(blurs), -_MOST, _MOST), np.array(errors)
+    value = np.stack([e[9:13], e[13:17]])
+    with_green = np.moveaxis(value[:, 1:] - value[:, :1] * mean, 1, 2)
+    variance = np.maximum(e[-2:] - value[:, 0] ** 2, 0)
+    weight = edge / (variance + 1e-3 * value[:, 0] ** 2 + 1e-9)
+
+    little = _LITTLE * edge.sum() * np.eye(2)
+    blur = np.zeros((2, 2))
+    for _ in range(_STEPS):
+        slope, curve = (part.sum(axis=1) for part in _ascent(blur, weight, second, with_green))
+        step = np.linalg.solve(curve + little, (slope - blur @ little)[..., None])[..., 0]
+        blur = np.clip(blur + step, -_MOST, _MOST)
+    # One step from the whole's answer is as far as one window is away.
+    boxwise = _ascent(blur, weight, second, with_green)
+    parts = [part.reshape(2, windows, -1, *part.shape[2:]).sum(axis=2) for part in boxwise]
+    slope, curve = (part.sum(axis=1, keepdims=True) - part for part in parts)
+    left_out = np.linalg.solve(curve + little, (slope - (blur @ little)[:, None])[..., None])[..., 0].sum(axis=2)
+    explained = _explained(blur, second, with_green) - (alone := _explained(np.zeros((2, 2)), second, with_green))
+    share = (weight * explained).sum(axis=1) / np.maximum((weight * (variance - alone)).sum(axis=1), 1e-9)
+    return Blur(blur, np.sqrt((windows - 1) * left_out.var(axis=1)), share)
+
+
+def _explained(blur: Float64, second: Float64, with_green: Float64) -> Float64:
+    """(2, boxes), of the variance of red and of blue: by green, blurred so."""
+    mix = np.insert(blur, 0, 1.0, axis=1)
+    square = np.einsum("ci,nij,cj->cn", mix, second, mix)
+    return np.asarray(np.einsum("cni,ci->cn", with_green, mix) ** 2 / np.maximum(square, 1e-12))
+
+
+def _ascent(blur: Float64, weight: Float64, second: Float64, with_green: Float64) -> tuple[Float64, Float64]:
+    """By how much more of each box would be explained: slope, (2, boxes, 2), and Gauss and Newton's curvature of it."""
+    mix = np.insert(blur, 0, 1.0, axis=1)
+    mixed = np.einsum("nij,cj->cni", second, mix)
+    square = np.maximum(np.einsum("cni,ci->cn", mixed, mix), 1e-12)
+    line = np.maximum(np.einsum("cni,ci->cn", with_green, mix) / square, 0)
+    slope = (weight * line)[..., None] * (with_green - line[..., None] * mixed)[..., 1:]
+    rest = second[:, 1:, 1:] - mixed[..., 1:, None] * mixed[..., None, 1:] / square[..., None, None]
+    return slope, (weight * line**2)[..., None, None] * rest
 
 
 def defringe(

@@ -54,28 +54,31 @@ class Blurs:
         return self.pixels[u, v + self.top, channel]
 
 
-@hl.generator(name="defringe_moments")
-class DefringeMoments:
+class Moments:
     """Camera RGB to weighted moments of its cells of 4 x 4 px: moments[x, y, m].
 
     Green g and what two blurs of it add, d1 and d2, are what red and blue are explained by. Means of w times 1, g, d1,
     d2, gg, g d1, g d2, d1 d1, d1 d2, d2 d2, then for red and for blue v, v g, v d1, v d2; then the plain means of red,
-    green and blue.
+    green and blue. Where squares are asked for, w v v of red and of blue at the end.
     """
 
     pixels = hl.InputBuffer(hl.Float(32), 3)
     clip = hl.InputBuffer(hl.Float(32), 1)
     moments = hl.OutputBuffer(hl.Float(32), 3)
 
-    def generate(self):
-        g = self
+    def sums(self, around, least, squares):
+        """around : px to every side of a pixel in which nothing clips, or it weighs but `least`."""
+        g, count = self, MOMENTS + 2 * squares
         blurs = Blurs(g.pixels)
         red, green, blue = (blurs.at(x, y, i) for i in range(3))
-        pixel, rows = hl.Func("pixel"), hl.Func("rows")
+        span = range(-around, around + 1)
+        cut, cut_down, pixel, rows = (hl.Func(n) for n in ("cut", "cut_down", "pixel", "rows"))
+        cut[x, y] = largest([clipped(blurs.at(x, y, i), g.clip[i]) for i in range(3)])
+        cut_down[x, y] = largest([cut[x, y + i] for i in span])
+        known = 1.0 - largest([cut_down[x + i, y] for i in span])
         wide = hl.max(blurs.more[1][x, y] + green, 0.0) + f32(DARKEST)
-        known = 1.0 - largest([clipped(v, g.clip[i]) for i, v in enumerate((red, green, blue))])
-        pixel[x, y] = (hl.max(known, f32(CLIPPED_WEIGHT)) / (wide * wide), red, green, blue)
-        sums = [f32(0)] * MOMENTS
+        pixel[x, y] = (hl.max(known, f32(least)) / (wide * wide), red, green, blue)
+        sums = [f32(0)] * count
         for i in range(CELL):
             w, red, green, blue = (pixel[x, CELL * y + i][k] for k in range(4))
             basis = [green, *(more[x, CELL * y + i] for more in blurs.more)]
@@ -83,17 +86,35 @@ class DefringeMoments:
             values = [w, *first, *(first[i] * basis[j] for i in range(3) for j in range(i, 3))]
             for value in (red, blue):
                 values += [w * value, *(f * value for f in first)]
-            sums = [s + v for s, v in zip(sums, [*values, red, green, blue], strict=True)]
+            values += [red, green, blue, *(w * v * v for v in (red, blue) if squares)]
+            sums = [s + v for s, v in zip(sums, values, strict=True)]
         rows[x, y] = tuple(sums)
-        whole = [total([rows[CELL * x + i, y][k] for i in range(CELL)]) for k in range(MOMENTS)]
+        whole = [total([rows[CELL * x + i, y][k] for i in range(CELL)]) for k in range(count)]
         g.moments[x, y, c] = hl.mux(c, [f32(1 / CELL**2) * v for v in whole])
 
         xo, xi = hl.Var("xo"), hl.Var("xi")
         tail = hl.TailStrategy.GuardWithIf
-        g.moments.bound(c, 0, MOMENTS).split(x, xo, xi, 64, tail).reorder(c, xi, xo, y)
+        g.moments.bound(c, 0, count).split(x, xo, xi, 64, tail).reorder(c, xi, xo, y)
         g.moments.vectorize(xi, 8, tail).unroll(c).parallel(y)
-        for f in (*blurs.down, *blurs.more, pixel, rows):
+        stages = (cut, cut_down) if around else ()
+        for f in (*blurs.down, *blurs.more, *stages, pixel, rows):
             f.compute_at(g.moments, xo).vectorize(x, 8)
+
+
+@hl.generator(name="defringe_moments")
+class DefringeMoments(Moments):
+    """What rebuilt light clipped has a little say."""
+
+    def generate(self):
+        self.sums(around=0, least=CLIPPED_WEIGHT, squares=False)
+
+
+@hl.generator(name="defringe_measured")
+class DefringeMeasured(Moments):
+    """Nothing that clips has a say, nor what demosaic made of it beside it."""
+
+    def generate(self):
+        self.sums(around=1, least=0.0, squares=True)
 
 
 @hl.generator(name="defringe_maps")
