@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+import adobe_sdk
 from fotohaus.errors import ReadError
-from fotohaus.raw import apply_profile, describe, read_dcp, read_raw
+from fotohaus.raw import apply_profile, describe, read_dcp, read_raw, stream
 from fotohaus.raw.dng import encode_dng
 from fotohaus.raw.dng_read import read_dng
 from fotohaus.raw.illuminant import read_white
 from fotohaus.raw.image import RawImage
 from fotohaus.raw.profile import CameraProfile
 from fotohaus.raw.tiff import Source, TiffError
+from fotohaus.report import Report
 
 Maker = Callable[..., Any]
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, FLOAT = 1, 2, 3, 4, 5, 7, 10, 11
@@ -142,9 +144,10 @@ def test_a_profile_in_a_dng(dng: Maker, samples: Maker, order: str, tmp_path: Pa
     assert facts["color"]["illuminant_3"] == "other"
 
 
-def dcp(tiff: Any, order: str) -> bytes:
+def dcp(tiff: Any, order: str, change: dict[int, Any] | None = None) -> bytes:
     made = tiff(order)
-    data = bytearray(made.finish(made.ifd(fields(order) | {50708: (ASCII, "Barnes Testcam 1")})))
+    whole = fields(order) | {50708: (ASCII, "Barnes Testcam 1")} | (change or {})
+    data = bytearray(made.finish(made.ifd({tag: value for tag, value in whole.items() if value is not None})))
     data[2:4] = struct.pack(order + "H", 0x4352)
     return bytes(data)
 
@@ -230,38 +233,133 @@ def test_the_newer_gain_table_comes_first(dng: Maker, samples: Maker) -> None:
     assert profile.gain_table_map.gamma == 2
 
 
-def broken() -> list[dict[int, Any]]:
+def broken() -> list[tuple[str, str, dict[int, Any]]]:
+    """Tables that make no sense: their name, what is wrong, and the fields of it."""
     gains, tables = gain_table("<", 3)[0], rgb_tables("<")[0]
     nan = struct.pack("<f", np.nan)
+    hue, look, tone, gain, rgb = "hue/sat map", "look table", "tone curve", "gain table map", "RGB tables"
     return [
-        {50937: None},
-        {50937: (LONG, [6, 4])},
-        {50937: (LONG, [0, 4, 2])},
-        {50937: (LONG, [6, 1, 8])},
-        {50937: (LONG, [2**31, 2**31, 2])},
-        {50938: (FLOAT, [np.nan] * 144)},
-        {50938: (FLOAT, [-1.0] * 144)},
-        {50982: (FLOAT, [1e9] * 45)},
-        {50940: (FLOAT, [0.0, 0.0, 1.0])},
-        {50940: (FLOAT, [0.0, 0.0, 0.0, 1.0])},
-        {50940: (FLOAT, [0.0, np.nan, 1.0, 1.0])},
-        {50940: (FLOAT, [float(i) for i in range(20000)])},
-        {52544: (UNDEFINED, gains[:-1])},
-        {52544: (UNDEFINED, gains[:30])},
-        {52544: (UNDEFINED, gains[:-4] + nan)},
-        {52544: (UNDEFINED, struct.pack("<2I", 2**31, 2**31) + gains[8:])},
-        {52544: (UNDEFINED, gains[:64] + struct.pack("<I", 4) + gains[68:])},
-        {52544: (UNDEFINED, gains[:68] + nan + gains[72:])},
-        {52543: (UNDEFINED, tables[:-1])},
-        {52543: (UNDEFINED, struct.pack("<I", 21) + tables[4:])},
-        {52543: (UNDEFINED, tables[:13] + b"\xff" + tables[14:])},
-        {52531: (SRATIONAL, [0, 0] * 9)},
-        {52532: (SRATIONAL, [1, 1] * 9)},
+        (hue, "has no divisions", {50937: None}),
+        (hue, "has 144 numbers for 6 x 4 divisions", {50937: (LONG, [6, 4])}),
+        (hue, "has 0 x 4 x 2 divisions", {50937: (LONG, [0, 4, 2])}),
+        (hue, "has 6 x 1 x 8 divisions", {50937: (LONG, [6, 1, 8])}),
+        (hue, "has 144 numbers for 6 x 8 x 2 divisions", {50937: (LONG, [6, 8, 2])}),
+        (hue, "has 144 numbers for", {50937: (LONG, [2**31, 2**31, 2])}),
+        (hue, "has values that are not numbers", {50938: (FLOAT, [np.nan] * 144)}),
+        (hue, "has absurd numbers", {50938: (FLOAT, [-1.0] * 144)}),
+        (look, "has absurd numbers", {50982: (FLOAT, [1e9] * 45)}),
+        (look, "has 44 numbers for 5 x 3 x 1 divisions", {50982: (FLOAT, [1.0] * 44)}),
+        (tone, "has 3 numbers", {50940: (FLOAT, [0.0, 0.0, 1.0])}),
+        (tone, "does not ascend", {50940: (FLOAT, [0.0, 0.0, 0.0, 1.0])}),
+        (tone, "has values that are not numbers", {50940: (FLOAT, [0.0, np.nan, 1.0, 1.0])}),
+        (tone, "leaves the range from 0 to 1", {50940: (FLOAT, [0.0, 0.0, 2.0, 1.0])}),
+        (tone, "has 20000 numbers", {50940: (FLOAT, [float(i) for i in range(20000)])}),
+        (gain, "has 3 x 4 x 16 gains in 847 bytes", {52544: (UNDEFINED, gains[:-1])}),
+        (gain, "is cut short", {52544: (UNDEFINED, gains[:30])}),
+        (gain, "has gains that are not numbers", {52544: (UNDEFINED, gains[:-4] + nan)}),
+        (gain, "has 2147483648 x", {52544: (UNDEFINED, struct.pack("<2I", 2**31, 2**31) + gains[8:])}),
+        (gain, "has no extent", {52544: (UNDEFINED, gains[:8] + bytes(8) + gains[16:])}),
+        (gain, "is of kind 4", {52544: (UNDEFINED, gains[:64] + struct.pack("<I", 4) + gains[68:])}),
+        (gain, "is of kind 3 with gamma nan", {52544: (UNDEFINED, gains[:68] + nan + gains[72:])}),
+        (rgb, "is cut short", {52543: (UNDEFINED, tables[:-1])}),
+        (rgb, "has 21 tables", {52543: (UNDEFINED, struct.pack("<I", 21) + tables[4:])}),
+        (rgb, "has a table of 255", {52543: (UNDEFINED, tables[:13] + b"\xff" + tables[14:])}),
     ]
 
 
-@pytest.mark.parametrize("change", broken(), ids=str)
-def test_profiles_that_make_no_sense_are_refused(dng: Maker, samples: Maker, change: dict[int, Any]) -> None:
+ATTRIBUTES = {
+    "hue/sat map": "hue_sat_maps",
+    "look table": "look_table",
+    "tone curve": "tone_curve",
+    "gain table map": "gain_table_map",
+    "RGB tables": "rgb_tables",
+}
+
+
+@pytest.mark.parametrize(("table", "reason", "change"), broken(), ids=str)
+def test_a_table_that_makes_no_sense_is_left_out(
+    dng: Maker, samples: Maker, tiff_maker: Any, tmp_path: Path, table: str, reason: str, change: dict[int, Any]
+) -> None:
+    path, report = tmp_path / "a.dng", Report()
+    path.write_bytes(dng(samples((8, 8)), main=fields() | change))
+    whole, profile = read(dng(samples((8, 8)), main=fields())).profile, read_raw(path, report).profile
+    assert profile is not None
+    for name, attribute in ATTRIBUTES.items():
+        assert bool(getattr(whole, attribute) is not None)
+        got = getattr(profile, attribute)
+        assert (got is None or (len(np.shape(got)) == 1 and not len(got))) == (name == table)
+    (warning,) = report.warnings
+    assert warning.startswith(f"{path}: its camera profile's {table} is left out: it {reason}")
+    (told,) = describe(path)["profile"]["left_out"]
+    assert told.startswith(f"{table}: {reason}")
+    # A profile that was asked for is refused.
+    data = bytearray(dcp(tiff_maker, "<", change))
+    path.write_bytes(data)
+    with pytest.raises(ReadError, match=f"is damaged: the {table} {reason}"):
+        read_dcp(path)
+
+
+def test_a_table_that_the_file_does_not_hold_is_left_out(dng: Maker, samples: Maker) -> None:
+    data = bytearray(dng(samples((8, 8)), main={50940: (FLOAT, CURVE)}))
+    at = data.index(struct.pack("<2HI", 50940, FLOAT, len(CURVE)))
+    data[at + 8 : at + 12] = struct.pack("<I", len(data) - 8)
+    report = Report()
+    assert read_dng(Source(bytes(data)), "cut.dng", report).profile is None
+    (warning,) = report.warnings
+    assert warning.startswith("cut.dng: its camera profile's tone curve is left out: it is damaged or cut short")
+
+
+def test_a_map_of_two_sizes_has_no_divisions_of_value(dng: Maker, samples: Maker) -> None:
+    shifts = table(5, 3, 1)
+    profile = read(dng(samples((8, 8)), main={50981: (LONG, [5, 3]), 50982: (FLOAT, shifts.ravel().tolist())})).profile
+    assert profile is not None
+    assert profile.look_table is not None
+    np.testing.assert_array_equal(profile.look_table.shifts, shifts)
+
+
+def test_what_ails_all_frames_of_a_burst_is_said_once(dng: Maker, samples: Maker, tmp_path: Path) -> None:
+    broken_curve = {50940: (FLOAT, [0.0, 0.0, 0.0, 1.0])}
+    for i in range(3):
+        (tmp_path / f"{i}.dng").write_bytes(dng(samples((8, 8)), main=broken_curve))
+    report = Report()
+    assert len(list(stream([tmp_path / f"{i}.dng" for i in range(3)], report))) == 3
+    (warning,) = report.warnings
+    assert warning.startswith(f"{tmp_path / '0.dng'}: its camera profile's tone curve")
+
+
+def test_the_older_gain_table_stands_in_for_a_broken_one(dng: Maker, samples: Maker) -> None:
+    older, gains = gain_table("<")
+    both = {52525: (UNDEFINED, older), 52544: (UNDEFINED, gain_table("<", 3)[0][:-1])}
+    profile = read(dng(samples((8, 8)), main=both)).profile
+    assert profile is not None
+    assert profile.gain_table_map is not None
+    np.testing.assert_array_equal(profile.gain_table_map.gains, gains)
+
+
+@pytest.mark.skipif(adobe_sdk.library() is None, reason="needs dngpy 0.1.3 on x86-64 Linux")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {50937: (LONG, [6, 8, 2]), 50938: (FLOAT, table(6, 4, 2).ravel().tolist())},
+        {50937: (LONG, [6, 4, 2]), 50938: (FLOAT, table(6, 4, 2).ravel().tolist()[:-1])},
+        {50981: (LONG, [3]), 50982: (FLOAT, table(5, 3, 1).ravel().tolist())},
+        {50940: (FLOAT, [0.0, 0.0, 0.5, 0.6, 0.5, 0.7, 1.0, 1.0])},
+        {50940: (FLOAT, [0.0, 0.0, 0.5, 0.6, 1.0, 1.5])},
+        {50940: (FLOAT, [*CURVE, 1.0])},
+    ],
+    ids=["larger map", "shorter map", "look of one size", "curve back", "curve beyond 1", "odd curve"],
+)
+def test_adobe_leaves_them_out_as_well(dng: Maker, samples: Maker, tmp_path: Path, change: dict[int, Any]) -> None:
+    renders = []
+    for name, fields_ in (("broken.dng", change), ("plain.dng", {})):
+        (tmp_path / name).write_bytes(dng(samples((24, 32, 3)), main=fields_))
+        renders.append(adobe_sdk.stages(tmp_path / name, look=True).render)
+        assert read_raw(tmp_path / name).profile is None
+    np.testing.assert_array_equal(*renders)
+
+
+@pytest.mark.parametrize("change", [{52531: (SRATIONAL, [0, 0] * 9)}, {52532: (SRATIONAL, [1, 1] * 9)}], ids=str)
+def test_matrices_that_make_no_sense_are_refused(dng: Maker, samples: Maker, change: dict[int, Any]) -> None:
     with pytest.raises(TiffError):
         read(dng(samples((8, 8)), main=fields() | change))
 

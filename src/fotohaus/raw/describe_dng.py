@@ -19,7 +19,7 @@ from fotohaus.raw.dng_read import (
     enhanced_ifd,
     plane_order,
     raw_ifd,
-    with_gain_table,
+    read_profile,
 )
 from fotohaus.raw.extras import depth_facts, extra_ifds
 from fotohaus.raw.image import ColorCalibration, Rectangle
@@ -27,7 +27,7 @@ from fotohaus.raw.layout import COMPRESSION_NAMES, read_layout
 from fotohaus.raw.opcode_types import GainMap, Opcode, OtherOpcode
 from fotohaus.raw.opcodes import opcode_name, parse_opcodes
 from fotohaus.raw.profile import CameraProfile, HueSatMap
-from fotohaus.raw.profile_read import as_shot_profile, extra_profiles, profile_in
+from fotohaus.raw.profile_read import LeftOut, extra_profiles
 from fotohaus.raw.tiff import Ifd, Tiff, TiffError
 
 # EXIF 2.32, LightSource
@@ -109,16 +109,15 @@ def describe_dng(tiff: Tiff) -> dict[str, Any]:
     gray = filters.kind == "monochrome"
     order = filters.order or plane_order(main, image)
     four = len(filters.colors) == 4
-    profile = profile_in(as_shot_profile(tiff), order, matrices=not gray and not four)
+    profile, camera, left_out = read_profile(tiff, image, filters, order)
     if gray:
         facts["color"] = {"baseline_exposure_ev": numbers(gray_color(main).baseline_exposure)}
     elif four:
         facts["color"] = {"baseline_exposure_ev": numbers(gray_color(main).baseline_exposure), "planes": 4}
     else:
-        own = profile if profile.calibrations or tags.COLOR_MATRIX_1 not in image else profile_in(image, order)
-        facts["color"] = _color(read_color(main, order, own))
+        facts["color"] = _color(read_color(camera, order, profile))
         facts["color"]["reference"] = _REFERENCES.get(main.integer(tags.COLORIMETRIC_REFERENCE, 0))
-    facts["profile"] = _profile(with_gain_table(profile, tiff, image))
+    facts["profile"] = _profile(profile, left_out)
     facts["other_profiles"] = [ifd.text(tags.PROFILE_NAME) or "unnamed" for ifd in extra_profiles(tiff)]
     facts["original_raw"] = _original(main)
     noise = None if four else read_noise(main, image, order)
@@ -199,7 +198,7 @@ def _table(table: HueSatMap | None) -> str | None:
     return f"{hues} x {saturations} x {values}, {table.encoding}"
 
 
-def _profile(profile: CameraProfile) -> dict[str, Any]:
+def _profile(profile: CameraProfile, left_out: LeftOut) -> dict[str, Any]:
     gains, tables = profile.gain_table_map, profile.rgb_tables
     return {
         "name": profile.name,
@@ -214,6 +213,7 @@ def _profile(profile: CameraProfile) -> dict[str, Any]:
         "gain_table_map": None if gains is None else " x ".join(map(str, gains.gains.shape)),
         "rgb_tables": None if tables is None else [t.mask or "background" for t in tables.tables],
         "dynamic_range": None if profile.dynamic_range == "SDR" else profile.dynamic_range,
+        "left_out": [f"{table}: {reason}" for table, reason in left_out.items()],
     }
 
 

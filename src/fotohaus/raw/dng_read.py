@@ -21,7 +21,7 @@ from fotohaus.raw.fit_opcodes import fit_gain_maps
 from fotohaus.raw.image import CameraProfile, ColorCalibration, Float32, RawImage, Rectangle, Samples
 from fotohaus.raw.layout import read_layout
 from fotohaus.raw.opcodes import parse_opcodes
-from fotohaus.raw.profile_read import as_shot_profile, gain_table_map, profile_in
+from fotohaus.raw.profile_read import LeftOut, as_shot_profile, profile_in, read_calibrations, read_gain_table_map
 from fotohaus.raw.tiff import Ifd, Source, Tiff, TiffError
 from fotohaus.raw.whole_crop import PRIVATE_SIZE, whole
 from fotohaus.report import Report
@@ -67,7 +67,7 @@ def read_dng(
     scale = default_scale(image)
     filters = read_filters(image, layout.samples)
     order = filters.order or plane_order(main, image)
-    profile, color, four = _profile_and_color(tiff, image, filters, order)
+    profile, color, four = _profile_and_color(tiff, image, filters, order, path, report)
     if filters.kind != "monochrome" and not profile.calibrations:
         report.warn(f"{path or 'raw image'}: has no color matrix; its colours are taken for sRGB's")
     if enhanced_ifd(tiff) not in (None, image):
@@ -170,28 +170,45 @@ def _array(values: NDArray[Any]) -> Float32:
     return np.ascontiguousarray(values, np.float32)
 
 
-def _profile_and_color(
+def read_profile(
     tiff: Tiff, image: Ifd, filters: Filters, order: tuple[int, ...]
-) -> tuple[CameraProfile, ColorCalibration, FourColors | None]:
-    main = tiff.ifd(tiff.first)
-    chosen = as_shot_profile(tiff)
-    three = filters.kind != "monochrome" and len(filters.colors) == 3
-    profile = profile_in(chosen, order, matrices=three)
-    if not profile.calibrations and tags.COLOR_MATRIX_1 in image and three:
-        main = image
-        profile = replace(profile, calibrations=profile_in(image, order).calibrations)
-    profile = with_gain_table(profile, tiff, image)
-    if filters.kind == "monochrome":
-        return profile, gray_color(main), None
-    if three:
-        return profile, read_color(main, order, profile), None
-    from fotohaus.raw.four_colors import read_four_colors
+) -> tuple[CameraProfile, Ifd, LeftOut]:
+    """The camera profile as shot, the IFD that has the camera's own colour, and the tables that make no sense.
 
-    four, profile, color = read_four_colors(main, chosen, profile)
+    The profile lacks its matrices where these are not for three colours.
+    """
+    left_out: LeftOut = {}
+    three = filters.kind != "monochrome" and len(filters.colors) == 3
+    profile, camera = profile_in(as_shot_profile(tiff), order, matrices=three, left_out=left_out), tiff.ifd(tiff.first)
+    if not profile.calibrations and tags.COLOR_MATRIX_1 in image and three:
+        profile, camera = replace(profile, calibrations=read_calibrations(image, order, left_out)), image
+    return _with_gain_table(profile, tiff, image, left_out), camera, left_out
+
+
+def _profile_and_color(
+    tiff: Tiff,
+    image: Ifd,
+    filters: Filters,
+    order: tuple[int, ...],
+    path: str | os.PathLike[str] | None,
+    report: Report,
+) -> tuple[CameraProfile, ColorCalibration, FourColors | None]:
+    profile, main, left_out = read_profile(tiff, image, filters, order)
+    four = None
+    if filters.kind == "monochrome":
+        color = gray_color(main)
+    elif len(filters.colors) == 3:
+        color = read_color(main, order, profile)
+    else:
+        from fotohaus.raw.four_colors import read_four_colors
+
+        four, profile, color = read_four_colors(main, as_shot_profile(tiff), profile, left_out)
+    for table, reason in left_out.items():
+        report.warn(f"{path or 'raw image'}: its camera profile's {table} is left out: it {reason}")
     return profile, color, four
 
 
-def with_gain_table(profile: CameraProfile, tiff: Tiff, image: Ifd) -> CameraProfile:
+def _with_gain_table(profile: CameraProfile, tiff: Tiff, image: Ifd, left_out: LeftOut) -> CameraProfile:
     """A profile with the gain table map that counts for the raw image.
 
     DNG 1.7.1, ProfileGainTableMap2: the profile's own, then that of the first IFD, then the raw IFD's older one.
@@ -199,18 +216,16 @@ def with_gain_table(profile: CameraProfile, tiff: Tiff, image: Ifd) -> CameraPro
     for ifd in (tiff.ifd(tiff.first), image):
         if profile.gain_table_map is not None:
             break
-        found = gain_table_map(bytes(ifd.raw(tags.PROFILE_GAIN_TABLE_MAP_2)), tiff.order, True)
-        found = found or gain_table_map(bytes(ifd.raw(tags.PROFILE_GAIN_TABLE_MAP)), tiff.order, False)
-        profile = replace(profile, gain_table_map=found)
+        profile = replace(profile, gain_table_map=read_gain_table_map(ifd, left_out))
     return profile
 
 
-def with_dng_facts(raw: RawImage, source: Source) -> RawImage:
+def with_dng_facts(raw: RawImage, source: Source, report: Report | None = None) -> RawImage:
     """Linear raw that LibRaw made of a DNG, with the colour, noise and profile that the DNG itself gives."""
     tiff = Tiff(source)
     main, image = tiff.ifd(tiff.first), raw_ifd(tiff)
     order = plane_order(main, image)
-    profile, color, _ = _profile_and_color(tiff, image, Filters("linear"), order)
+    profile, color, _ = _profile_and_color(tiff, image, Filters("linear"), order, raw.path, report or Report())
     active = active_area(image, image.integer(tags.IMAGE_LENGTH, 0), image.integer(tags.IMAGE_WIDTH, 0))
     fits = (active.height, active.width) == raw.mosaic.shape[:2]
     return replace(

@@ -18,7 +18,7 @@ from fotohaus.raw.calibration import calibrate
 from fotohaus.raw.image import CameraProfile, ColorCalibration
 from fotohaus.raw.lights import calibration_temperature, weights
 from fotohaus.raw.profile import Calibration
-from fotohaus.raw.profile_read import COLORS, FORWARDS, calibration_at
+from fotohaus.raw.profile_read import COLORS, FORWARDS, LeftOut, calibration_at
 from fotohaus.raw.temperature import D50, D55, XY, xy_to_xyz, xyz_to_xy
 from fotohaus.raw.tiff import Ifd, TiffError
 from fotohaus.records import record
@@ -68,16 +68,17 @@ class _Calibrated:
 
 
 def read_four_colors(
-    main: Ifd, chosen: Ifd, profile: CameraProfile
+    main: Ifd, chosen: Ifd, profile: CameraProfile, left_out: LeftOut
 ) -> tuple[FourColors, CameraProfile, ColorCalibration]:
     """The reduction for a DNG of four colours, and profile and calibration of the camera that it makes.
 
     main : the first IFD. chosen : that of the camera profile. profile : what it says beside its matrices.
+    left_out : is told of tables that make no sense.
     Raises TiffError for matrices that are missing, not numbers, or can't be inverted.
     """
     balance = _positive(main, tags.ANALOG_BALANCE, _PLANES)
     balance = np.ones(_PLANES) if balance is None else balance
-    found = _calibrations(main, chosen, profile, np.diag(balance))
+    found = _calibrations(main, chosen, profile, np.diag(balance), left_out)
     neutral, white = _positive(main, tags.AS_SHOT_NEUTRAL, _PLANES), _positive(main, tags.AS_SHOT_WHITE_XY, 2)
     xy: XY = D55
     if neutral is not None:
@@ -102,12 +103,14 @@ def read_four_colors(
         as_shot_white_xy=xy,
         baseline_exposure=_exposure(main),
     )
-    made = tuple(_of_three(one, chosen, four) for one in found)
+    made = tuple(_of_three(one, chosen, four, left_out) for one in found)
     profile = replace(profile, calibrations=made, calibration_signature=None)
     return four, profile, calibrate(color, profile)
 
 
-def _calibrations(main: Ifd, chosen: Ifd, profile: CameraProfile, balance: Float64) -> list[_Calibrated]:
+def _calibrations(
+    main: Ifd, chosen: Ifd, profile: CameraProfile, balance: Float64, left_out: LeftOut
+) -> list[_Calibrated]:
     same = main.text(tags.CAMERA_CALIBRATION_SIGNATURE) == profile.calibration_signature
     found: list[_Calibrated] = []
     for i, tag in enumerate(COLORS):
@@ -119,7 +122,7 @@ def _calibrations(main: Ifd, chosen: Ifd, profile: CameraProfile, balance: Float
         forward = _matrix(chosen, FORWARDS[i], (3, _PLANES))
         if forward is not None:
             forward = forward * (xy_to_xyz(D50) / forward.sum(1))[:, None]
-        made = calibration_at(chosen, i, np.eye(3), None)
+        made = calibration_at(chosen, i, np.eye(3), None, left_out)
         whole = balance @ own @ (color / (color @ xy_to_xyz(D50)).max())
         reduction = _matrix(chosen, _REDUCTIONS[i], (3, _PLANES))
         found.append(_Calibrated(whole, own, forward, reduction, i + 1, made.illuminant, made.white_xy))
@@ -130,13 +133,13 @@ def _calibrations(main: Ifd, chosen: Ifd, profile: CameraProfile, balance: Float
     return found if len(kelvins - {None}) == 2 else found[:1]
 
 
-def _of_three(one: _Calibrated, chosen: Ifd, four: FourColors) -> Calibration:
+def _of_three(one: _Calibrated, chosen: Ifd, four: FourColors, left_out: LeftOut) -> Calibration:
     """A calibration of four colours as one of the three that they become."""
     color = four.reduction @ one.color
     if not np.isfinite(color).all() or np.linalg.cond(color) > 1e6:
         raise TiffError("is damaged: a color matrix can't be inverted")
     forward = None if one.forward is None else np.linalg.inv(_PROPHOTO)
-    return calibration_at(chosen, one.number - 1, color, forward)
+    return calibration_at(chosen, one.number - 1, color, forward, left_out)
 
 
 def _at(found: Sequence[_Calibrated], xy: XY) -> _Calibrated:

@@ -1,11 +1,12 @@
-"""Camera profiles out of DNG and DCP files (DNG 1.7.1 chapter 4). Sizes are claims; tables with NaN are refused."""
+"""Camera profiles out of DNG and DCP files (DNG 1.7.1 chapter 4). Sizes are claims; tables may make no sense."""
 
 from __future__ import annotations
 
 import math
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -15,7 +16,6 @@ from fotohaus.raw import tags
 from fotohaus.raw.profile import (
     Calibration,
     CameraProfile,
-    Encoding,
     GainTableMap,
     HueSatMap,
     RgbTable,
@@ -24,7 +24,7 @@ from fotohaus.raw.profile import (
 from fotohaus.raw.tiff import PROFILE_MAGIC, Ifd, Source, Tiff, TiffError, Window
 
 MAX_PROFILES = 32
-MAX_POINTS = 4096  # of a tone curve
+MAX_POINTS = 8192  # of a tone curve, as Adobe's SDK has it
 MAX_TABLES = 20
 MAX_DIVISIONS = 32
 D65 = 21
@@ -38,11 +38,39 @@ _GAMMAS = ("linear", "sRGB", "1.8", "2.2", "Rec. 2020")
 _PRIMARIES = ("sRGB", "Adobe RGB", "Display P3", "Rec. 2020", "ProPhoto")
 _GAIN_TABLE = "2I4dI5f"
 
+LeftOut = dict[str, str]
+"""Tables of a profile that make no sense, by their names, and what each of them does or has, as a predicate."""
 
-def read_calibrations(ifd: Ifd, order: Sequence[int] = (0, 1, 2)) -> tuple[Calibration, ...]:
+_Table = TypeVar("_Table")
+
+
+class _NoSense(TiffError):
+    """What a table does or has that none can."""
+
+
+def _table(name: str, read: Callable[[], _Table | None], left_out: LeftOut | None) -> _Table | None:
+    """What `read` makes of a table; None if it makes no sense, as `left_out` is told then.
+
+    Raises TiffError in place of that where there is no `left_out`.
+    """
+    try:
+        return read()
+    except TiffError as error:
+        if left_out is not None:
+            left_out.setdefault(name, str(error))
+            return None
+        if isinstance(error, _NoSense):
+            raise TiffError(f"is damaged: the {name} {error}") from None
+        raise
+
+
+def read_calibrations(
+    ifd: Ifd, order: Sequence[int] = (0, 1, 2), left_out: LeftOut | None = None
+) -> tuple[Calibration, ...]:
     """The calibrations of a profile, in the file's order; none if it has no color matrix.
 
     order : the colour planes in which R, G and B are (CFAPlaneColor). A third counts only beside a first and a second.
+    left_out : is told of tables that make no sense; without it they are refused.
     Raises TiffError for matrices that are not numbers or can't be inverted.
     """
     planes = list(order)
@@ -53,22 +81,25 @@ def read_calibrations(ifd: Ifd, order: Sequence[int] = (0, 1, 2)) -> tuple[Calib
             continue
         if i == 2 and len(found) < 2:
             break
-        found.append(calibration_at(ifd, i, color[planes], None if forward is None else forward[:, planes]))
+        found.append(calibration_at(ifd, i, color[planes], None if forward is None else forward[:, planes], left_out))
     return tuple(found)
 
 
 def calibration_at(
-    ifd: Ifd, place: int, color: NDArray[np.float64], forward: NDArray[np.float64] | None
+    ifd: Ifd,
+    place: int,
+    color: NDArray[np.float64],
+    forward: NDArray[np.float64] | None,
+    left_out: LeftOut | None = None,
 ) -> Calibration:
     """The calibration at place 0 to 2 of a profile, with matrices that were read from it."""
     light = ifd.integer(_LIGHTS[place], 0)
-    dims = ifd.integers(tags.PROFILE_HUE_SAT_MAP_DIMS)
-    encoding = _encoding(ifd, tags.PROFILE_HUE_SAT_MAP_ENCODING)
+    shape = tags.PROFILE_HUE_SAT_MAP_DIMS, tags.PROFILE_HUE_SAT_MAP_ENCODING
     return Calibration(
         illuminant=light or D65,
         color_matrix=color,
         forward_matrix=forward,
-        hue_sat_map=hue_sat_map(ifd, dims, _MAPS[place], encoding),
+        hue_sat_map=_table("hue/sat map", lambda: _hue_sat_map(ifd, _MAPS[place], *shape), left_out),
         white_xy=_white(ifd, _LIGHT_DATA[place]) if light == 255 else None,
         number=place + 1,
     )
@@ -95,31 +126,31 @@ def matrix(ifd: Ifd, tag: int) -> NDArray[np.float64] | None:
     return square
 
 
-def hue_sat_map(ifd: Ifd, dims: list[int] | None, tag: int, encoding: Encoding) -> HueSatMap | None:
-    """A table over hue, saturation and value; None if absent. Raises TiffError if it makes no sense."""
-    if tag not in ifd:
+def _hue_sat_map(ifd: Ifd, data: int, dims: int, encoding: int) -> HueSatMap | None:
+    """A table over hue, saturation and value, by the tags that make it; None if absent."""
+    if data not in ifd:
         return None
-    if dims is None or len(dims) != 3 or min(dims) < 1 or dims[1] < 2:
-        raise TiffError(f"is damaged: a hue and saturation table of {dims}")
-    hues, saturations, values = dims
-    entry = ifd.entries[tag]
+    shape = ifd.integers(dims) or []
+    size = " x ".join(map(str, shape)) or "no"
+    if len(shape) == 2:  # of which Adobe's SDK makes a table without divisions of value
+        shape = [*shape, 1]
+    if len(shape) != 3 or min(shape) < 1 or shape[1] < 2:
+        raise _NoSense(f"has {size} divisions")
+    hues, saturations, values = shape
+    entry = ifd.entries[data]
     if entry.count != hues * saturations * values * 3:
-        raise TiffError(f"is damaged: a hue and saturation table of {dims} with {entry.count} numbers")
-    shifts = _finite(ifd, tag, "a hue and saturation table").reshape(values, hues, saturations, 3)
+        raise _NoSense(f"has {entry.count} numbers for {size} divisions")
+    shifts = _finite(ifd, data).reshape(values, hues, saturations, 3)
     if abs(shifts).max() > 1e4 or (shifts[..., 1:] < 0).any():
-        raise TiffError("is damaged: a hue and saturation table with absurd numbers")
-    return HueSatMap(shifts, encoding)
+        raise _NoSense("has absurd numbers")
+    return HueSatMap(shifts, "sRGB" if ifd.integer(encoding, 0) == 1 else "linear")
 
 
-def _finite(ifd: Ifd, tag: int, what: str) -> NDArray[np.float32]:
+def _finite(ifd: Ifd, tag: int) -> NDArray[np.float32]:
     values = ifd.floats(tag)
     if values is None or not np.isfinite(values).all() or abs(values).max() > 1e30:
-        raise TiffError(f"is damaged: {what} has values that are not numbers")
+        raise _NoSense("has values that are not numbers")
     return values.astype(np.float32)
-
-
-def _encoding(ifd: Ifd, tag: int) -> Encoding:
-    return "sRGB" if ifd.integer(tag, 0) == 1 else "linear"
 
 
 def _tone_curve(ifd: Ifd) -> NDArray[np.float32] | None:
@@ -127,94 +158,103 @@ def _tone_curve(ifd: Ifd) -> NDArray[np.float32] | None:
     if entry is None:
         return None
     if entry.count < 4 or entry.count % 2 or entry.count > 2 * MAX_POINTS:
-        raise TiffError(f"is damaged: a tone curve of {entry.count} numbers")
-    curve = _finite(ifd, tags.PROFILE_TONE_CURVE, "the tone curve").reshape(-1, 2)
+        raise _NoSense(f"has {entry.count} numbers")
+    curve = _finite(ifd, tags.PROFILE_TONE_CURVE).reshape(-1, 2)
     if not (np.diff(curve[:, 0]) > 0).all():
-        raise TiffError("is damaged: a tone curve that does not ascend")
+        raise _NoSense("does not ascend")
+    if curve.min() < 0 or curve.max() > 1:
+        raise _NoSense("leaves the range from 0 to 1")
     return curve
 
 
-def _struct(data: bytes, at: int, layout: str, what: str) -> tuple[tuple[Any, ...], int]:
+def _struct(data: bytes, at: int, layout: str) -> tuple[tuple[Any, ...], int]:
     packed = struct.Struct(layout)
     if at + packed.size > len(data):
-        raise TiffError(f"is damaged: {what} is cut short")
+        raise _NoSense("is cut short")
     return packed.unpack_from(data, at), at + packed.size
 
 
 _PIXELS = ("u1", "u2", "f2", "f4")
 
 
-def gain_table_map(data: bytes, order: str, extended: bool) -> GainTableMap | None:
-    """ProfileGainTableMap, or (extended) ProfileGainTableMap2; None if empty. Raises TiffError if it makes no sense."""
+def read_gain_table_map(ifd: Ifd, left_out: LeftOut | None = None) -> GainTableMap | None:
+    """The gain table map of an IFD, the newer field before the older one; None if it has none."""
+    for tag, extended in ((tags.PROFILE_GAIN_TABLE_MAP_2, True), (tags.PROFILE_GAIN_TABLE_MAP, False)):
+        found = _table("gain table map", partial(_gain_table_map, ifd, tag, extended=extended), left_out)
+        if found is not None:
+            return found
+    return None
+
+
+def _gain_table_map(ifd: Ifd, tag: int, *, extended: bool) -> GainTableMap | None:
+    data, order = bytes(ifd.raw(tag)), ifd.tiff.order
     if not data:
         return None
-    what = "a profile gain table map"
-    values, at = _struct(data, 0, order + _GAIN_TABLE, what)
+    values, at = _struct(data, 0, order + _GAIN_TABLE)
     down, across, spacing_v, spacing_h, origin_v, origin_h, entries, *weights = values
     kind, gamma, low, high = 3, 1.0, 0.0, 1.0
     if extended:
-        (kind, gamma, low, high), at = _struct(data, at, order + "I3f", what)
+        (kind, gamma, low, high), at = _struct(data, at, order + "I3f")
     if kind > 3 or not (math.isfinite(gamma) and 0.25 <= gamma <= 4):
-        raise TiffError(f"is damaged: {what} of kind {kind} with gamma {gamma:g}")
+        raise _NoSense(f"is of kind {kind} with gamma {gamma:g}")
     dtype = np.dtype(order + _PIXELS[kind])
     count = down * across * entries
     if not count or at + count * dtype.itemsize > len(data):
-        raise TiffError(f"is damaged: {what} of {down} x {across} x {entries} gains in {len(data)} bytes")
+        raise _NoSense(f"has {down} x {across} x {entries} gains in {len(data)} bytes")
     gains = np.frombuffer(data, dtype, count, at).reshape(down, across, entries).astype(np.float32)
     if kind < 2:
         gains = np.float32(low) + gains * np.float32((high - low) / (255 if kind == 0 else 65535))
     grid = (spacing_v, spacing_h, origin_v, origin_h)
     if not (np.isfinite(gains).all() and np.isfinite([*grid, *weights]).all()) or (gains < 0).any():
-        raise TiffError(f"is damaged: {what} with gains that are not numbers")
+        raise _NoSense("has gains that are not numbers")
     if (down > 1 and spacing_v <= 0) or (across > 1 and spacing_h <= 0) or np.abs(grid).max() > 1e6:
-        raise TiffError(f"is damaged: {what} without extent")
+        raise _NoSense("has no extent")
     return GainTableMap(gains, origin_v, origin_h, spacing_v, spacing_h, (*map(float, weights),), float(gamma))  # type: ignore[arg-type]
 
 
-_Choice = TypeVar("_Choice", bound=str)
-
-
-def rgb_tables(data: bytes, order: str) -> RgbTables | None:
-    """RGBTables; None if empty. Raises TiffError if it makes no sense."""
+def _rgb_tables(ifd: Ifd) -> RgbTables | None:
+    data, order = bytes(ifd.raw(tags.RGB_TABLES)), ifd.tiff.order
     if not data:
         return None
-    what = "a set of colour tables"
-    (count, method), at = _struct(data, 0, order + "2I", what)
+    (count, method), at = _struct(data, 0, order + "2I")
     if not 1 <= count <= MAX_TABLES or method > 1:
-        raise TiffError(f"is damaged: {what} has {count} tables, method {method}")
+        raise _NoSense(f"has {count} tables, method {method}")
     tables = []
     for _ in range(count):
-        (length,), at = _struct(data, at, order + "H", what)
+        (length,), at = _struct(data, at, order + "H")
         if at + length > len(data):
-            raise TiffError(f"is damaged: {what} is cut short")
+            raise _NoSense("is cut short")
         name = data[at : at + length].decode("latin-1").rstrip("\0")
-        (divisions, pixel, gamma, primaries, extend), at = _struct(data, at + length, order + "5B", what)
+        (divisions, pixel, gamma, primaries, extend), at = _struct(data, at + length, order + "5B")
         if not 2 <= divisions <= MAX_DIVISIONS or pixel > 2 or gamma > 4 or primaries > 4 or extend > 1:
-            raise TiffError(f"is damaged: {what} has a table of {divisions}, type {pixel}, gamma {gamma}")
+            raise _NoSense(f"has a table of {divisions}, type {pixel}, gamma {gamma}")
         # The standard names no byte order for them; Adobe's SDK, which alone writes them, knows only this one.
         dtype = np.dtype("<" + ("u1", "u2", "f4")[pixel])
         size = divisions**3 * 3
         if at + size * dtype.itemsize > len(data):
-            raise TiffError(f"is damaged: {what} is cut short")
+            raise _NoSense("is cut short")
         table = np.frombuffer(data, dtype, size, at).reshape(divisions, divisions, divisions, 3).astype(np.float32)
         table /= (255, 65535, 1)[pixel]
         at += size * dtype.itemsize
         if not np.isfinite(table).all() or abs(table).max() > 1e4:
-            raise TiffError(f"is damaged: {what} has values that are not numbers")
+            raise _NoSense("has values that are not numbers")
         tables.append(RgbTable(name, table, _GAMMAS[gamma], _PRIMARIES[primaries], bool(extend)))  # type: ignore[arg-type]
     if sum(not t.mask for t in tables) > 1:
-        raise TiffError(f"is damaged: {what} has several for the background")
+        raise _NoSense("has several for the background")
     return RgbTables(tuple(tables), ("weighted sum", "sequential")[method])
 
 
-def profile_in(ifd: Ifd, order: Sequence[int] = (0, 1, 2), *, matrices: bool = True) -> CameraProfile:
-    """The profile whose fields an IFD has; matrices : False where they are of another size than 3 x 3.
+def profile_in(
+    ifd: Ifd, order: Sequence[int] = (0, 1, 2), *, matrices: bool = True, left_out: LeftOut | None = None
+) -> CameraProfile:
+    """The profile whose fields an IFD has.
 
-    Raises TiffError for fields that make no sense.
+    matrices : False where they are of another size than 3 x 3. left_out : is told of tables that make no sense; without
+    it they are refused. Raises TiffError for matrices that make no sense.
     """
-    data = ifd.tiff.order
+    looks = tags.PROFILE_LOOK_TABLE_DATA, tags.PROFILE_LOOK_TABLE_DIMS, tags.PROFILE_LOOK_TABLE_ENCODING
     offset = ifd.number(tags.BASELINE_EXPOSURE_OFFSET)
-    dynamic, peak = _dynamic_range(bytes(ifd.raw(tags.PROFILE_DYNAMIC_RANGE)), data)
+    dynamic, peak = _dynamic_range(bytes(ifd.raw(tags.PROFILE_DYNAMIC_RANGE)), ifd.tiff.order)
     return CameraProfile(
         name=ifd.text(tags.PROFILE_NAME),
         group=ifd.text(tags.PROFILE_GROUP_NAME),
@@ -222,19 +262,13 @@ def profile_in(ifd: Ifd, order: Sequence[int] = (0, 1, 2), *, matrices: bool = T
         camera=ifd.text(tags.UNIQUE_CAMERA_MODEL),
         embed_policy=ifd.integer(tags.PROFILE_EMBED_POLICY, 0),
         calibration_signature=ifd.text(tags.PROFILE_CALIBRATION_SIGNATURE),
-        calibrations=read_calibrations(ifd, order) if matrices else (),
-        look_table=hue_sat_map(
-            ifd,
-            ifd.integers(tags.PROFILE_LOOK_TABLE_DIMS),
-            tags.PROFILE_LOOK_TABLE_DATA,
-            _encoding(ifd, tags.PROFILE_LOOK_TABLE_ENCODING),
-        ),
-        tone_curve=_tone_curve(ifd),
+        calibrations=read_calibrations(ifd, order, left_out) if matrices else (),
+        look_table=_table("look table", lambda: _hue_sat_map(ifd, *looks), left_out),
+        tone_curve=_table("tone curve", lambda: _tone_curve(ifd), left_out),
         baseline_exposure_offset=offset if offset is not None and abs(offset) <= 20 else 0.0,
         black_render="none" if ifd.integer(tags.DEFAULT_BLACK_RENDER, 0) == 1 else "auto",
-        gain_table_map=gain_table_map(bytes(ifd.raw(tags.PROFILE_GAIN_TABLE_MAP_2)), data, True)
-        or gain_table_map(bytes(ifd.raw(tags.PROFILE_GAIN_TABLE_MAP)), data, False),
-        rgb_tables=rgb_tables(bytes(ifd.raw(tags.RGB_TABLES)), data),
+        gain_table_map=read_gain_table_map(ifd, left_out),
+        rgb_tables=_table("RGB tables", lambda: _rgb_tables(ifd), left_out),
         dynamic_range=dynamic,
         peak=peak,
     )

@@ -128,7 +128,7 @@ def read_raw(
 
             return read_libraw(path, report)
         # What LibRaw had to demosaic is still a DNG: what that says about colour and noise is kept.
-        return with_dng_facts(_demosaiced_dng(path, source, report), source)
+        return with_dng_facts(_demosaiced_dng(path, source, report), source, report)
 
 
 def _demosaiced_dng(path: PathLike, source: Source, report: Report | None) -> RawImage:
@@ -205,7 +205,8 @@ def stream(
 ) -> Iterator[RawImage]:
     """Read raw files one after the other, each while the one before is worked on; at most two are held.
 
-    A single JPEG is read as its HDR rendition, if it has a gain map; several are taken as they are.
+    A single JPEG is read as its HDR rendition, if it has a gain map; several are taken as they are. What is said of one
+    file is not said again of the next.
 
     Raises ReadError, when its turn comes, for one that can't be read; `damaged` is called with the error instead, and
     the next file follows.
@@ -216,6 +217,7 @@ def stream(
         return
     from concurrent.futures import ThreadPoolExecutor
 
+    known: set[str] = set()
     with ThreadPoolExecutor(1, "fotohaus-read") as pool:
         following = pool.submit(_read_apart, files[0], off, quad)
         for file in [*files[1:], None]:
@@ -231,7 +233,10 @@ def stream(
                 continue
             if report is not None:
                 for warning in said.warnings:
-                    report.warn(warning)
+                    fault = warning.removeprefix(f"{image.path}: ")
+                    if fault not in known:
+                        report.warn(warning)
+                    known.add(fault)
                 for note in said.stages[0].notes:
                     report.note(note)
             yield image

@@ -164,7 +164,7 @@ class Ifd:
         if entry is None:
             return b""
         if entry.nbytes > MAX_VALUE_BYTES:
-            raise TiffError(f"tag {tag} claims {entry.nbytes} bytes")
+            raise TiffError(f"is damaged: tag {tag} claims {entry.nbytes} bytes")
         return self.tiff.source.read(entry.offset, entry.nbytes)
 
     def values(self, tag: int) -> NDArray[Any] | None:
