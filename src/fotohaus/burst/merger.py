@@ -19,7 +19,7 @@ from fotohaus.burst.frame import PAD, Frame, block_size, make_frame, noise_of_qu
 from fotohaus.burst.hot_pixels import HotPixels
 from fotohaus.burst.own_noise import Noises, Own, mean_deviation
 from fotohaus.burst.point_lights import slack_of
-from fotohaus.burst.reach import reach_of
+from fotohaus.burst.reach import Reach
 from fotohaus.burst.reconstruct import Reconstruction, agreement_of
 from fotohaus.burst.warp import warp, warp_planes
 from fotohaus.raw.composite import composite_of
@@ -92,17 +92,15 @@ class _Gain:
         self.weights = kernels.empty((16, 16, columns, rows))
         self.first = np.zeros_like(self.weights)
         self.second = np.zeros_like(self.weights)
-        self.reach = np.zeros((columns, rows), np.float32)
 
-    def add(self, reach: Float32, share: float) -> None:
-        """Count the frame whose weights were just computed, and that shows that share of each tile.
+    def add(self, share: float) -> None:
+        """Count the frame whose weights were just computed.
 
         share : what the frame counts for each 1 of the reference, whose noise has as much times the frame's variance.
         """
         weights, squares = self.weights, np.square(self.weights)
         if share != 1:
             weights, squares = (np.float32(share) * v for v in (weights, squares))
-        self.reach += np.float32(share) * reach.T
         self.first += weights
         self.second += squares
 
@@ -114,17 +112,20 @@ class _Gain:
         left = np.square(1 - self.first / count) + self.second / count**2
         return min(1 / float(left.mean(dtype=np.float64)), count)
 
-    def noise(self, count: float, profile: NoiseProfile, cut: NoiseProfile) -> Noise:
-        """What is left of the reference's noise, everywhere and from place to place, by frames that count `count`."""
+    def noise(self, count: float, profile: NoiseProfile, cut: NoiseProfile, shown: Float32 | None) -> Noise:
+        """What is left of the reference's noise, everywhere and from place to place, by frames that count `count`.
+
+        shown : what share of them shows each of the tiles, if that is of interest.
+        """
 
         def left_of(shown: Float32) -> Float32:
             own = np.square(1 - self.first * shown / count)
             return np.asarray(own + _WARPED / count**2 * self.second * shown, np.float32)
 
-        left = left_of(np.ones_like(self.reach))
+        left = left_of(np.ones(self.first.shape[2:], np.float32))
         least = 1 / count**2 + _WARPED * (count - 1) / count**2
         # Where detail was left out at some frequencies the noise has its mean, where something moved it is everywhere.
-        here = left_of(self.reach / np.float32(count - 1))
+        here = left if shown is None else left_of(shown.T)
         alone = 1 - np.log(here).mean((0, 1), dtype=np.float64).T / math.log(least)
         step = 16.0 * self.every  # a tile's middle is where the next begins
         first = 16.0 * (self.every // 2) - 0.5
@@ -182,8 +183,12 @@ class Merger:
         self._noises = Noises(reference, self.noise, planes=planes)
         self._cut = self.noise
         self._other = self.units  # of frames whose noise is their own
-        self.reach = np.zeros((rows // 8, columns // 8), np.float32)
         self.gain = _Gain((rows // 8 + 1, columns // 8 + 1), _EVERY_DENOISED if denoise else _EVERY)
+        self.reach: Reach | None = None  # where the noise left is dealt with from place to place
+        if denoise:
+            self.reach = Reach(self.reference, self.gain.tiles, self.gain.every)
+        elif self._evens:
+            self.reach = Reach(self.reference, (rows // 8, columns // 8), border=_BORDER)
         self.strength = STRENGTH
         # Of one colour four planes say what one does: such power is a lottery, whose spread is measured, too.
         self.measured = planes and (self.noise.source == "estimated" or reference.monochrome)
@@ -209,87 +214,42 @@ class Merger:
         ev = exposure_value(raw.capture)
         step = 0.0 if ev is None or self.exposure is None else ev - self.exposure
         if abs(step) > MAX_EV:
-            if self.diagnosis is not None:
-                self.diagnosis.add(raw, f"exposure {step:+.1f} EV")
-            self.seen.append((raw.capture, False))
-            self.leave_out(raw, f"its exposure differs by {step:+.1f} EV")
+            self._leave_out(raw, f"exposure {step:+.1f} EV", f"its exposure differs by {step:+.1f} EV")
             return
         for aligned in self.aligner.add(raw, 2.0**-step, seen, self._noises.of(raw)):
             self._take(aligned)
 
-    def _units_of(self, own: Own | None) -> _Units:
-        """Those of a difference between a frame and the reference."""
-        if own is None:
-            return self.units
-        if self._other.noise != own.both:
-            self._other = _Units.of(self.reference, own.both, self.analysis)
-        return self._other
+    def _leave_out(self, raw: RawImage, verdict: str, reason: str, aligned: Aligned | None = None) -> None:
+        if self.diagnosis is not None:
+            found, sharpness = (None, None) if aligned is None else (aligned.found, aligned.sharpness)
+            self.diagnosis.add(raw, verdict, sharpness=sharpness, found=found)
+        self.seen.append((raw.capture, False))
+        self.leave_out(raw, reason)
 
     def _take(self, aligned: Aligned) -> None:
         raw, frame, found, sharpness, own = aligned
         if not found.ok:
-            if self.diagnosis is not None:
-                self.diagnosis.add(raw, "does not match", sharpness=sharpness, found=found)
-            self.seen.append((raw.capture, False))
-            self.leave_out(raw, f"it does not match {self.reference.raw.name}")
+            self._leave_out(raw, "does not match", f"it does not match {self.reference.raw.name}", aligned)
             return
-        inside = self.difference[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
         if self.hot is not None:
             self.hot.remove(frame, found.nodes)
+        inside = self.difference[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
         (warp_planes if self.planes else warp)(frame, self.reference, found, inside)
         units, share = self._units_of(own), 1.0 if own is None else own.share
         if self.colored:
-            floor = measured_floor(inside, units.inverse_sigma, self.analysis, frame.quads)
-            if self.measured or floor[1, 1] > INTERPOLATED * floor[8, 8]:
-                self.floor = floor
-                # In units of the noise where most of its power is.
-                self.strength = STRENGTH * float(np.square(floor).sum() / floor.sum()) / FLOOR
-            self.colored = False
-        # The filter's sum of weights by frequency is not told what the frame counts.
-        before = self.sum[..., 4].copy() if own is not None and self.method != "mean" else None
-        synthesis = self.synthesis * np.float32(math.sqrt(share))
+            self._measure_floor(inside, units, frame.quads)
         if self.method == "mean":
-            self.sum[..., :4] += inside if own is None else inside * np.float32(share)
-            self.gain.weights[...] = 1
+            self._add_whole(inside, share)
         else:
-            kernels.call(
-                "burst_weights",
-                difference=self.difference,
-                inverse_sigma=units.inverse_sigma,
-                analysis=self.analysis,
-                floor=self.floor,
-                strength=self.strength,
-                slack=units.slack,
-                every=self.gain.every,
-                weights=self.gain.weights,
-            )
-            kernels.call(
-                "burst_merge",
-                difference=self.difference,
-                sum=self.sum,
-                inverse_sigma=units.inverse_sigma,
-                analysis=self.analysis,
-                synthesis=synthesis,
-                floor=self.floor,
-                strength=self.strength,
-                slack=units.slack,
-                merged=self.sum,
-            )
-        if before is not None:
-            weights = self.sum[..., 4]
-            weights -= before
-            weights *= np.float32(share)
-            weights += before
-        self.gain.add(reach_of(frame, self.reference, found.nodes, self.gain.tiles, self.gain.every), share)
-        if self._evens:
-            reach = reach_of(frame, self.reference, found.nodes, self.reach.shape, 1, _BORDER)
-            self.reach += np.float32(share) * reach
+            self._add_alike(units, share)
+        self.gain.add(share)
+        if self.reach is not None:
+            self.reach.add(frame, found.nodes, share)
         if self.reconstruction is not None:
             agreement = agreement_of(self.difference, units.inverse_sigma, self.reference, _MARGIN)
-            self.reconstruction.add(frame, found.nodes, agreement if own is None else agreement * np.float32(share))
+            self.reconstruction.add(frame, found.nodes, agreement * np.float32(share))
         if self.diagnosis is not None:
-            weights = self.gain.weights
-            self.diagnosis.add(raw, "merged", sharpness=sharpness, found=found, weights=weights)
+            self.diagnosis.add(raw, "merged", sharpness=sharpness, found=found, weights=self.gain.weights)
         if own is not None:
             self.report.note(f"{raw.name}: {1 / share:.2g} times the variance of the reference's noise")
         self.count += 1
@@ -300,6 +260,40 @@ class Merger:
         self.names.append(raw.path)
         self.seen.append((raw.capture, True))
 
+    def _units_of(self, own: Own | None) -> _Units:
+        """Those of a difference between a frame and the reference."""
+        if own is None:
+            return self.units
+        if self._other.noise != own.both:
+            self._other = _Units.of(self.reference, own.both, self.analysis)
+        return self._other
+
+    def _measure_floor(self, inside: Float32, units: _Units, quads: tuple[int, int]) -> None:
+        """Learn from the first difference at which frequencies interpolated colours have their noise."""
+        floor = measured_floor(inside, units.inverse_sigma, self.analysis, quads)
+        if self.measured or floor[1, 1] > INTERPOLATED * floor[8, 8]:
+            self.floor = floor
+            # In units of the noise where most of its power is.
+            self.strength = STRENGTH * float(np.square(floor).sum() / floor.sum()) / FLOOR
+        self.colored = False
+
+    def _add_whole(self, inside: Float32, share: float) -> None:
+        self.sum[..., :4] += inside if share == 1 else inside * np.float32(share)
+        self.gain.weights[...] = 1
+
+    def _add_alike(self, units: _Units, share: float) -> None:
+        """Add what of the difference may be noise; the filter's weights are looked at on a sample of the tiles."""
+        seen = {
+            "difference": self.difference,
+            "inverse_sigma": units.inverse_sigma,
+            "analysis": self.analysis,
+            "floor": self.floor,
+            "strength": self.strength,
+            "slack": units.slack,
+        }
+        kernels.call("burst_weights", **seen, every=self.gain.every, weights=self.gain.weights)
+        kernels.call("burst_merge", **seen, synthesis=self.synthesis, share=share, sum=self.sum, merged=self.sum)
+
     def finish(self) -> RawImage:
         """The merged raw image."""
         for aligned in self.aligner.rest():
@@ -308,13 +302,14 @@ class Merger:
         if self.count == 1:
             self.report.warn(f"no frame could be merged with {raw.name}: it stands alone")
             return raw
-        noise = self.gain.noise(self.total, self.noise, self._cut)
+        shown = None if self.reach is None else self.reach.mean(self.total)
+        noise = self.gain.noise(self.total, self.noise, self._cut, shown if self.denoise else None)
         worth = self.gain.worth(self.total)
         self.report.note(f"merged {self.count} frames, worth {worth:.1f}")
         if self.hot is not None and self.hot.known.size:
             self.report.note(f"{self.hot.known.size} hot pixels removed")
         total = self.sum[..., :4]
-        better, even = self._reconstruct(), self._even(noise)
+        better, even = self._reconstruct(), self._even(noise, shown)
         # A finished photo's tones tell nothing of its noise near white.
         clips = 0.0 if self.planes and self.noise.source == "estimated" else self.clips
         merged = finish(self.reference, total, self.total, noise, self.denoise, better, even, clips)
@@ -332,14 +327,14 @@ class Merger:
             self.diagnosis.see_noise(result, "merged")
         return result
 
-    def _even(self, noise: Noise) -> Even | None:
+    def _even(self, noise: Noise, shown: Float32 | None) -> Even | None:
         """What evens the noise out; None where no place is to be denoised, or everything is."""
-        if not self._evens:
+        if not self._evens or shown is None:
             return None
         return Even(
             self.reference,
             self.sum[..., 4],
-            self.reach / np.float32(self.total - 1),
+            shown,
             self.total,
             (_WARPED, noise.least),
             self.noise,

@@ -11,6 +11,29 @@ _STEP, _HALF = 16, 16  # px of the mosaic between tiles, and from a tile's middl
 _NODES = 64  # px between the displacement's nodes
 
 
+class Reach:
+    """What share of the frames merged with a reference shows each tile of it."""
+
+    def __init__(self, reference: Frame, tiles: tuple[int, int], every: int = 1, border: int = 2 * _HALF) -> None:
+        """Of the tiles and by the border that `reach_of` takes."""
+        self._reference, self._every, self._border = reference, every, border
+        self._sum = np.zeros(tiles, np.float32)
+
+    def add(self, frame: Frame, nodes: Float32, share: float) -> None:
+        """Count a frame by what it counts for each 1 of the reference."""
+        seen = reach_of(frame, self._reference, nodes, self._shape, self._every, self._border)
+        self._sum += np.float32(share) * seen
+
+    def mean(self, total: float) -> Float32:
+        """By tile, 0 to 1, where all frames count `total` and the reference 1 of that."""
+        return self._sum / np.float32(total - 1)
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        rows, columns = self._sum.shape
+        return rows, columns
+
+
 def reach_of(
     frame: Frame, reference: Frame, nodes: Float32, tiles: tuple[int, int], every: int, border: int = 2 * _HALF
 ) -> Float32:

@@ -126,8 +126,8 @@ def _pair(t):
 class BurstMerge:
     """merged = sum + what the frame adds to it: its difference from the reference, shrunk where it is not noise.
 
-    A fifth plane sums the weights: at (8 i + k, 8 j + u) that of tile (i, j) at vertical frequency k and horizontal
-    frequencies u and -u, 0 ... 7.
+    A fifth plane sums the weights, times the frame's share: at (8 i + k, 8 j + u) that of tile (i, j) at vertical
+    frequency k and horizontal frequencies u and -u, 0 ... 7.
 
     After Hasinoff et al. 2016, section 5: a pairwise temporal filter on 16x16 tiles half overlapped; here the squared
     difference is pooled over the four planes, in units of the noise, its floor subtracted, and its square counts, so
@@ -143,6 +143,7 @@ class BurstMerge:
     floor = hl.InputBuffer(hl.Float(32), 2)  # expected power by frequency
     strength = hl.InputScalar(hl.Float(32))
     slack = hl.InputBuffer(hl.Float(32), 2)  # tiles; added to the strength
+    share = hl.InputScalar(hl.Float(32))  # what the frame counts for each 1 of the reference
     merged = hl.OutputBuffer(hl.Float(32), 3)
 
     def generate(self):
@@ -155,8 +156,8 @@ class BurstMerge:
         # The inverse transform is the forward one with real and imaginary parts exchanged, before and after.
         half = N // 2
         own, opposite = (hl.Expr(keep[i, hl.min(n, half), tx, ty]) for i, n in ((k, u), (N - k, N - u)))
-        share = hl.select(u <= half, own, opposite)
-        kept[k, u, q, tx, ty] = hl.Tuple([z[1] * share, z[0] * share])
+        much = hl.select(u <= half, own, opposite)
+        kept[k, u, q, tx, ty] = hl.Tuple([z[1] * much, z[0] * much])
         rows = Dft16("inverse_rows", (k,), (q, tx, ty), lambda n: _pair(kept[k, n, q, tx, ty]))
         between = hl.Func("inverse_between")
         between[k, u, q, tx, ty] = hl.Tuple(rows.out(u))
@@ -164,9 +165,9 @@ class BurstMerge:
         tile = hl.Func("merged_tile")
         im, re = columns.out(v)
         weight = hl.Func("weight")  # of the tile's rows
-        weight[v, c, tx, ty] = g.synthesis[v] * (hl.f32(1 / (N * N)) / g.inverse_sigma[tx, ty, c])
+        weight[v, c, tx, ty] = g.synthesis[v] * (g.share * hl.f32(1 / (N * N)) / g.inverse_sigma[tx, ty, c])
         weights = [g.synthesis[u] * weight[v, 2 * q + n, tx, ty] for n in (0, 1)]
-        both = (keep[u % STEP, v, tx, ty] + keep[u % STEP, (N - v) % N, tx, ty]) * hl.f32(0.5)
+        both = (keep[u % STEP, v, tx, ty] + keep[u % STEP, (N - v) % N, tx, ty]) * (g.share * hl.f32(0.5))
         tile[u, v, q, tx, ty] = hl.Tuple([re * weights[0], im * weights[1], hl.select(v < STEP, both, hl.f32(0))])
         total = g.sum[x, y, c]
         for i in (0, 1):
