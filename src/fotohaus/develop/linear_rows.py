@@ -12,10 +12,11 @@ from fotohaus import kernels
 from fotohaus.denoising.coarse import look_from_afar
 from fotohaus.denoising.denoiser import Denoiser, prepare_denoise_linear
 from fotohaus.denoising.shrink import denoise_linear
+from fotohaus.develop.asked import Asked
 from fotohaus.develop.geometry import Upright
 from fotohaus.develop.highlights import ceiling_of, cut_at, saturation_levels
 from fotohaus.develop.shading import Shading, shading_of
-from fotohaus.raw.image import NoiseProfile, RawImage, Rectangle, Samples
+from fotohaus.raw.image import RawImage, Rectangle, Samples
 from fotohaus.records import record
 from fotohaus.report import Report
 
@@ -142,33 +143,22 @@ def middles(samples: Samples, step: int) -> Samples:
     return samples
 
 
-def linear_rows(
-    raw: RawImage,
-    view: Upright,
-    multipliers: Float64,
-    *,
-    shade: bool = True,
-    highlights: bool = True,
-    cut: bool = False,
-    denoising: tuple[NoiseProfile, float] | None = None,
-    report: Report | None = None,
-) -> LinearRows:
-    """Look at linear raw as a whole, as its rows need it; the choices are those of `mosaic_rows`."""
-    report = report or Report()
+def linear_rows(raw: RawImage, view: Upright, asked: Asked, report: Report) -> LinearRows:
+    """Look at linear raw as a whole, as its rows need it."""
     black, white = raw.black[0].astype(np.float64), raw.white[0].astype(np.float64)
-    scale = multipliers / np.maximum(white - black, 1.0)
+    scale = asked.multipliers / np.maximum(white - black, 1.0)
     shading = Shading(np.ones((1, 1, 3), np.float32))
-    if shade:
+    if asked.shade:
         with report.stage("shading"):
             shading = shading_of(raw, view, report)
     clip = ceiling = None
-    if highlights or cut:
+    if asked.clipped != "leave":
         with report.stage("saturation"):
-            levels = np.maximum(saturation_levels(raw, multipliers, report)[0] - black, 1.0) * scale
-        clip, ceiling = (levels, None) if highlights else (None, ceiling_of(levels, shading))
+            levels = np.maximum(saturation_levels(raw, asked.multipliers, report)[0] - black, 1.0) * scale
+        clip, ceiling = (levels, None) if asked.clipped == "rebuild" else (None, ceiling_of(levels, shading))
     denoiser = None
-    if denoising is not None:
-        noise, strength = denoising
-        denoiser = prepare_denoise_linear(noise, multipliers, strength=strength, floor=-black * scale)
+    if asked.denoise:
+        below = -black * scale
+        denoiser = prepare_denoise_linear(asked.noise, asked.multipliers, strength=asked.denoise, floor=below)
     made = LinearRows(view.samples, view.crop, black, scale, clip, shading, report, denoiser, ceiling)
     return made.seen_from_afar() if denoiser is not None and denoiser.passes == 2 else made

@@ -13,6 +13,7 @@ from fotohaus.denoising.denoiser import DENOISE_MARGIN, Denoiser, prepare_denois
 from fotohaus.denoising.shrink import denoise
 from fotohaus.develop import aberration, cut_off
 from fotohaus.develop.aberration import LateralAberration
+from fotohaus.develop.asked import Asked
 from fotohaus.develop.cut_off import CutOff
 from fotohaus.develop.demosaic import MARGIN as DEMOSAIC_MARGIN
 from fotohaus.develop.demosaic import demosaic as interpolate
@@ -21,7 +22,7 @@ from fotohaus.develop.highlights import LOWEST, Highlights, ceiling_of, cut_at, 
 from fotohaus.develop.linear_rows import LinearRows, middles
 from fotohaus.develop.linearize import apply_gain_maps, linearize
 from fotohaus.develop.shading import Shading, shading_of
-from fotohaus.raw.image import PLANES, CfaPattern, NoiseProfile, RawImage, Rectangle
+from fotohaus.raw.image import PLANES, CfaPattern, RawImage, Rectangle
 from fotohaus.records import record
 from fotohaus.report import Report
 
@@ -149,45 +150,28 @@ class MosaicRows:
         )
 
 
-def mosaic_rows(
-    raw: RawImage,
-    view: Upright,
-    pattern: CfaPattern,
-    multipliers: Float64,
-    *,
-    shade: bool = True,
-    highlights: bool = True,
-    cut: bool = False,
-    denoising: tuple[NoiseProfile, float] | None = None,
-    noise: NoiseProfile | None = None,
-    report: Report | None = None,
-) -> MosaicRows:
+def mosaic_rows(raw: RawImage, view: Upright, pattern: CfaPattern, asked: Asked, report: Report) -> MosaicRows:
     """Look at a mosaic as a whole, as its rows need it.
 
-    view : its crop and, where the mosaic goes on, `MARGIN` around it. multipliers : (3,) white balance. shade,
-    highlights : whether gain maps are applied and clipped samples rebuilt; cut : whether all colours are cut where the
-    first clips, instead. denoising : the samples' noise before white
-    balance and a strength, see `prepare_denoise`. noise : of the samples, for what clips, denoised or not.
+    view : its crop and, where the mosaic goes on, `MARGIN` around it. pattern : the raw image's CFA.
     """
-    report = report or Report()
-    cfa = cfa_of(view, pattern)
+    cfa, multipliers = cfa_of(view, pattern), asked.multipliers
     black, white = (view.at_positions(level).astype(np.float64) for level in (raw.black, raw.white))
     balance = np.array([multipliers[PLANES.index(name)] for name in cfa]).reshape(2, 2)
     scale = balance / np.maximum(white - black, 1.0)
     denoiser = None
-    if denoising is not None:
-        noise, strength = denoising
-        denoiser = prepare_denoise(cfa, noise, multipliers, strength=strength, floor=-black * scale)
+    if asked.denoise:
+        denoiser = prepare_denoise(cfa, asked.noise, multipliers, strength=asked.denoise, floor=-black * scale)
     shading = Shading()
-    if shade:
+    if asked.shade:
         with report.stage("shading"):
             shading = shading_of(raw, view, report)
     found = ceiling = None
-    if (highlights or cut) and raw.mosaic.max() >= (black + LOWEST * (white - black)).min():
+    if asked.clipped != "leave" and raw.mosaic.max() >= (black + LOWEST * (white - black)).min():
         with report.stage("highlights"):
             saturation = view.at_positions(saturation_levels(raw, multipliers, report))
-            if highlights:
-                found = prepare_highlights(view.samples, cfa, black, scale, saturation, shading, report, noise)
+            if asked.clipped == "rebuild":
+                found = prepare_highlights(view.samples, cfa, black, scale, saturation, shading, report, asked.noise)
             else:
                 ceiling = ceiling_of((saturation - black) * scale, shading)
     levels = black.astype(np.float32), scale.astype(np.float32)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fotohaus.denoising.denoiser import visible_noise
 from fotohaus.develop import uncalibrated
+from fotohaus.develop.asked import Asked, Clipped
 from fotohaus.develop.color import REC2020_TO_XYZ, CameraColor, camera_to_rec2020
 from fotohaus.develop.cut_off import prepare_cut_off
 from fotohaus.develop.defringe import Defringe, prepare_defringe
@@ -19,7 +20,7 @@ from fotohaus.develop.demosaic_light import light_taken
 from fotohaus.develop.demosaic_noise import TOE, noise_left
 from fotohaus.develop.denoise import decide_strength, remaining_noise
 from fotohaus.develop.development import Development
-from fotohaus.develop.edges import look_at_edges
+from fotohaus.develop.edges import Edges, look_at_edges
 from fotohaus.develop.geometry import Upright, is_stretched, upright
 from fotohaus.develop.lens import LensChain, LensMap, prepare_lens
 from fotohaus.develop.lens_profile import NoProfile, find_lens_profile
@@ -40,6 +41,7 @@ from fotohaus.white_choice import White, parse_white
 if TYPE_CHECKING:
     from fotohaus.raw.extras import SemanticMask
 
+Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 _MID_GREY = 0.18
@@ -103,14 +105,13 @@ def prepare(
     elif is_stretched(raw):
         view = upright(raw, max(raw.mosaic.shape))
         correction = prepare_lens(raw, view, opcodes=False, report=report)
-    shade, highlights = opcodes, "highlights" not in off and not raw.rendered
-    cut_highlights = "highlights" in off and not raw.rendered
     strength = 0.0
     if "denoise" not in off:
         with report.stage("denoise"):
             strength = decide_strength(noise, raw.denoised) if denoise is None else denoise
             report.note(f"strength {strength:.2f}: noise of {visible_noise(noise):.1f} L* in a dark middle tone")
-    denoising = (sample_noise, strength) if strength else None
+    clipped: Clipped = "leave" if raw.rendered else "cut" if "highlights" in off else "rebuild"
+    asked = Asked(color.multipliers, sample_noise, shade=opcodes, clipped=clipped, denoise=strength)
 
     def look_for_fringes(source: MosaicRows | LinearRows) -> Defringe | None:
         if "defringe" in off:
@@ -121,16 +122,7 @@ def prepare(
     source: MosaicRows | LinearRows
     sharpening = None
     if raw.cfa is None:
-        source = linear_rows(
-            raw,
-            view,
-            color.multipliers,
-            shade=shade,
-            highlights=highlights,
-            cut=cut_highlights,
-            denoising=denoising,
-            report=report,
-        )
+        source = linear_rows(raw, view, asked, report)
         if source.denoiser:
             noise = remaining_noise(noise, source.denoiser, REC2020_TO_XYZ[1] @ color.matrix)
         fringes = look_for_fringes(source)
@@ -141,28 +133,11 @@ def prepare(
             looking = pool.submit(
                 look_at_edges, raw, view, raw.cfa, sample_noise, ca=ca, sharpening="capture-sharpen" not in off
             )
-            source = mosaic_rows(
-                raw,
-                view,
-                raw.cfa,
-                color.multipliers,
-                shade=shade,
-                highlights=highlights,
-                cut=cut_highlights,
-                denoising=denoising,
-                noise=sample_noise,
-                report=report,
-            )
+            source = mosaic_rows(raw, view, raw.cfa, asked, report)
             fringes = look_for_fringes(source)
             edges = looking.result()
         report.take(edges.report)
-        # What denoising leaves in lightness is alike in all samples of a quad: the colours filled in have it, too.
-        share = float(source.denoiser.keep[1]) ** 2 if source.denoiser else 1.0
-        floor = (-source.black * source.scale).astype(np.float64)
-        lost = light_taken(sample_noise, color.multipliers, share, [floor.ravel()[source.cfa.index(c)] for c in PLANES])
-        cut = prepare_cut_off(source.cfa, sample_noise, color.multipliers, floor) if source.denoiser is None else None
-        exact = None if fine is raw else view.of(fine.mosaic)
-        source = replace(source, aberration=edges.aberration, lost=lost, cut=cut, fine=exact)
+        source = _in_detail(source, edges, asked, None if fine is raw else view.of(fine.mosaic))
         sharpening = edges.sharpening
         noise = _interpolated(remaining_noise(noise, source.denoiser) if source.denoiser else noise)
     return Development(
@@ -181,6 +156,17 @@ def prepare(
         camera_look=profile_look(raw, _masks(raw, report)),
         headroom=max(raw.color.baseline_exposure, 0.0) if raw.rendered else 0.0,
     )
+
+
+def _in_detail(source: MosaicRows, edges: Edges, asked: Asked, fine: Float32 | None) -> MosaicRows:
+    """Rows of a mosaic with what its edges and its noise told; fine : see `MosaicRows`."""
+    # What denoising leaves in lightness is alike in all samples of a quad: the colours filled in have it, too.
+    share = float(source.denoiser.keep[1]) ** 2 if source.denoiser else 1.0
+    floor = (-source.black * source.scale).astype(np.float64)
+    of_colors = [floor.ravel()[source.cfa.index(c)] for c in PLANES]
+    lost = light_taken(asked.noise, asked.multipliers, share, of_colors)
+    cut = prepare_cut_off(source.cfa, asked.noise, asked.multipliers, floor) if source.denoiser is None else None
+    return replace(source, aberration=edges.aberration, lost=lost, cut=cut, fine=fine)
 
 
 def _masks(raw: RawImage, report: Report) -> tuple[SemanticMask, ...]:
