@@ -14,7 +14,8 @@ from PIL import Image
 from common import DATA, table
 from fotohaus import kernels
 from fotohaus.develop.geometry import upright
-from fotohaus.develop.lens import LensMap, prepare_lens
+from fotohaus.develop.lens import prepare_lens
+from fotohaus.develop.lens_map import LensMap
 from fotohaus.develop.lens_model import source_places
 from fotohaus.raw.image import ColorCalibration, RawImage, Rectangle
 from fotohaus.raw.opcode_types import FixVignetteRadial, Opcode, WarpFisheye, WarpRectilinear, WarpRectilinear2

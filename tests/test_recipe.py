@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fotohaus.recipe import STAGES, Recipe
+from fotohaus.choices import STAGES
+from fotohaus.recipe import Recipe
 
 recipes = st.builds(
     Recipe,

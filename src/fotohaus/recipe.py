@@ -10,141 +10,32 @@ checking, and importing it takes a tenth of the time of a photo.
 from __future__ import annotations
 
 import functools
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
+from fotohaus.choices import (
+    STAGES,
+    Stage,
+    as_crop,
+    as_frame,
+    as_look,
+    as_reference,
+    as_size,
+    as_stages,
+    as_white,
+)
 from fotohaus.records import record
-from fotohaus.white_choice import FORMS, parse_white
+from fotohaus.white_choice import FORMS
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-
-Stage = Literal[
-    "opcodes",
-    "highlights",
-    "denoise",
-    "ca",
-    "defringe",
-    "lens",
-    "profile",
-    "capture-sharpen",
-    "local-tone",
-    "tone",
-    "texture",
-    "sharpen",
-    "vignette",
-    "halation",
-    "grain",
-    "dither",
-]
-
-STAGES: tuple[str, ...] = get_args(Stage)
-"""Stages that can be switched off. "merge" is chosen by `merge = "off"`."""
 
 DEFAULT_LOOK, FINISHED_LOOK = "authentic", "neutral"
 """Looks that photos get where none is chosen: from raw files, and those that were finished before."""
 
 _FILES = ("reference", "look")  # fields that may name one
-
-
-def _stages(value: Any) -> Any:
-    """Accept "a,b" and "all" as well as a list."""
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",") if part.strip()]
-    if isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(part, str) for part in value):
-        return tuple(sorted(set(STAGES if "all" in value else value)))
-    return value
-
-
-def stages(off: Any) -> tuple[str, ...]:
-    """Names of stages, as a recipe's `off` takes them: "a,b", "all" or a collection. Raises ValueError for others."""
-    named = _stages(off)
-    unknown = [name for name in named if name not in STAGES]
-    if unknown:
-        raise ValueError(f"there is no stage {unknown[0]!r} to switch off: {', '.join(STAGES)} are there, or all")
-    return tuple(named)
-
-
-def _white(value: Any) -> Any:
-    """The normal form of a white balance; Python may give a number of kelvin, as well."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = f"{value:.12g}"
-    return str(parse_white(value)) if isinstance(value, str) else value
-
-
-def _reference(value: Any) -> Any:
-    """A number that is written as text is a number."""
-    if isinstance(value, str) and value.isascii() and value.strip().isdigit():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and not 1 <= value <= 9999:
-        raise ValueError("a frame's number is from 1 to 9999")
-    if isinstance(value, str) and not 1 <= len(value) <= 1000:
-        raise ValueError("a file's name has 1 to 1000 characters")
-    return value
-
-
-def _look(value: Any) -> Any:
-    """A look's name, or the path of its file; whether it is there is seen when a picture is made."""
-    if isinstance(value, os.PathLike):
-        value = os.fspath(value)
-    # A path or a name; no name has a space or a capital letter.
-    if isinstance(value, str) and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}|.*(\.toml|\.cube|\.png|[/\\]).*", value):
-        raise ValueError("a look is a name (fotohaus looks list) or the path of a .toml, .cube or .png file")
-    return value
-
-
-_NUMBER = r"\s*(\d{1,5}(?:\.\d{1,4})?)\s*"
-
-
-def _crop(value: Any) -> Any:
-    """The normal form of a crop: an aspect ratio, "W:H", and the place of its middle unless that is the picture's."""
-    if not isinstance(value, str):
-        return value
-    found = re.fullmatch(rf"{_NUMBER}[:x/]{_NUMBER}(?:@{_NUMBER},{_NUMBER})?", value, re.ASCII)
-    across, down, *place = (float(v) for v in found.groups(0.5)) if found else (0.0, 0.0)
-    if not (across and down and 1 / 20 <= across / down <= 20):
-        raise ValueError("a ratio is W:H, as in 3:2, and at most 20:1, a crop with its place as in 3:2@0.5,0.3")
-    if max(place) > 1:
-        raise ValueError("the place of a crop is two shares of the picture, from the left and from the top: @0.5,0.3")
-    at = "" if place == [0.5, 0.5] else f"@{place[0]:.9g},{place[1]:.9g}"
-    return f"{across:.9g}:{down:.9g}{at}"
-
-
-_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}
-
-
-def size_in_bytes(text: str) -> int:
-    """Bytes of a file's size as people write it: 500kB, 2MB, 1.5MiB, 300000.
-
-    Raises ValueError for what is none, or less than 1 kB.
-    """
-    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([kmg]i?)?b?", text.strip().lower(), re.ASCII)
-    size = round(float(found[1]) * _UNITS[found[2] or ""]) if found else 0
-    if size < 1000:
-        raise ValueError("a size is as in 500kB, 2MB or 1.5MiB, and at least 1kB")
-    return size
-
-
-def _size(value: Any) -> Any:
-    """A file's size as text; whether it is one is seen here."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if isinstance(value, str):
-        value = value.strip()
-        size_in_bytes(value)
-    return value
-
-
-def _frame(value: Any) -> Any:
-    """A frame's name, or the path of its template; whether it is there is seen when a picture is framed."""
-    if isinstance(value, os.PathLike):
-        value = os.fspath(value)
-    if isinstance(value, str) and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}|.*\.toml", value):
-        raise ValueError("a frame is strip, polaroid, passepartout, caption, none or the path of a .toml file")
-    return value
 
 
 @record
@@ -182,7 +73,7 @@ class Recipe:
         int | str | None,
         About(
             "The frame that the others follow: its number, from 1, or file; by default the sharpest of the first.",
-            normal=_reference,
+            normal=as_reference,
             metavar="N|FILE",
         ),
     ] = None
@@ -211,7 +102,7 @@ class Recipe:
             "CLUT); camera is the one that its maker put into the raw file. By default, authentic; neutral for a photo "
             "that was finished before.",
             longest=4096,
-            normal=_look,
+            normal=as_look,
         ),
     ] = None
     strength: Annotated[float, About("How much of the look: 0 is neutral.", 0, 1)] = 1.0
@@ -241,14 +132,14 @@ class Recipe:
     sharpen: Annotated[
         float | None, About("Strength of sharpening for the display; by default, as the look has it.", 0, 1)
     ] = None
-    wb: Annotated[str, About(f"White balance: {FORMS}.", normal=_white)] = "as-shot"
+    wb: Annotated[str, About(f"White balance: {FORMS}.", normal=as_white)] = "as-shot"
     frame: Annotated[
         str,
         About(
             "The paper around the photo: strip, polaroid, passepartout, caption or none; or a template of your own "
             "(.toml).",
             longest=4096,
-            normal=_frame,
+            normal=as_frame,
         ),
     ] = "none"
     caption: Annotated[str, About("A line of your own on the frame.", longest=2000, metavar="TEXT")] = ""
@@ -283,7 +174,7 @@ class Recipe:
         About(
             "The file's size at most, as in 2MB or 500kB: JPEG, AVIF and JPEG XL are coded again, with less quality, "
             "until they fit.",
-            normal=_size,
+            normal=as_size,
             metavar="SIZE",
         ),
     ] = None
@@ -299,7 +190,7 @@ class Recipe:
         About(
             "Crop finished pictures to a ratio: 3:2, 16:9, 65:24, ...; upright ones to 2:3 and so on. From the middle, "
             "or about a place: 3:2@0.5,0.3 is half of the width from the left, 0.3 of the height from the top.",
-            normal=_crop,
+            normal=as_crop,
             metavar="W:H[@X,Y]",
         ),
     ] = None
@@ -313,7 +204,7 @@ class Recipe:
     ] = 0.0
     off: Annotated[
         tuple[Stage, ...],
-        About(f"Stages to leave out, with commas: {', '.join(STAGES)}, or all.", normal=_stages),
+        About(f"Stages to leave out, with commas: {', '.join(STAGES)}, or all.", normal=as_stages),
     ] = ()
 
     def __post_init__(self) -> None:

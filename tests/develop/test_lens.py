@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from fotohaus import kernels
 from fotohaus.develop.geometry import orient, upright
-from fotohaus.develop.lens import LensChain, LensMap, prepare_lens
+from fotohaus.develop.lens import prepare_lens
+from fotohaus.develop.lens_map import LensChain, LensMap
 from fotohaus.develop.lens_model import source_places
 from fotohaus.raw import opcode_types as types
 from fotohaus.raw.image import ColorCalibration, GainMap, RawImage, Rectangle

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fotohaus.choices import size_in_bytes
 from fotohaus.errors import WriteError
 from fotohaus.output import read_recipe, write
-from fotohaus.recipe import Recipe, size_in_bytes
+from fotohaus.recipe import Recipe
 from fotohaus.render.picture import Picture
 from fotohaus.report import Report
 

@@ -27,9 +27,9 @@ def develop(
     choice that there is not, and for a mosaic, levels or a CFA that can't be (`RawImage.check`).
     """
     # `import fotohaus` brings this verb, so its machinery is imported when it is first used.
+    from fotohaus.choices import stages
     from fotohaus.develop.pipeline import prepare
     from fotohaus.raw.image import RawImage
-    from fotohaus.recipe import stages
     from fotohaus.report import Report
 
     if not isinstance(raw, RawImage):

@@ -12,7 +12,7 @@ from fotohaus import kernels
 from fotohaus.develop.capture_sharpening import MARGIN as SHARPENING_MARGIN
 from fotohaus.develop.capture_sharpening import CaptureSharpening, sharpen
 from fotohaus.develop.defringe import Defringe
-from fotohaus.develop.lens import LensChain, LensMap
+from fotohaus.develop.lens_map import LensChain, LensMap
 from fotohaus.develop.linear_rows import LinearRows
 from fotohaus.develop.mosaic_rows import MosaicRows
 from fotohaus.develop.profile_look import ProfileLook

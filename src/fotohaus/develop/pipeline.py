@@ -22,7 +22,8 @@ from fotohaus.develop.denoise import decide_strength, remaining_noise
 from fotohaus.develop.development import Development
 from fotohaus.develop.edges import Edges, look_at_edges
 from fotohaus.develop.geometry import Upright, is_stretched, upright
-from fotohaus.develop.lens import LensChain, LensMap, prepare_lens
+from fotohaus.develop.lens import prepare_lens
+from fotohaus.develop.lens_map import LensChain, LensMap
 from fotohaus.develop.lens_profile import NoProfile, find_lens_profile
 from fotohaus.develop.lens_steps import corrects_itself
 from fotohaus.develop.linear_rows import LinearRows, linear_rows

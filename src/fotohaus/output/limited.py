@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fotohaus.choices import size_in_bytes
 from fotohaus.errors import WriteError
 from fotohaus.output.hdr import hdr_rows
 from fotohaus.raw.image import CaptureInfo
-from fotohaus.recipe import Recipe, size_in_bytes
+from fotohaus.recipe import Recipe
 from fotohaus.render.picture import Gamut, Rendition, picture_of
 from fotohaus.report import Report
 from fotohaus.strips import in_threads, strips

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fotohaus.choices import Stage
 from fotohaus.errors import FotohausError
 from fotohaus.raw.image import RawImage
-from fotohaus.recipe import Recipe, Stage
+from fotohaus.recipe import Recipe
 from fotohaus.report import Report
 
 LONGEST = 1536
