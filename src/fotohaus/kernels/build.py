@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 PREFIX = "fotohaus_"
+PACKAGE = "fotohaus.kernels"
 LIBRARY = HERE / f"libfotohaus_kernels{'.dylib' if sys.platform == 'darwin' else '.so'}"
 
 # Best first: a multi-target Halide library tries them in order, and the last one must run everywhere.
@@ -81,12 +82,29 @@ def _imported(source: Path, known: list[Path]) -> list[Path]:
     found: list[Path] = []
     waiting = [source]
     while waiting:
-        for name in re.findall(r"^from fotohaus\.kernels\.(\w+) import", waiting.pop().read_text(), re.M):
-            path = HERE / f"{name}.py"
+        for path in _modules(waiting.pop().read_text()):
             if path not in (source, *known, *found):
                 found.append(path)
                 waiting.append(path)
     return sorted(found)
+
+
+def _modules(text: str) -> Iterator[Path]:
+    """The modules of this project that a kernel's source imports, in whatever form and place."""
+    import ast
+
+    for node in ast.walk(ast.parse(text)):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            package = PACKAGE.split(".")[: 3 - node.level] if node.level else []
+            module = ".".join([*package, *filter(None, [node.module])])
+            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            path = HERE.parents[1].joinpath(*name.split(".")).with_suffix(".py")
+            if name.startswith("fotohaus.") and path.is_file():
+                yield path
 
 
 def _compile(generator: Generator, folder: Path) -> Path:
