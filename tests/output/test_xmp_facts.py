@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from fotohaus.metadata import Metadata
 from fotohaus.output import HOLDS, write
 from fotohaus.output.xmp import packet
-from fotohaus.output.xmp_facts import date_time
+from fotohaus.output.xmp_facts import date_time, facts
 from fotohaus.raw.image import CaptureInfo, Composite
 from fotohaus.recipe import Recipe
 from fotohaus.render.picture import Picture
@@ -100,6 +100,19 @@ def test_xmp_and_exif_agree(tmp_path: Path, picture: Picture, kind: str) -> None
     assert told["Composite:GPSLatitude"] == pytest.approx(FULL.position[0], abs=1e-6)
     assert told["Composite:GPSLongitude"] == pytest.approx(FULL.position[1], abs=1e-6)
     assert told["Composite:GPSAltitude"] == pytest.approx(-12.5)
+
+
+@pytest.mark.parametrize(
+    ("dated", "named"),
+    [
+        ("original", {"xmp:CreateDate", "photoshop:DateCreated"}),
+        ("digitized", {"xmp:CreateDate"}),
+        ("changed", {"xmp:ModifyDate"}),
+    ],
+)
+def test_a_time_is_called_what_it_is(dated: Any, named: set[str]) -> None:
+    properties = {name: value for name, value, _ in facts(replace(FULL, dated=dated))}
+    assert {name for name in properties if "Date" in name} == named
 
 
 def test_private_facts_are_asked_for() -> None:

@@ -15,8 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from dng_files import make_dng
+from fotohaus.raw.capture import read_capture
 from fotohaus.raw.exif import UNCALIBRATED, encode_exif
 from fotohaus.raw.image import CaptureInfo
+from fotohaus.raw.tiff import Source, Tiff
 
 FULL = CaptureInfo(
     make="GoPro",
@@ -82,6 +85,28 @@ def test_the_facts_are_there() -> None:
     assert (exif[37385], exif[37383], exif[34850]) == (32, 5, 2)
     assert exif[40961] == 0xFFFF
     assert (exif[40962], exif[40963]) == (24, 16)
+
+
+@pytest.mark.parametrize(
+    ("tags", "dated", "written"),
+    [
+        ({306: (2, "2001:02:03 04:05:06")}, "changed", {306}),
+        ({36868: (2, "2001:02:03 04:05:06"), 306: (2, "2024:01:01 00:00:00")}, "digitized", {36868}),
+        ({36867: (2, "2001:02:03 04:05:06"), 306: (2, "2024:01:01 00:00:00")}, "original", {36867, 36868}),
+    ],
+)
+def test_a_time_is_written_as_what_it_was_read(tags: dict[int, Any], dated: str, written: set[int]) -> None:
+    below = {tag: value for tag, value in tags.items() if tag != 306} | {36882: (2, "+01:00"), 37520: (2, "5")}
+    data = make_dng(np.zeros((8, 8), np.uint16), main={t: v for t, v in tags.items() if t == 306}, exif=below)
+    capture = read_capture(Tiff(Source(data)))
+    assert (capture.taken, capture.dated, capture.subsecond) == (datetime(2001, 2, 3, 4, 5, 6), dated, "5")
+    block = encode_exif(capture, width=1, height=1)
+    main, exif = read(block)
+    found = {tag: value for tag, value in {**main, **exif}.items() if tag in (306, 36867, 36868)}
+    assert found == dict.fromkeys(written, "2001:02:03 04:05:06")
+    again = read_capture(Tiff(Source(block)))
+    assert (again.taken, again.dated, again.utc_offset) == (capture.taken, dated, "+01:00")
+    assert again.subsecond == "5"
 
 
 def test_a_merged_photo_says_so_and_a_single_one_does_not() -> None:

@@ -94,7 +94,7 @@ def _facts(capture: CaptureInfo, private: bool) -> dict[str, Any]:
             n: float(v) for n, v in zip(("latitude", "longitude", "altitude"), place, strict=True) if v is not None
         }
     facts |= {n: float(v) for n, v in numbers.items() if v is not None and math.isfinite(v) and v > 0}
-    if capture.taken is not None:
+    if capture.taken is not None and capture.dated != "changed":
         facts["capDate"] = date_text(capture.taken)
         offset = re.fullmatch(r"([+-])(\d\d):(\d\d)", capture.utc_offset or "")
         if offset:

@@ -22,14 +22,20 @@ NAMESPACES = {
 Property = tuple[str, str | list[str], str]
 """A name, a text or several, and the kind of array that holds them: "Seq", "Alt" or "" for a plain text."""
 
+# What EXIF's three times are in XMP (Metadata Working Group 2010, section 5.5).
+_DATES = {
+    "original": ("xmp:CreateDate", "photoshop:DateCreated"),
+    "digitized": ("xmp:CreateDate",),
+    "changed": ("xmp:ModifyDate",),
+}
+
 _LONGEST = 1000  # characters of a text, as in EXIF
 
 
 def facts(capture: CaptureInfo, private: bool = False) -> Iterator[Property]:
     """The properties of a capture; `private` brings its place and serial numbers too."""
-    date = date_time(capture)
-    yield "xmp:CreateDate", date, ""
-    yield "photoshop:DateCreated", date, ""
+    for name in _DATES[capture.dated]:
+        yield name, date_time(capture), ""
     yield "dc:creator", _list(capture.artist), "Seq"
     yield "dc:rights", _list(capture.copyright), "Alt"
     yield "dc:description", _list(caption(capture.description)), "Alt"
@@ -54,7 +60,7 @@ def facts(capture: CaptureInfo, private: bool = False) -> Iterator[Property]:
 
 
 def date_time(capture: CaptureInfo) -> str:
-    """When it was taken, as XMP writes dates (ISO 8601); "" if nobody knows."""
+    """A capture's time, as XMP writes dates (ISO 8601); "" if nobody knows."""
     if capture.taken is None:
         return ""
     digits, zone = (capture.subsecond or "").strip(), capture.utc_offset or ""

@@ -25,7 +25,8 @@ def read_capture(tiff: Tiff, name: str | None = None) -> CaptureInfo:
     if (exif := ifds[0].child(tags.EXIF_IFD)) is not None:
         ifds.insert(0, exif)
     fields = _Fields(ifds)
-    time = _first(fields.time(t) for t in (tags.DATE_TIME_ORIGINAL, tags.DATE_TIME_DIGITIZED, tags.DATE_TIME))
+    times = (fields.time(tags.DATE_TIME_ORIGINAL), fields.time(tags.DATE_TIME_DIGITIZED), fields.time(tags.DATE_TIME))
+    subseconds = (tags.SUBSEC_TIME_ORIGINAL, tags.SUBSEC_TIME_DIGITIZED, tags.SUBSEC_TIME)
     program = fields.integer(tags.EXPOSURE_PROGRAM)
     metering = fields.integer(tags.METERING_MODE)
     frames, composite = _merged(fields)
@@ -34,8 +35,9 @@ def read_capture(tiff: Tiff, name: str | None = None) -> CaptureInfo:
         model=fields.text(tags.MODEL),
         unique_model=fields.text(tags.UNIQUE_CAMERA_MODEL),
         software=fields.text(tags.SOFTWARE),
-        taken=time,
-        subsecond=_digits(_first(fields.text(t) for t in (tags.SUBSEC_TIME_ORIGINAL, tags.SUBSEC_TIME))),
+        taken=_first(times),
+        dated="original" if times[0] or not any(times) else "digitized" if times[1] else "changed",
+        subsecond=_digits(_first(fields.text(t) for t in subseconds)),
         utc_offset=_first(
             fields.text(t) for t in (tags.OFFSET_TIME_ORIGINAL, tags.OFFSET_TIME_DIGITIZED, tags.OFFSET_TIME)
         ),

@@ -75,7 +75,7 @@ def add_capture(
     exif = root.below(tags.EXIF_IFD, Directory())
     exif.set(tags.EXIF_VERSION, Type.UNDEFINED, b"0232")
     _exposure(exif, capture)
-    _time(exif, capture)
+    _time(root, exif, capture)
     _ratio(exif, tags.FOCAL_LENGTH, capture.focal_length)
     if capture.focal_length_35mm and 0.5 <= capture.focal_length_35mm < 65535.5:
         exif.set(tags.FOCAL_LENGTH_35MM, Type.SHORT, round(capture.focal_length_35mm))
@@ -162,14 +162,19 @@ def date_text(t: datetime) -> str:
     return f"{t.year:04}:{t.month:02}:{t.day:02} {t.hour:02}:{t.minute:02}:{t.second:02}"
 
 
-def _time(exif: Directory, capture: CaptureInfo) -> None:
+_ORIGINAL = tags.DATE_TIME_ORIGINAL, tags.OFFSET_TIME_ORIGINAL, tags.SUBSEC_TIME_ORIGINAL
+_DIGITIZED = tags.DATE_TIME_DIGITIZED, tags.OFFSET_TIME_DIGITIZED, tags.SUBSEC_TIME_DIGITIZED
+_CHANGED = tags.DATE_TIME, tags.OFFSET_TIME, tags.SUBSEC_TIME
+_TIMES = {"original": (_ORIGINAL, _DIGITIZED), "digitized": (_DIGITIZED,), "changed": (_CHANGED,)}
+
+
+def _time(root: Directory, exif: Directory, capture: CaptureInfo) -> None:
+    """When it was taken, under the name that the time had where it was read."""
     if capture.taken is None:
         return
-    for tag in (tags.DATE_TIME_ORIGINAL, tags.DATE_TIME_DIGITIZED):
-        exif.text(tag, date_text(capture.taken))
-    if capture.utc_offset and is_zone(capture.utc_offset):
-        for tag in (tags.OFFSET_TIME_ORIGINAL, tags.OFFSET_TIME_DIGITIZED):
-            exif.text(tag, capture.utc_offset)
-    if capture.subsecond and re.fullmatch(r"\d{1,9}", capture.subsecond.strip()):
-        for tag in (tags.SUBSEC_TIME_ORIGINAL, tags.SUBSEC_TIME_DIGITIZED):
-            exif.text(tag, capture.subsecond)
+    for date, offset, subsecond in _TIMES[capture.dated]:
+        (root if date == tags.DATE_TIME else exif).text(date, date_text(capture.taken))
+        if capture.utc_offset and is_zone(capture.utc_offset):
+            exif.text(offset, capture.utc_offset)
+        if capture.subsecond and re.fullmatch(r"\d{1,9}", capture.subsecond.strip()):
+            exif.text(subsecond, capture.subsecond)

@@ -138,6 +138,7 @@ class CaptureInfo:
     unique_model: str | None = None
     software: str | None = None
     taken: datetime | None = None
+    dated: Literal["original", "digitized", "changed"] = "original"  # what EXIF calls that time
     subsecond: str | None = None
     utc_offset: str | None = None  # "+08:00"
     exposure_time: float | None = None  # s

@@ -68,7 +68,7 @@ def filled(capture: CaptureInfo, other: CaptureInfo, name: str, report: Report |
         taken |= {f: getattr(other, f) for f in ("position", *_PLACE)}
     seconds = _apart(capture, other)
     if capture.taken is None:
-        taken |= {f: getattr(other, f) for f in ("taken", "subsecond", "utc_offset")}
+        taken |= {f: getattr(other, f) for f in ("taken", "dated", "subsecond", "utc_offset")}
     elif seconds is not None and abs(seconds) <= ALIKE:
         taken |= {"utc_offset": capture.utc_offset or other.utc_offset}
         taken |= {"subsecond": capture.subsecond or other.subsecond} if not seconds else {}
