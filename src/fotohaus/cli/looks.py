@@ -240,9 +240,10 @@ def _print_fit(fit: Fit, rendered: Sequence[Path]) -> None:
 
 
 def _check_picture(path: Path) -> None:
+    from fotohaus.extensions import DRAWINGS
     from fotohaus.output.atomic import check_target
 
-    if path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+    if path.suffix.lower() not in DRAWINGS:
         raise WriteError(path, f"unknown kind of file {path.suffix!r}: .jpg and .png can be written")
     check_target(path)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fotohaus import extensions
 from fotohaus.errors import ReadError, WriteError
 from fotohaus.framing.contact import DPI, Cell, Page, facts_of, grid
 from fotohaus.framing.words import words
@@ -20,9 +21,6 @@ from fotohaus.raw.grouping import group_files
 from fotohaus.raw.image import CaptureInfo
 from fotohaus.raw.reading import reading
 from fotohaus.raw.sources import (
-    PHOTO_EXTENSIONS,
-    RAW_EXTENSIONS,
-    UNREAD_EXTENSIONS,
     expand_sources,
     kind_of,
     nothing_in,
@@ -70,7 +68,7 @@ def contact_sheet(
     """
     report = report or Report()
     path = Path(out)
-    if path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+    if path.suffix.lower() not in extensions.DRAWINGS:
         raise WriteError(path, f"unknown kind of file {path.suffix!r}: .jpg and .png can be written")
     check_target(path)
     with report.stage("read"):
@@ -130,10 +128,10 @@ def _files(sources: Sequence[str | os.PathLike[str]], report: Report) -> list[Pa
             named.append(folder)
             continue
         inside = [file for file in folder.iterdir() if file.name[0] != "." and file.is_file()]
-        raws = [file for file in inside if file.suffix.lower() in RAW_EXTENSIONS]
+        raws = [file for file in inside if file.suffix.lower() in extensions.RAWS]
         stems = {raw.stem.casefold() for raw in raws}
         photos = [
-            file for file in inside if file.suffix.lower() in PHOTO_EXTENSIONS and file.stem.casefold() not in stems
+            file for file in inside if file.suffix.lower() in extensions.PHOTOS and file.stem.casefold() not in stems
         ]
         if not raws and not photos:
             raise nothing_in(folder, inside)
@@ -141,7 +139,7 @@ def _files(sources: Sequence[str | os.PathLike[str]], report: Report) -> list[Pa
         unread = sorted(
             file.name
             for file in inside
-            if file.suffix.lower() in UNREAD_EXTENSIONS and file.stem.casefold() not in stems
+            if file.suffix.lower() in extensions.UNREAD and file.stem.casefold() not in stems
         )
         if unread:
             more = f" and {len(unread) - 3} more" if len(unread) > 3 else ""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fotohaus import extensions
 from fotohaus.cameras import complete
 from fotohaus.errors import ReadError, WriteError
 from fotohaus.framing.framed import Canvas, Paint, framed_gain_map
@@ -38,7 +39,7 @@ from fotohaus.render import color
 from fotohaus.render.gain_map import GainMap
 from fotohaus.report import Report
 
-KINDS = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "TIFF": (".tif", ".tiff")}
+KINDS = {"JPEG": extensions.JPEG, "PNG": extensions.PNG, "TIFF": extensions.TIFF}
 """Extensions of what can be framed."""
 
 _OWN = b"fotohaus.org/ns"  # in packets that hold a recipe

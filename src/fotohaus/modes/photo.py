@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import ReadError, WriteError
+from fotohaus.extensions import JPEG
 from fotohaus.metadata import Metadata
 from fotohaus.modes.capture_facts import completed, with_metadata
 from fotohaus.output import HOLDS, check_target, write
@@ -160,9 +161,9 @@ def _make_ready(recipe: Recipe, extension: str) -> None:
     from fotohaus.render.pipeline import make_ready
 
     make_ready(recipe)
-    from fotohaus.output import jpeg
+    if extension in JPEG:
+        from fotohaus.output import jpeg
 
-    if extension in jpeg.EXTENSIONS:
         jpeg.make_ready()
 
 

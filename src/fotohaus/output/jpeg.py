@@ -16,8 +16,6 @@ from fotohaus.render.picture import Rendition
 from fotohaus.report import Report
 from fotohaus.strips import STRIP, in_threads, strips
 
-EXTENSIONS = (".jpg", ".jpeg")
-
 _FULL_CHROMA = 90
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from fotohaus.extensions import JPEG
 from fotohaus.metadata import Metadata
-from fotohaus.output.jpeg import EXTENSIONS as JPEG
 from fotohaus.output.jpeg import encode_jpeg
 from fotohaus.output.label import Label
 from fotohaus.raw.exif import SRGB, UNCALIBRATED

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import WriteError
+from fotohaus.extensions import JPEG, PNG, TIFF
 from fotohaus.metadata import Metadata
 from fotohaus.output.atomic import check_target, replacing, save
 from fotohaus.raw.image import RawImage
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Noun = Picture | Scene | RawImage
 
 HOLDS: dict[str, type[Noun]] = {
-    **dict.fromkeys((".jpg", ".jpeg", ".avif", ".jxl", ".tif", ".tiff", ".png"), Picture),
+    **dict.fromkeys((*JPEG, ".avif", ".jxl", *TIFF, *PNG), Picture),
     ".exr": Scene,
     ".dng": RawImage,
 }

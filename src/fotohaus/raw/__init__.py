@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         Rectangle,
     )
     from fotohaus.raw.profile_read import read_dcp
-    from fotohaus.raw.sources import RAW_EXTENSIONS, expand_sources, read, read_raw, stream
+    from fotohaus.raw.sources import expand_sources, read, read_raw, stream
 
 _HOME = {
     "apply_profile": "calibration",
@@ -29,11 +29,10 @@ _HOME = {
     **dict.fromkeys(("FrameGroup", "Grouping", "group_files"), "grouping"),
     **dict.fromkeys(("CameraProfile", "CaptureInfo", "ColorCalibration", "GainMap"), "image"),
     **dict.fromkeys(("NoiseProfile", "OtherOpcode", "RawImage", "Rectangle"), "image"),
-    **dict.fromkeys(("RAW_EXTENSIONS", "expand_sources", "read", "read_raw", "stream"), "sources"),
+    **dict.fromkeys(("expand_sources", "read", "read_raw", "stream"), "sources"),
 }
 
 __all__ = [
-    "RAW_EXTENSIONS",
     "CameraProfile",
     "CaptureInfo",
     "ColorCalibration",

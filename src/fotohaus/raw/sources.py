@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from fotohaus import extensions
 from fotohaus.errors import ReadError
 from fotohaus.raw.cfa import OtherCfa
 from fotohaus.raw.dng_read import Quad, is_dng, read_dng, with_dng_facts
@@ -17,13 +18,6 @@ from fotohaus.raw.image import RawImage
 from fotohaus.raw.reading import reading, reason_of
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 from fotohaus.report import Report
-
-_NAMES = "dng 3fr ari arw cr2 cr3 crw dcr erf fff gpr iiq kdc mef mos mrw nef nrw orf pef raf rw2 rwl sr2 srf srw x3f"
-# Extensions by which a file in a folder is taken for a raw image.
-RAW_EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split(" "))
-
-# ... and by which one is taken for a finished photo, in a folder without raw files.
-PHOTO_EXTENSIONS = frozenset((".jpg", ".jpeg", ".png", ".tif", ".tiff"))
 
 Kind = Literal["dng", "libraw", "rendered"]
 
@@ -42,10 +36,6 @@ _NOT_RAW = {
 _NO_IMAGE = ("a video", "a ZIP archive", "a PDF")
 
 PathLike = str | os.PathLike[str]
-
-
-UNREAD_EXTENSIONS = frozenset({".heic", ".heif", ".webp", ".avif", ".jxl"})
-"""Endings of photos that are not read yet: who has them in a folder is told."""
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:
@@ -72,7 +62,7 @@ def expand_sources(sources: Sequence[PathLike]) -> list[Path]:
             if path.is_dir():
                 found: list[Path] = []
                 inside = [p for p in path.iterdir() if p.name[0] != "."]
-                for kinds in (RAW_EXTENSIONS, PHOTO_EXTENSIONS):
+                for kinds in (extensions.RAWS, extensions.PHOTOS):
                     named = (p for p in inside if p.suffix.lower() in kinds)
                     found = found or sorted((p for p in named if p.is_file()), key=_natural)
                 if not found:
@@ -92,7 +82,7 @@ def expand_sources(sources: Sequence[PathLike]) -> list[Path]:
 
 def nothing_in(folder: Path, inside: Iterable[Path]) -> ReadError:
     """The error for a folder without anything to read, which names the photos that are not."""
-    kinds = ", ".join(sorted({p.suffix.lower() for p in inside if p.suffix.lower() in UNREAD_EXTENSIONS}))
+    kinds = ", ".join(sorted({p.suffix.lower() for p in inside if p.suffix.lower() in extensions.UNREAD}))
     named = f": {kinds} are not read yet, make them JPEG, PNG or TIFF first" if kinds else ""
     return ReadError(folder, f"is a folder without raw files or photos{named}")
 
@@ -175,8 +165,8 @@ def kind_of(source: Source, path: PathLike) -> Kind:
                 return "dng"
         except TiffError:
             pass  # CRW begins like TIFF and is not.
-        return "rendered" if suffix in (".tif", ".tiff") else "libraw"
-    if suffix not in RAW_EXTENSIONS:
+        return "rendered" if suffix in extensions.TIFF else "libraw"
+    if suffix not in extensions.RAWS:
         raise TiffError("is not a raw file of a known kind")
     return "libraw"
 
