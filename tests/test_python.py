@@ -1,5 +1,6 @@
 """The verbs as Python calls them: what there is, and wrong arguments, which are named as such."""
 
+import platform
 import subprocess
 import sys
 from dataclasses import replace
@@ -29,6 +30,29 @@ def test_names_are_there_before_they_are_used() -> None:
     code = "import sys, fotohaus; print(*dir(fotohaus)); assert 'numpy' not in sys.modules"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert set(fh.__all__) <= set(shown)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc's malloc")
+def test_memory_that_is_kept_is_not_asked_for_again() -> None:
+    code = """if True:
+        import resource, sys, numpy as np, fotohaus as fh
+        if sys.argv[1] == "keep":
+            assert fh.keep_memory()
+        def faults():
+            return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        def strips():
+            return [np.ones(1 << 20, np.uint8) for _ in range(60)]
+        strips()
+        begin = faults()
+        strips()
+        print(faults() - begin)
+    """
+
+    def run(how: str) -> int:
+        return int(subprocess.run([sys.executable, "-c", code, how], capture_output=True, text=True, check=True).stdout)
+
+    assert run("keep") < 1000
+    assert run("leave") > 5000
 
 
 def test_readme_runs(tmp_path: Path) -> None:

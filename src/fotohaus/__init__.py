@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fotohaus.burst.merge import merge
     from fotohaus.develop.scene import Scene
     from fotohaus.errors import FotohausError, MergeError, ReadError, WriteError
+    from fotohaus.memory import keep_memory
     from fotohaus.output.embedded import read_recipe
     from fotohaus.output.write import write
     from fotohaus.raw.describe_file import describe
@@ -41,6 +42,7 @@ _HOME = {
     "Picture": "render.picture",
     "Recipe": "recipe",
     "Report": "report",
+    "keep_memory": "memory",
     **dict.fromkeys(("FotohausError", "ReadError", "MergeError", "WriteError"), "errors"),
 }
 
@@ -56,6 +58,7 @@ __all__ = [
     "WriteError",
     "describe",
     "develop",
+    "keep_memory",
     "merge",
     "read",
     "read_recipe",

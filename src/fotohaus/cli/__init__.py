@@ -25,7 +25,9 @@ def _main() -> None:
     gc.set_threshold(100_000)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _stand_in()
-    _keep_memory()
+    from fotohaus.memory import keep_memory
+
+    keep_memory()
     sys.meta_path.insert(0, BareNumPy())
     with waiting("inspect"):
         import dataclasses  # noqa: F401
@@ -75,18 +77,6 @@ def _leave(status: int) -> None:
     sys.stderr.flush()
     atexit._run_exitfuncs()
     os._exit(status)
-
-
-def _keep_memory() -> None:
-    """Have the C library keep freed memory for the next strip: half of all page faults are strips of pixels again."""
-    if sys.platform == "linux":
-        import ctypes
-
-        trim_threshold, mmap_threshold, arena_max = -1, -3, -8  # of glibc's malloc.h; others have no mallopt
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:
-            for name, value in ((trim_threshold, 1 << 30), (mmap_threshold, 1 << 25), (arena_max, 1)):
-                mallopt(name, value)
 
 
 def _fail(line: str) -> None:
