@@ -7,7 +7,7 @@ from fotohaus.kernels.common import x, y
 from fotohaus.kernels.common_tables import CURVE_HIGH, CURVE_LOW, CURVE_STEPS
 
 LARGEST = 2.0**30
-COLUMNS, BEYOND = 16, 64  # pixels between columns of maps in small, and those before the picture that they cover
+COLUMNS, BEYOND = 16, 128  # pixels between columns of maps in small, and those before the picture that they cover
 TONE_LEVELS = 48  # of local tone's grid
 OCTAVES = TONE_LEVELS - 1  # of light from one of them to the next
 GAIN_UNIT = 2.0**-12  # last bit of local tone's gains in a row of pixels
@@ -158,7 +158,7 @@ class Placed:
     """What `Place` takes.
 
     small[column, row, i] : red, green, blue of the glow, then factor and offset of coarse detail; a column for every 16
-        pixels, the first of them 64 before the picture. top : the first row's number in the picture, where maps lie at
+        pixels, the first of them 128 before the picture. top : the first row's number in the picture, where maps lie at
         rows small_per_row apart. centre_x, centre_y : the picture's, rows counted from the first.
     tone[level, column, row] : gain of local tone at nodes that are evenly spread over the picture, the first and
         last on its border. Levels are where the square of the norm of light before exposure, plus tone_floor, times

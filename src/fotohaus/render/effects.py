@@ -44,7 +44,7 @@ FINE = 1 / 1340
 """Deviation of the blur that fine texture is the detail over, as a share of the frame's height."""
 FINE_REACH = 14
 """Largest sum of the distances of its two blurs, in px."""
-COLUMNS, BEYOND = 16, 64
+COLUMNS, BEYOND = 16, 128
 """Pixels between the columns of maps that the kernel takes, and those before and after the picture that they cover."""
 GRAIN_TILE = 512
 GRAIN_SIZE = 1 / 2500
