@@ -26,8 +26,10 @@ CELL = 4
 
 LEAST, LEAST_SHARPER = 0.25, 0.4
 """Blur of a colour on top of green's, and sharpness, as shares of its edges' contrast, below which it is left alone."""
-EXPLAINED, RED_EXPLAINED = 0.3, 0.5
+EXPLAINED, RED_EXPLAINED = 0.3, 0.6
 """Share of what green leaves unexplained that one blur for all edges has to explain; where red alone is blurred."""
+MOST_WINDOWS = 0.6
+"""Share of the windows in which it has to explain anything."""
 FAINT = 0.7
 """How much of all that is enough, where faint fringes count."""
 SURE = 4.0
@@ -112,12 +114,13 @@ class Blur:
 
     blur : (2, 2), for red and for blue how much of the narrow and of the wide blur of green they have on top of
     green's own. error : (2,), of each colour's two together. share : (2,), of what green alone leaves unexplained of
-    the colour, how much these blurs explain.
+    the colour, how much these blurs explain. windows : (2,), in which share of the windows they explain anything.
     """
 
     blur: Float64
     error: Float64
     share: Float64
+    windows: Float64
 
 
 def _believed(found: Blur, faint: bool) -> NDArray[np.bool_]:
@@ -136,7 +139,7 @@ def _believed(found: Blur, faint: bool) -> NDArray[np.bool_]:
     )
     enough = np.array([RED_EXPLAINED if size[0] > 0 and not agree else EXPLAINED, EXPLAINED])
     clear = (sure > SURE) & np.where(size > 0, size > part * LEAST, size < -part * LEAST_SHARPER)
-    clear &= found.share > part * enough
+    clear &= (found.share > part * enough) & (found.windows > MOST_WINDOWS)
     return np.asarray(clear | (agree & clear.any()))
 
 
@@ -246,9 +249,10 @@ def fit_blur(pixels: Float32, clip: ArrayLike, windows: int) -> Blur | None:
     parts = [part.reshape(2, windows, -1, *part.shape[2:]).sum(axis=2) for part in boxwise]
     slope, curve = (part.sum(axis=1, keepdims=True) - part for part in parts)
     left_out = np.linalg.solve(curve + little, (slope - (blur @ little)[:, None])[..., None])[..., 0].sum(axis=2)
-    explained = _explained(blur, second, with_green) - (alone := _explained(np.zeros((2, 2)), second, with_green))
-    share = (weight * explained).sum(axis=1) / np.maximum((weight * (variance - alone)).sum(axis=1), 1e-9)
-    return Blur(blur, np.sqrt((windows - 1) * left_out.var(axis=1)), share)
+    alone = _explained(np.zeros((2, 2)), second, with_green)
+    by_window = (weight * (_explained(blur, second, with_green) - alone)).reshape(2, windows, -1).sum(axis=2)
+    share = by_window.sum(axis=1) / np.maximum((weight * (variance - alone)).sum(axis=1), 1e-9)
+    return Blur(blur, np.sqrt((windows - 1) * left_out.var(axis=1)), share, (by_window > 0).mean(axis=1))
 
 
 def _explained(blur: Float64, second: Float64, with_green: Float64) -> Float64:
