@@ -90,7 +90,7 @@ class Recipe:
     ] = "file"
     defringe: Annotated[
         Literal["auto", "all"],
-        About("Coloured fringes of strong edges: auto undoes those that are plain; all also wide and faint ones."),
+        About("Coloured fringes of strong edges: auto undoes those that are plain; all also faint ones."),
     ] = "auto"
     denoise: Annotated[
         float | None, About("Strength of denoising; by default, as the frame's noise asks for.", 0, 1)

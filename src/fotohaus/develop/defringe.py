@@ -86,7 +86,7 @@ def prepare_defringe(
     """Whether a picture has fringes, and how wide: None where red and blue are as sharp as green, or may be.
 
     In windows of full resolution with the strongest edges of the picture, red and blue are explained by green and by
-    what blurring green would add to it (see `fit_blur`). faint : whether wide and faint fringes count, which are hard
+    what blurring green would add to it (see `fit_blur`). faint : whether faint fringes count, which are hard
     to tell from colours.
     """
     report = report or Report()

@@ -67,7 +67,7 @@ def prepare(
     denoise : strength from 0 to 1; None: as the noise asks for.
     lens : "file" takes the file's lens corrections; "auto" looks in lensfun's database where the file has none, by the
     lens's name in the file or by the one given here.
-    defringe : "auto" undoes coloured fringes of edges that are plain, "all" also wide and faint ones.
+    defringe : "auto" undoes coloured fringes of edges that are plain, "all" also faint ones.
 
     Raises ReadError for an image whose colour data can't be used, whose samples are no Bayer mosaic, or in which no
     white can be picked where `wb` says; ValueError for a `wb` that means nothing.
