@@ -99,6 +99,21 @@ def test_without_reconstruction_it_would_be_magenta(scenes):
 CLIP = clip_tile("RGGB", (1.9, 1.0, 1.7))
 
 
+@pytest.mark.parametrize("levels", [(2.5, 1.0, 1.2), (1.9, 1.0, 1.6)])
+def test_a_dawn_sky_passes_into_white_without_a_step(scenes, levels):
+    """Pink light that grows slowly towards where all clips: its colour leaves as slowly as its light grows."""
+    x = np.mgrid[:320, :480][1]
+    truth = 0.4 * np.exp(0.008 * x)[..., None] * np.array((1.0, 0.75, 0.72))
+    clip = clip_tile("RGGB", levels)
+    got = demosaic(rebuild(scenes.mosaic_of(truth, "RGGB"), "RGGB", clip)[0], "RGGB")[INNER].mean(0)
+    pink = np.log(got[:, 0] / got[:, 1])
+    border = int(np.argmax(truth[0, 16:-16, 0] > levels[0]))
+    assert pink[border - 20] > 0.2
+    fades = pink[:-12] - pink[12:]
+    assert fades[border - 16 : border + 24].max() < 0.08
+    assert pink[-40:].max() < 0.12
+
+
 @pytest.mark.parametrize("hue", [(6, 1, 0.5), (1, 0.4, 0.06), (0.1, 0.5, 2), (0.3, 1, 0.4)])
 def test_a_lamp_of_one_colour_keeps_its_hue(scenes, hue):
     """Red, orange, blue, green, three times over the brightest clip level in the middle, with a glow around."""

@@ -55,7 +55,8 @@ def fill_colors(
     firm = trust + np.float32(_DARK)
     share = trust / firm
     around, far = _fill([(learnt[i] - middle) * share for i in (0, 2)], told * firm, told * bright)
-    (steep, _), depth = _fill([_slope(_largest(logs)), none], 1 - none, 1 - none)
+    # The ground's edge below a sky says nothing of how the sky's light grows.
+    (steep,), depth = _fill([_slope(_largest(logs))], (1 - none) * firm, 1 - none)
     filled = np.empty_like(logs)
     kernels.call(
         "highlights_settle",

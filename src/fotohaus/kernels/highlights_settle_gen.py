@@ -3,13 +3,17 @@
 import halide as hl
 
 from fotohaus.kernels.common import c, x, y
-from fotohaus.kernels.common_raw import largest, total
+from fotohaus.kernels.common_raw import largest, smoothstep, total
 
 # Fitted on HDR panoramas: benchmarks/highlights.py.
 TWO, ALL = 0.95, 0.25  # how much of the borders' colour is kept deep where two, or all, colours clip
 FAR = 2.0  # octaves of depth at which it is
 START = 0.6  # octaves of depth before light is added
 DOME, DOME_MOST = 0.3, 0.8  # log light per octave of depth; limit
+LEAN = 1.0  # log light that a warm sky would gain inward until it has that little colour
+WARM = (0.0, 0.1)  # red over the higher of green and blue, in logs: not at all, and wholly, a warm sky's
+FLAT = (0.08, 0.16)  # slope of light at the border, per cell: wholly, and not at all, a sky's
+ORANGE = 0.25  # of red over blue: green over the lower of both, where a warm sky's colour is kept
 GENTLE = 0.5  # of the border's slope, with which light at most grows inward
 STEEP = 3.0  # log light that a cell beside loses where not all is clipped
 APART = 0.5  # of a clipped cell's light, below which the cell beside it is the other side of an edge
@@ -47,10 +51,18 @@ class HighlightsSettle:
         # The surroundings' colour, closer to neutral the farther away they are.
         two = hl.max(0.0, 1.0 - sure - none)
         lost = 1.0 - (ALL + (TWO - ALL) * two / (two + none + 1e-6))
-        kept = 1.0 - lost * hl.min(g.far[x, y] * (1 / FAR), 1.0)
-        magenta = kept * g.magenta[x, y]
+        inward = g.steep[x, y] * (hl.fast_exp(0.6931 * g.depth[x, y]) - 1.0)
+        # A warm sky passes into white as slowly as its light grows; the border of a lamp or a window is steep.
+        redness = red - hl.max(blue, -(red + blue))
+        sky = none * smoothstep(redness, *WARM) * (1.0 - smoothstep(g.steep[x, y], *FLAT))
+        neutral = lost * hl.min(g.far[x, y] * (1 / FAR), 1.0)
+        held = neutral * sky * (1.0 - hl.min(inward * (1 / LEAN), 1.0))
+        kept = 1.0 - neutral + held
+        magenta = (1.0 - neutral) * hl.min(g.magenta[x, y], hl.max(hl.min(red, blue) + red + blue, 0.0))
         around = [kept * red, -kept * (red + blue), kept * blue]
-        around[1] = hl.max(around[1], hl.min(around[0], around[2]) - magenta)
+        # Pink that is kept passes into orange: it would be magenta.
+        least = hl.min(around[0], around[2]) - magenta
+        around[1] = hl.max(around[1], least + ORANGE * held * hl.abs(red - blue))
 
         # A cell's colour is its own where that is known; its light, that of the colours that are left.
         middle = total(logs) * (1 / 3)
@@ -61,7 +73,7 @@ class HighlightsSettle:
         deep = hl.max(g.depth[x, y] - START, 0.0)
         dome = hl.min(g.lamp * DOME * deep * deep / (deep + START), hl.f32(DOME_MOST))
         # A sky's light grows as slowly beyond its border as up to it.
-        dome = hl.min(dome, GENTLE * g.steep[x, y] * (hl.fast_exp(0.6931 * g.depth[x, y]) - 1.0))
+        dome = hl.min(dome, GENTLE * inward)
         light, spread = hl.Func("light"), hl.Func("spread")
         light[x, y] = anchor + none * (largest(rest) - anchor)
         spread[x, y] = light[x, y] - STEEP * (1.0 - none)
