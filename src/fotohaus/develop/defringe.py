@@ -41,7 +41,8 @@ _OVERVIEW = 16384  # pixels of the picture in small in which strong edges are lo
 _WINDOWS, _SIZE, _AROUND = 12, 64, 8  # looked at in full, px along their sides, and px around them
 _FEWEST, _LEAST_EDGES = 3, 1.0  # windows, and boxes with an edge
 _BOX = 4  # cells along the side of a box that has one line
-_MAPS, _MOMENTS, _MEASURED = 11, 21, 23
+_EDGES, _MOMENTS, _FITS, _MEASURED = 5, 18, 8, 23
+_TILE, _POOLED = (8, 16), 3  # cells down and across; those to either side that a fit needs
 _CONTRAST, _BRIGHT = (1.6, 3.0), (0.1, 0.3)  # as the kernel has them
 _MOST = 1.5  # of any blur
 _STEPS, _LITTLE = 8, 0.005  # of the fit, and what a blur of 1 costs it, of all boxes' variance
@@ -287,21 +288,56 @@ def defringe(
     if min(crop.top, crop.left) < 0 or crop.top + crop.height > height or crop.left + crop.width > width:
         raise ValueError(f"crop {crop} is not within the picture's {width} x {height}")
     pixels = kernels.planar(pixels, np.float32)
+    clip, blur = found.clip, found.blur
     rows, columns = -(-height // CELL), -(-width // CELL)
-    moments = np.empty((_MOMENTS, rows, columns), np.float32).transpose(1, 2, 0)
-    maps = np.empty((_MAPS, rows, columns), np.float32).transpose(1, 2, 0)
-    kernels.call("defringe_moments", pixels=pixels, clip=found.clip, moments=moments)
-    kernels.call("defringe_maps", moments=moments, clip=found.clip, blur=found.blur, maps=maps)
-    out = kernels.empty((crop.height, width, 3))
+    edges = kernels.empty((rows, columns, _EDGES))
+    kernels.call("defringe_edges", pixels=pixels, clip=clip, edges=edges)
+
+    # Cells are made in tiles where there are edges, or what these need.
+    top, bottom = crop.top // CELL, -(-(crop.top + crop.height) // CELL)
+    near = _dilated(edges[..., 0] > 0, 1)
+    tiles, fitted = _tiles(near[top:bottom]), _tiles(near)
+    down, across = (-(-n // size) * size for n, size in zip((rows, columns), _TILE, strict=True))
+    moments, fits = kernels.empty((down, across, _MOMENTS)), kernels.empty((down, across, _FITS))
+    summed = _tiles(_dilated(near, _POOLED))
+    kernels.call("defringe_moments", pixels=pixels, clip=clip, tiles=summed, moments=moments)
+    moments, fits_made = moments[:rows, :columns], fits[:rows, :columns]
+    kernels.call("defringe_fits", moments=moments, edges=edges, blur=blur, tiles=fitted, fits=fits)
+    out = kernels.empty((-(-(bottom - top) // _TILE[0]) * _TILE[0] * CELL, across * CELL, 3))
     kernels.call(
         "defringe",
         pixels=pixels,
-        maps=maps,
-        clip=found.clip,
-        blur=found.blur,
+        edges=edges,
+        fits=fits_made,
+        clip=clip,
+        blur=blur,
         strength=found.strength,
         matrix=np.ascontiguousarray(np.eye(3) if matrix is None else matrix, np.float32),
-        top=crop.top,
+        tiles=tiles,
+        top=top,
         rgb=out,
     )
-    return out[:, crop.left : crop.left + crop.width]
+    first = crop.top - top * CELL
+    return out[first : first + crop.height, crop.left : crop.left + crop.width]
+
+
+def _dilated(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
+    """Everything within so many cells."""
+    for _ in range(by):
+        down = mask.copy()
+        down[1:] |= mask[:-1]
+        down[:-1] |= mask[1:]
+        mask = down.copy()
+        mask[:, 1:] |= down[:, :-1]
+        mask[:, :-1] |= down[:, 1:]
+    return mask
+
+
+def _tiles(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """(n, 2), x and y of the cells that tiles begin with in which there is something of the mask."""
+    by_row = np.logical_or.reduceat(mask, range(0, mask.shape[0], _TILE[0]), axis=0)
+    found = np.logical_or.reduceat(by_row, range(0, mask.shape[1], _TILE[1]), axis=1)
+    down, across = found.nonzero()
+    tiles = np.empty((down.size + 1, 2), np.int32)[:-1]  # NumPy gives what is made empty no strides
+    tiles[:, 0], tiles[:, 1] = across * _TILE[1], down * _TILE[0]
+    return tiles
