@@ -87,7 +87,7 @@ class Sums:
         known = 1.0 - largest([cut_down[x + i, y, *tile] for i in span])
         wide = hl.max(blurs.more[1][x, y, *tile] + blurs.at(x, y, 1), 0.0) + f32(DARKEST)
         weight[x, y, *tile] = hl.max(known, f32(least)) / (wide * wide)
-        sums = []
+        by_row = []
         for i in range(CELL):
             row = CELL * y + i
             w, red, green, blue = weight[x, row, *tile], *(blurs.at(x, row, k) for k in range(3))
@@ -96,10 +96,10 @@ class Sums:
             values = [w, *first, *(first[i] * basis[j] for i in range(3) for j in range(i, 3))]
             for value in (red, blue):
                 values += [w * value, *(f * value for f in first)]
-            values += more(red, green, blue, w)
-            sums = [s + v for s, v in zip(sums or [f32(0)] * len(values), values, strict=True)]
+            by_row.append([*values, *more(red, green, blue, w)])
+        sums = [total(values) for values in zip(*by_row, strict=True)]
         self.rows[x, y, *tile] = tuple(sums)
-        self.count, self.tile = len(sums), tile
+        self.count = len(sums)
         self.stages = [*blurs.down, *blurs.more, *((cut, cut_down) if around else ()), weight, self.rows]
 
     def whole(self, u, v, tile=()):
