@@ -57,7 +57,12 @@ class Blurs:
 
     def __init__(self, pixels, left=0, top=0, tile=()):
         whole = [(0, pixels.dim(0).extent()), (0, pixels.dim(1).extent())]
-        self.pixels, self.left, self.top = hl.BoundaryConditions.repeat_edge(pixels, whole), left, top
+        self.pixels, self.tile, self.copies = hl.BoundaryConditions.repeat_edge(pixels, whole), tile, []
+        if tile:
+            # Where the border is repeated is found out once: vectors are then read as they lie.
+            self.copies = [hl.Func(f"{name}_of_tile") for name in ("red", "green", "blue")]
+            for i, copy in enumerate(self.copies):
+                copy[x, y, *tile] = self.pixels[left + x, top + y, i]
         self.down, self.more = [], []
         for n, blur in enumerate(BLURS):
             weights = gaussian(*blur)
@@ -68,7 +73,7 @@ class Blurs:
             self.more.append(more)
 
     def at(self, u, v, channel):
-        return self.pixels[u + self.left, v + self.top, channel]
+        return self.copies[channel][u, v, *self.tile] if self.tile else self.pixels[u, v, channel]
 
 
 class Sums:
@@ -200,7 +205,8 @@ class DefringeMoments:
 
     def generate(self):
         g, t, made = self, hl.Var("t"), hl.Func("made")
-        sums = Sums(Blurs(g.pixels, CELL * g.tiles[0, t], CELL * g.tiles[1, t], (t,)), g.clip, 0, CLIPPED_WEIGHT, (t,))
+        blurs = Blurs(g.pixels, CELL * g.tiles[0, t], CELL * g.tiles[1, t], (t,))
+        sums = Sums(blurs, g.clip, 0, CLIPPED_WEIGHT, (t,))
         made[x, y, t, c] = hl.mux(c, sums.whole(x, y, (t,)))
         r = in_tiles(g.moments, g.tiles, 1, (*TILE, MOMENTS), lambda u, v, k, t: made[u, v, t, k])
 
@@ -208,6 +214,8 @@ class DefringeMoments:
         made.compute_at(g.moments, r[1]).bound(c, 0, MOMENTS).reorder(c, x, y, t).vectorize(x, 8).unroll(c)
         for f in sums.stages:
             f.compute_at(g.moments, r[1]).vectorize(x, 8)
+        for f in blurs.copies:
+            f.compute_at(g.moments, r[3])
 
 
 @hl.generator(name="defringe_fits")
@@ -232,7 +240,9 @@ class DefringeFits:
         )
         left, top = g.tiles[0, t], g.tiles[1, t]
         pooled_y, pooled, fit = hl.Func("pooled_y"), hl.Func("pooled"), hl.Func("fit")
-        pooled_y[x, y, t, c] = along(lambda i: moments[left + x, top + y + i, c], weights)
+        copy = hl.Func("copy")
+        copy[x, y, t, c] = moments[left + x, top + y, c]
+        pooled_y[x, y, t, c] = along(lambda i: copy[x, y + i, t, c], weights)
         pooled[x, y, t, c] = along(lambda i: pooled_y[x + i, y, t, c], weights)
 
         # Red and blue as a line in green as blurred as they are, and in what more that blur would add.
@@ -267,6 +277,7 @@ class DefringeFits:
         fit.compute_at(g.fits, r[1]).vectorize(x, 8)
         pooled.compute_at(g.fits, r[1]).vectorize(x, 8)
         pooled_y.compute_at(g.fits, r[1]).vectorize(x, 8)
+        copy.compute_at(g.fits, r[3])
 
 
 @hl.generator(name="defringe")
@@ -352,8 +363,10 @@ class Defringe:
         fixed.compute_at(g.rgb, r[1]).vectorize(x, 8)
         for f in (*blurs.down, *blurs.more):
             f.compute_at(g.rgb, r[1]).vectorize(x, 8)
+        for f in blurs.copies:
+            f.compute_at(g.rgb, r[3])
         lines.compute_at(g.rgb, r[3]).bound(n, 0, 3 + FITS).vectorize(x, 8)
-        cells.compute_at(g.rgb, r[3]).bound(n, 0, 3 + FITS).unroll(n).vectorize(x, 8)
+        cells.compute_at(g.rgb, r[3]).bound(n, 0, 3 + FITS).reorder(x, y, n).unroll(n)
 
 
 if __name__ == "__main__":
