@@ -67,14 +67,20 @@ def as_reference(value: Any) -> Any:
     return value
 
 
-def as_look(value: Any) -> Any:
-    """A look's name, or the path of its file; whether it is there is seen when a picture is made."""
+def _name_or_path(value: Any, paths: str, reason: str) -> Any:
+    """The text of a name, or of a path that matches; raises ValueError for the reason if it is neither."""
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
-    # A path or a name; no name has a space or a capital letter.
-    if isinstance(value, str) and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}|.*(\.toml|\.cube|\.png|[/\\]).*", value):
-        raise ValueError("a look is a name (fotohaus looks list) or the path of a .toml, .cube or .png file")
+    # No name has a space or a capital letter.
+    if isinstance(value, str) and not re.fullmatch(rf"[a-z0-9][a-z0-9-]{{0,62}}|{paths}", value):
+        raise ValueError(reason)
     return value
+
+
+def as_look(value: Any) -> Any:
+    """A look's name, or the path of its file; whether it is there is seen when a picture is made."""
+    reason = "a look is a name (fotohaus looks list) or the path of a .toml, .cube or .png file"
+    return _name_or_path(value, r".*(\.toml|\.cube|\.png|[/\\]).*", reason)
 
 
 _NUMBER = r"\s*(\d{1,5}(?:\.\d{1,4})?)\s*"
@@ -121,8 +127,5 @@ def as_size(value: Any) -> Any:
 
 def as_frame(value: Any) -> Any:
     """A frame's name, or the path of its template; whether it is there is seen when a picture is framed."""
-    if isinstance(value, os.PathLike):
-        value = os.fspath(value)
-    if isinstance(value, str) and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}|.*\.toml", value):
-        raise ValueError("a frame is strip, polaroid, passepartout, caption, none or the path of a .toml file")
-    return value
+    reason = "a frame is strip, polaroid, passepartout, caption, none or the path of a .toml file"
+    return _name_or_path(value, r".*\.toml", reason)
