@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from fotohaus.raw.image import CaptureInfo
 from fotohaus.records import record
+
+if TYPE_CHECKING:
+    from fotohaus.raw.image import CaptureInfo
 
 Private = Literal["location", "serial", "owner"]
 PRIVATE: tuple[Private, ...] = get_args(Private)
@@ -19,8 +21,6 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "owner": ("owner",),
 }
 """Fields of CaptureInfo that no file gets unless it is asked for, by the word that asks."""
-
-_NOTHING = CaptureInfo()
 
 
 @record(kw_only=True)
@@ -58,12 +58,13 @@ class Metadata:
 
     def published(self, capture: CaptureInfo) -> CaptureInfo:
         """The facts of a capture that go into a file."""
+        nothing = type(capture)()
         if self.bare:
-            return _NOTHING
+            return nothing
         changes: dict[str, Any] = {}
         for word, names in FIELDS.items():
             if word not in self.keep or word in self.strip:
-                changes |= {name: getattr(_NOTHING, name) for name in names}
+                changes |= {name: getattr(nothing, name) for name in names}
         if self.artist is not None:
             changes["artist"] = self.artist.strip() or None
         if self.copyright is not None:

@@ -49,3 +49,51 @@ class A:
 print(kept, np.dtype("i4,f8"), np.linalg.norm([3, 4]), A())
 """
     assert _run(code) == "[0 1 2] [('f0', '<i4'), ('f1', '<f8')] 5.0 A(x=1)"
+
+
+_WAITING = """
+import concurrent.futures, io, contextlib
+from pathlib import Path
+from fotohaus.cli.unasked import have_wait
+for name in ("gettext", "logging", "subprocess", "urllib.parse"):
+    sys.modules.pop(name, None)
+for name in ("concurrent.futures._base", "concurrent.futures.thread", "concurrent.futures", "pathlib", "argparse"):
+    sys.modules.pop(name, None)
+have_wait("gettext", "logging", "subprocess", "urllib.parse")
+import argparse, logging, pathlib, subprocess
+from concurrent.futures import thread
+"""
+
+
+def test_types_for_annotations_are_not_imported_and_their_modules_can_be() -> None:
+    code = """
+import numpy.typing, numpy.linalg
+from numpy.typing import NDArray
+assert "numpy._typing._dtype_like" not in sys.modules
+assert (NDArray[np.float32] | None) and np.typing is numpy.typing
+from numpy._typing._nbit import _NBitInt
+from numpy._typing import _nbit
+print(numpy.typing.NBitBase.__name__, _nbit._NBitInt is _NBitInt)
+"""
+    assert _run(code) == "NBitBase True"
+
+
+def test_the_standard_library_works_with_what_waits() -> None:
+    code = """
+assert all(isinstance(sys.modules[n], Unasked) for n in ("gettext", "logging", "subprocess", "urllib.parse"))
+assert pathlib.Path("/a b").as_uri() == "file:///a%20b"
+assert subprocess.run(["echo", "hello"], capture_output=True, text=True).stdout == "hello\\n"
+assert not any(isinstance(sys.modules[n], Unasked) for n in ("subprocess", "urllib.parse"))
+told = io.StringIO()
+with contextlib.redirect_stderr(told), concurrent.futures.ThreadPoolExecutor(1) as pool:
+    done = pool.submit(int)
+    done.result()
+    done.add_done_callback(lambda future: 1 / 0)
+assert "exception calling callback" in told.getvalue() and "ZeroDivisionError" in told.getvalue()
+assert not isinstance(sys.modules["logging"], Unasked) and logging.INFO == 20
+try:
+    argparse.ArgumentParser(prog="p").parse_args(["--none"])
+except SystemExit as exit:
+    print(exit.code)
+"""
+    assert _run(_WAITING + code) == "2"

@@ -28,6 +28,7 @@ from .conftest import Run
         ("develop a.dng -o b.jpg --xyzzy", "there is no option --xyzzy\n"),
         ("develop a.dng -o b.jpg -o c.dng", "-o/--out: given twice"),
         ("develop a.dng -o b.jpg --gamut adobe", "--gamut: 'adobe' is none of srgb or p3"),
+        ("develop a.dng -o b.jpg --merge best", "--merge: 'best' is none of robust, max, mean or off"),
         ("develop a.dng -o b.jpg --off grian", "--off: 'grian' is none of opcodes, "),
         ("develop a.dng -o b.jpg --ev 99", "--ev: 99 is not from -10 to 10"),
         ("develop a.dng -o b.jpg --ev bright", "--ev: 'bright' is no number"),
@@ -38,6 +39,22 @@ def test_what_was_meant(run: Run, arguments: str, says: str) -> None:
     done = run(*arguments.split())
     assert done.returncode == 2
     assert says in done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["develop --help", "develop a.dng -o b.jpg --defringe off"])
+def test_help_and_misspelt_words_need_neither_numpy_nor_pydantic(arguments: str) -> None:
+    code = f"""
+import sys
+from fotohaus.cli import app
+try:
+    app.run({arguments.split()!r})
+except SystemExit:
+    print(*sorted({{"numpy", "pydantic"}} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}\n{code}"], capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1:] == [""], done.stderr
 
 
 @pytest.mark.parametrize(

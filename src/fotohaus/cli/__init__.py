@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 
-from fotohaus.cli.unasked import BareNumPy, waiting
+from fotohaus.cli.unasked import BareNumPy, have_wait, waiting
 
 
 def main() -> None:
@@ -29,6 +29,7 @@ def _main() -> None:
 
     keep_memory()
     sys.meta_path.insert(0, BareNumPy())
+    have_wait("gettext", "logging", "subprocess", "urllib.parse")
     with waiting("inspect"):
         import dataclasses  # noqa: F401
     # A thread that imports gives way to the one that starts the next kernel; 5 ms is what others are happy with.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from fotohaus.cli.usage import file_name
@@ -62,6 +62,11 @@ def chosen_recipe(options: argparse.Namespace) -> Recipe:
         chosen = {"merge": "max", **chosen, "quality": 98}
     if not values and not chosen:
         return Recipe()
+    for name, value in chosen.items():
+        # A misspelt word is told at once: what checks the rest takes long to import.
+        words = get_args(fields()[name][0]) if get_origin(fields()[name][0]) is Literal else ()
+        if words and value not in words:
+            options.error(f"argument --{name.replace('_', '-')}: {value!r} is none of {_listed(words)}")
     from pydantic import ValidationError
 
     try:
@@ -71,6 +76,10 @@ def chosen_recipe(options: argparse.Namespace) -> Recipe:
         name = str(first["loc"][0]) if first["loc"] else "recipe"
         options.error(f"argument --{name.replace('_', '-')}: {_reason(name, first)}")
         raise
+
+
+def _listed(words: Sequence[object]) -> str:
+    return f"{', '.join(map(str, words[:-1]))} or {words[-1]}"
 
 
 def _reason(name: str, wrong: ErrorDetails) -> str:

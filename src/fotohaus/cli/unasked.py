@@ -1,17 +1,18 @@
 """Imports that take time at every start, of modules that no command asks anything: they wait until somebody does.
 
-NumPy imports modules that put docstrings on its functions in C, and `inspect` to tidy them; `dataclasses` imports
-`inspect` for classes without a docstring. Together that is a third of what importing NumPy takes.
+NumPy imports modules that put docstrings on its functions in C, `inspect` to tidy them, and its types for annotations;
+`dataclasses` imports `inspect` for classes without a docstring. That is two fifths of what importing NumPy takes. The
+standard library and Pillow import `logging` for errors that do not happen, and more for functions that are not called.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from importlib.abc import Loader
@@ -24,23 +25,80 @@ class Unasked(ModuleType):
     """A module that is imported when it is asked for more than it has here."""
 
     def __getattr__(self, name: str) -> object:
-        from importlib import import_module
+        # `from ... import` looks whether it is a package first.
+        if name == "__path__" and self.__name__ in _MODULES:
+            raise AttributeError(name)
+        return getattr(_imported(self.__name__), name)
 
-        _leave(self)
-        return getattr(import_module(self.__name__), name)
+
+class _Annotation:
+    """In place of a type that stands in annotations alone."""
+
+    def __class_getitem__(cls, item: object) -> type[_Annotation]:
+        return cls
+
+
+class _Handler:
+    """In place of a handler that writes to stderr, for a logger that is not made yet."""
+
+
+class _Logger:
+    """A logger that is made when there is something to log."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def addHandler(self, handler: object) -> None:
+        """Nothing: what is logged without a handler goes to stderr, where all of ours do."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_imported("logging").getLogger(self._name), name)
+
+
+def _later(module: str, name: str) -> Callable[..., Any]:
+    def call(*arguments: Any, **named: Any) -> Any:
+        return getattr(_imported(module), name)(*arguments, **named)
+
+    return call
+
+
+_TYPES = dict.fromkeys(("NDArray", "ArrayLike", "DTypeLike"), _Annotation)
+# What they have here, where those that import them ask at once.
+_ANSWERS: dict[str, dict[str, object]] = {
+    # For good: asked later, some of NumPy's functions have no signature to show.
+    "inspect": {"cleandoc": str, "signature": lambda function: None},
+    # argparse's words, for which Python brings no translations.
+    "gettext": {"gettext": str, "ngettext": lambda one, more, count: one if count == 1 else more},
+    "urllib.parse": {"quote_from_bytes": _later("urllib.parse", "quote_from_bytes")},
+    "logging": {"getLogger": _Logger, "StreamHandler": _Handler},
+}
+_MODULES = ("gettext", "urllib.parse")
+
+
+def _imported(name: str) -> Any:
+    """The module itself, from now on for all that import it."""
+    from importlib import import_module
+
+    module = sys.modules.get(name)
+    if isinstance(module, Unasked):
+        _leave(module)
+    return import_module(name)
 
 
 def _stand_in(name: str) -> Unasked:
     module = Unasked(name)
-    if name == "inspect":
-        # For good: asked later, some of NumPy's functions have no signature to show.
-        module.cleandoc, module.signature = str, lambda function: None  # type: ignore[attr-defined]
+    vars(module).update(_ANSWERS.get(name, {}))
     return module
 
 
 def _leave(module: ModuleType) -> None:
     if sys.modules.get(module.__name__) is module:
         del sys.modules[module.__name__]
+
+
+def have_wait(*names: str) -> None:
+    """Have modules that are not there yet wait until they are asked."""
+    sys.modules.update({name: _stand_in(name) for name in names if name not in sys.modules})
 
 
 @contextmanager
@@ -82,5 +140,11 @@ class BareNumPy:
         module.__loader__ = self._numpy
         if module.__spec__ is not None:
             module.__spec__.loader = self._numpy
+        # For good, too, and for our own modules, which name these types in annotations alone.
+        for name in ("_typing", "typing"):
+            types = Unasked(f"numpy.{name}")
+            vars(types).update(_TYPES, __path__=[f"{path}/{name}" for path in module.__path__])
+            sys.modules[types.__name__] = types
+            setattr(module, name, types)
         with waiting(*_WAITING):
             self._numpy.exec_module(module)

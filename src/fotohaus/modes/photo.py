@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import ReadError, WriteError
-from fotohaus.extensions import JPEG
 from fotohaus.metadata import Metadata
 from fotohaus.modes.capture_facts import completed, with_metadata
 from fotohaus.output import HOLDS, check_target, write
@@ -130,7 +129,7 @@ def make_photo(
     from fotohaus.develop.pipeline import prepare
 
     if kind is Picture:
-        threading.Thread(target=_make_ready, args=(recipe, path.suffix.lower()), daemon=True).start()
+        threading.Thread(target=_make_ready, args=(recipe,), daemon=True).start()
     development = prepare(
         raw,
         off=recipe.off,
@@ -155,16 +154,17 @@ def _import_what_develops() -> None:
     import fotohaus.develop.pipeline
     import fotohaus.output.pictures
     import fotohaus.render.pipeline  # noqa: F401
+    from fotohaus.develop import demosaic_network
+
+    # Read and turned once, it serves all strips.
+    demosaic_network.integers()
 
 
-def _make_ready(recipe: Recipe, extension: str) -> None:
+def _make_ready(recipe: Recipe) -> None:
+    # Not what codes the file: the first strip imports it, beside kernels that don't wait for it as decisions do.
     from fotohaus.render.pipeline import make_ready
 
     make_ready(recipe)
-    if extension in JPEG:
-        from fotohaus.output import jpeg
-
-        jpeg.make_ready()
 
 
 @contextmanager

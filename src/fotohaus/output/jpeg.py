@@ -36,11 +36,6 @@ def _quantized(pixels: NDArray[np.uint16], dither: bool, top: int) -> NDArray[np
     return out
 
 
-def make_ready() -> None:
-    """Load what codes a JPEG: for a thread, while something else is done."""
-    from PIL import JpegImagePlugin  # noqa: F401
-
-
 def encode_jpeg(
     picture: Rendition,
     *,
