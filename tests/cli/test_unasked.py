@@ -81,6 +81,9 @@ print(numpy.typing.NBitBase.__name__, _nbit._NBitInt is _NBitInt)
 def test_the_standard_library_works_with_what_waits() -> None:
     code = """
 assert all(isinstance(sys.modules[n], Unasked) for n in ("gettext", "logging", "subprocess", "urllib.parse"))
+import urllib.parse
+assert isinstance(urllib.parse, Unasked) and urllib.parse.quote("a b") == "a%20b"
+assert not isinstance(urllib.parse, Unasked)
 assert pathlib.Path("/a b").as_uri() == "file:///a%20b"
 assert subprocess.run(["echo", "hello"], capture_output=True, text=True).stdout == "hello\\n"
 assert not any(isinstance(sys.modules[n], Unasked) for n in ("subprocess", "urllib.parse"))

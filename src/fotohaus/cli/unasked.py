@@ -98,7 +98,15 @@ def _leave(module: ModuleType) -> None:
 
 def have_wait(*names: str) -> None:
     """Have modules that are not there yet wait until they are asked."""
-    sys.modules.update({name: _stand_in(name) for name in names if name not in sys.modules})
+    from importlib import import_module
+
+    for name in names:
+        if name not in sys.modules:
+            sys.modules[name] = module = _stand_in(name)
+            package, _, last = name.rpartition(".")
+            if package:
+                # `import urllib.parse` is followed by `urllib.parse.quote`.
+                setattr(import_module(package), last, module)
 
 
 @contextmanager
