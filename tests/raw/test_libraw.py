@@ -4,6 +4,7 @@ No raw file of another kind is at hand, so LibRaw is given DNGs, which both read
 """
 
 import os
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from fotohaus.raw import libraw, libraw_child
+from fotohaus.raw.calibration import SRGB_FROM_XYZ
 from fotohaus.raw.dng_read import read_dng
 from fotohaus.raw.image import CFA_PATTERNS, RawImage, Rectangle
 from fotohaus.raw.libraw import libraw_cfa, libraw_header, read_libraw
@@ -150,6 +152,49 @@ def test_headers_that_make_no_sense_are_refused(
         read_libraw(path)
     monkeypatch.setattr(libraw, "libraw_header", lambda *_: (header | {"white_balance": [0.0] * 4}, capture, mosaic))
     assert read_libraw(path).color.as_shot_neutral is None
+
+
+def test_samples_that_were_balanced_before_they_were_stored(
+    dng: Maker, samples: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the Nikon D1 does, whose matrix in LibRaw is of samples before that: equal ones are of a white in daylight."""
+    path = tmp_path / "a.dng"
+    path.write_bytes(dng(samples((64, 80))))
+    header, capture, mosaic = libraw_header(path, "image")
+    # LibRaw's matrix of the D1, and one of no camera.
+    d1 = [[0.7637, -0.2199, -0.0974], [-0.9109, 1.7099, 0.2043], [-0.2822, 0.3306, 0.8372], [0, 0, 0]]
+    odd = [[-0.7637, 0.2199, 0.0974], *d1[1:]]
+
+    def color(**changes: Any) -> Any:
+        monkeypatch.setattr(libraw, "libraw_header", lambda *_: (header | changes, capture, mosaic))
+        return read_libraw(path).color
+
+    d65 = np.linalg.solve(SRGB_FROM_XYZ, np.ones(3))
+    balanced = color(white_balance=[1.0] * 4, xyz_to_camera=d1)
+    np.testing.assert_allclose(balanced.color_matrix_1 @ d65, np.ones(3), atol=1e-12)
+    np.testing.assert_allclose(balanced.color_matrix_1[2] / np.array(d1[2]), 1 / 0.9739, rtol=1e-3)
+    np.testing.assert_array_equal(color(white_balance=[2.0, 1.0, 1.5, 1.0], xyz_to_camera=d1).color_matrix_1, d1[:3])
+    np.testing.assert_array_equal(color(white_balance=[1.0] * 4, xyz_to_camera=odd).color_matrix_1, odd[:3])
+
+
+def panasonic(width: int, height: int, packing: int) -> bytes:
+    """A Panasonic raw without a camera's name; 16 bytes hold 14 samples of a row."""
+    fields = ((2, 3, width), (3, 3, height), (45, 3, packing), (280, 4, 62))
+    directory = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in fields)
+    return struct.pack("<4sIH", b"IIU\0", 8, 4) + directory + bytes(4) + bytes(width // 14 * 16 * height)
+
+
+def test_a_panasonic_raw_that_is_cut_short_is_refused(tmp_path: Path) -> None:
+    """LibRaw says nothing of it, and repeats the last samples that it had."""
+    path = tmp_path / "a.rw2"
+    whole = panasonic(140, 60, 4)
+    path.write_bytes(whole[:-1])
+    with pytest.raises(TiffError, match=f"cut short: the raw samples need {len(whole)} bytes, has {len(whole) - 1}"):
+        read_libraw(path)
+    for data in (whole, panasonic(140, 60, 8)[:-1], whole[:20]):
+        path.write_bytes(data)
+        with pytest.raises(TiffError, match="LibRaw"):
+            read_libraw(path)
 
 
 def test_crops_are_taken_relative_to_the_visible_mosaic() -> None:

@@ -19,7 +19,9 @@ from pathlib import Path, PurePath
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fotohaus.raw import tags
 from fotohaus.raw.calibration import SRGB_FROM_XYZ
 from fotohaus.raw.capture import read_capture
 from fotohaus.raw.image import CFA_PATTERNS, CaptureInfo, CfaPattern, ColorCalibration, RawImage, Rectangle
@@ -31,6 +33,9 @@ TIME_LIMIT = 120.0  # s
 
 _CHILD = Path(__file__).with_name("libraw_child.py")
 _MAX_HEADER = 1 << 20
+_PANASONIC = b"IIU\0"
+# Panasonic's ways to pack samples: at most so many of a row in 16 bytes.
+_PANASONIC_PIXELS = {4: 14, 5: 10, 6: 14, 7: 10}
 # LibRaw's flip is a sum of 1 (mirror), 2 (upside down) and 4 (swap rows and columns).
 ORIENTATION_OF_FLIP = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 
@@ -121,6 +126,7 @@ def read_libraw(path: str | os.PathLike[str], report: Report | None = None) -> R
     Raises TiffError, with the reason as its text, for everything else.
     """
     report = report or Report()
+    _check_panasonic(path)
     header, capture, mosaic = libraw_header(path, "image")
     linear = mosaic is not None and mosaic.ndim == 3
     gray = not linear and header["planes"] == 1
@@ -150,6 +156,8 @@ def read_libraw(path: str | os.PathLike[str], report: Report | None = None) -> R
     elif not np.isfinite(matrix).all() or np.linalg.cond(matrix) > 1e6:
         report.warn(f"{path}: LibRaw has no color matrix for this camera; its colours are taken for sRGB's")
         matrix = SRGB_FROM_XYZ
+    elif len(set(header["white_balance"][:3])) == 1:
+        matrix = _of_balanced_samples(matrix)
     return RawImage(
         mosaic=mosaic,
         cfa=cfa,
@@ -167,6 +175,15 @@ def read_libraw(path: str | os.PathLike[str], report: Report | None = None) -> R
     )
 
 
+def _of_balanced_samples(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The color matrix of samples that were white-balanced before they were stored, as the Nikon D1 does.
+
+    LibRaw's matrix, made for D65, is of samples before that: equal ones would mean a light that does not exist.
+    """
+    white = matrix @ np.linalg.solve(SRGB_FROM_XYZ, np.ones(3))
+    return matrix / white[:, None] if (white > 0).all() else matrix
+
+
 def libraw_cfa(header: dict[str, Any]) -> CfaPattern:
     """The Bayer pattern from the corner of the visible mosaic; TiffError for any other colour filter array."""
     pattern, colors = header["pattern"], header["colors"]
@@ -177,6 +194,24 @@ def libraw_cfa(header: dict[str, Any]) -> CfaPattern:
         if name == known:
             return known
     raise TiffError(f"its colour filter array ({colors}) is not a Bayer pattern of red, green and blue")
+
+
+def _check_panasonic(path: str | os.PathLike[str]) -> None:
+    """Raise TiffError for a Panasonic raw that is cut short: LibRaw repeats the last bytes it had, and says nothing."""
+    with Source(path=path) as source:
+        if bytes(source.read(0, min(4, source.size))) != _PANASONIC:
+            return
+        try:
+            tiff = Tiff(source)
+            main = tiff.ifd(tiff.first)
+            width, height = (main.integer(tag, 0) for tag in (tags.PANASONIC_WIDTH, tags.PANASONIC_HEIGHT))
+            packing, start = main.integer(tags.PANASONIC_PACKING, 0), main.integer(tags.PANASONIC_DATA_OFFSET, 0)
+        except TiffError:
+            return
+        pixels = _PANASONIC_PIXELS.get(packing)
+        needed = 0 if pixels is None else start + width // pixels * 16 * height
+        if needed > source.size:
+            raise TiffError(f"is damaged or cut short: the raw samples need {needed} bytes, has {source.size}")
 
 
 def _neutral(gains: list[float]) -> tuple[float, float, float] | None:
