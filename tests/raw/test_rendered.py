@@ -16,9 +16,12 @@ from PIL import Image, ImageCms
 from fotohaus.errors import ReadError
 from fotohaus.output.icc import profile
 from fotohaus.raw import expand_sources, read_raw
+from fotohaus.raw.describe_file import describe
 from fotohaus.raw.exif import encode_exif
 from fotohaus.raw.image import CaptureInfo, RawImage
+from fotohaus.raw.rendered import read_samples
 from fotohaus.raw.rendered_profile import read_rgb_profile
+from fotohaus.raw.tiff import Source
 from fotohaus.report import Report
 from fotohaus.srgb import decode_srgb
 
@@ -138,6 +141,65 @@ def test_an_lzw_tiff_is_turned_once(tmp_path: Path) -> None:
     raw = read_raw(file)
     assert raw.orientation == 6
     assert raw.mosaic.shape == colors().shape
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_jpeg_in_tiff_with_shared_tables(tmp_path: Path, mode: str) -> None:
+    """As libtiff writes it: YCbCr, tables once for all strips."""
+    path = tmp_path / "a.tif"
+    smooth = Image.fromarray(np.random.default_rng(1).integers(0, 256, (5, 6, 3), np.uint8)).resize((120, 900))
+    smooth.convert(mode).save(path, compression="jpeg", quality=90)
+    with tifffile.TiffFile(path) as tiff:
+        assert 347 in tiff.pages[0].tags
+        assert len(tiff.pages[0].dataoffsets) > 1
+    with Source(path=path) as source:
+        np.testing.assert_array_equal(read_samples(source)[1], np.asarray(Image.open(path)))
+    assert describe(path)["format"] == "TIFF"
+
+
+def test_jpeg_in_tiff_of_what_its_fields_say(tmp_path: Path) -> None:
+    """RGB is not converted, grey may be lossless, and an even picture takes next to nothing."""
+    path = tmp_path / "a.tif"
+    colors = np.repeat(np.repeat(np.arange(192, dtype=np.uint8).reshape(8, 8, 3), 16, 0), 16, 1)
+    tifffile.imwrite(path, colors, photometric="rgb", compression="jpeg", compressionargs={"level": 99})
+    with Source(path=path) as source:
+        assert np.abs(read_samples(source)[1].astype(int) - colors).max() <= 3
+    tifffile.imwrite(
+        path, colors[..., 0], photometric="minisblack", compression="jpeg", compressionargs={"lossless": 1}
+    )
+    with Source(path=path) as source:
+        np.testing.assert_array_equal(read_samples(source)[1], colors[..., 0])
+    tifffile.imwrite(path, np.full((800, 800), 7, np.uint8), compression="jpeg")
+    assert path.stat().st_size < 800 * 800 / 8
+    with Source(path=path) as source:
+        assert (read_samples(source)[1] == 7).all()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_bigtiff(tmp_path: Path, order: Any) -> None:
+    path = tmp_path / "a.tif"
+    samples = np.arange(180, dtype=np.uint16).reshape(6, 10, 3) * 300
+    tifffile.imwrite(path, samples, photometric="rgb", bigtiff=True, byteorder=order)
+    with Source(path=path) as source:
+        np.testing.assert_array_equal(read_samples(source)[1], samples)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("inverted grey", {"photometric": "miniswhite"}),
+        ("palette colours", {"photometric": "palette", "colormap": np.zeros((3, 256), np.uint16)}),
+        ("CMYK", {"photometric": "separated"}),
+        ("a preview alone", {"photometric": "minisblack", "subfiletype": 1}),
+        ("samples of an unknown kind", {"photometric": "logl"}),
+    ],
+)
+def test_what_a_tiff_is_that_is_not_read(tmp_path: Path, kind: str, options: dict[str, Any]) -> None:
+    path = tmp_path / "a.tif"
+    shape = (8, 8, 4) if kind == "CMYK" else (8, 8)
+    tifffile.imwrite(path, np.zeros(shape, np.uint8), **options)
+    with pytest.raises(ReadError, match=f"TIFF image of {kind}: RGB and grey"):
+        read_raw(path)
 
 
 def test_bytes_between_segments_are_gone_over(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from fotohaus.raw.tiff import TiffError
 Bytes = bytes | bytearray
 Shape = tuple[int, int, int]  # rows, columns, samples of a pixel
 
-_YCBCR, _BLACK_IS_ZERO = 6, 1
+_YCBCR, _RGB, _BLACK_IS_ZERO = 6, 2, 1
+_START, _END = b"\xff\xd8", b"\xff\xd9"  # markers of a JPEG
 
 
 def unpack(data: Bytes, shape: Shape, layout: Layout, order: str) -> NDArray[Any]:
@@ -145,6 +146,9 @@ def is_baseline(data: Bytes, layout: Layout) -> bool:
     if layout.bits != 8 or layout.photometric in (tags.PHOTOMETRIC_CFA, tags.PHOTOMETRIC_LINEAR_RAW):
         return False
     if layout.photometric in (_YCBCR, _BLACK_IS_ZERO):
+        with suppress(TiffError):
+            jpeg_frame(data, lossless=True)
+            return False
         return True
     with suppress(TiffError):
         jpeg_frame(data, lossless=False)
@@ -152,9 +156,19 @@ def is_baseline(data: Bytes, layout: Layout) -> bool:
     return False
 
 
-def decode_baseline_jpeg(data: Bytes, shape: Shape, *, exact: bool = False) -> NDArray[np.uint8]:
+def with_tables(data: Bytes, tables: bytes) -> bytes:
+    """A JPEG strip or tile of TIFF with the tables that all of them share in front (TIFF Technical Note 2)."""
+    if tables[:2] != _START or tables[-2:] != _END or bytes(data[:2]) != _START:
+        return bytes(data)
+    return tables[:-2] + bytes(data[2:])
+
+
+def decode_baseline_jpeg(
+    data: Bytes, shape: Shape, *, exact: bool = False, photometric: int = _YCBCR
+) -> NDArray[np.uint8]:
     """A baseline DCT JPEG of 8 bits, colours as RGB.
 
+    photometric : what TIFF says of the samples: RGB is not to be converted, whatever a decoder would guess.
     exact : subsampled chroma is enlarged as Adobe's code does it (`jpeg_chroma`).
     """
     import imagecodecs
@@ -167,7 +181,8 @@ def decode_baseline_jpeg(data: Bytes, shape: Shape, *, exact: bool = False) -> N
         if found is not None and found.shape == shape:
             return found
     try:
-        samples: NDArray[np.uint8] = imagecodecs.jpeg8_decode(data)
+        stored = "RGB" if photometric == _RGB and shape[2] == 3 else None
+        samples: NDArray[np.uint8] = imagecodecs.jpeg8_decode(data, colorspace=stored, outcolorspace=stored)
     except (RuntimeError, ValueError) as error:
         raise TiffError(f"is damaged: JPEG: {error}") from None
     if samples.size != np.prod(shape) or samples.dtype != np.uint8:

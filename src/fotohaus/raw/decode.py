@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
-from fotohaus.raw import codecs
+from fotohaus.raw import codecs, tags
 from fotohaus.raw.image import Samples
 from fotohaus.raw.layout import JPEG, JPEG_XL, LOSSY_JPEG, NONE, VC5, Layout
 from fotohaus.raw.tiff import Ifd, TiffError
@@ -73,9 +73,11 @@ def _decode_all(ifd: Ifd, layout: Layout, indices: Iterable[int], out: NDArray[A
         shape = (layout.rows(i), layout.tile_width, layout.together)
         place = out[top : top + shape[0], left : left + shape[1], plane : plane + shape[2]]
         data = ifd.tiff.source.read(layout.offsets[i], layout.counts[i])
+        if layout.compression == JPEG and tags.JPEG_TABLES in ifd:
+            data = codecs.with_tables(data, bytes(ifd.raw(tags.JPEG_TABLES)))
         tile: NDArray[Any]
         if layout.compression == JPEG and codecs.is_baseline(data, layout):
-            tile = codecs.decode_baseline_jpeg(data, shape)
+            tile = codecs.decode_baseline_jpeg(data, shape, photometric=layout.photometric)
         elif layout.compression == JPEG:
             direct = place.shape == shape and place.flags.c_contiguous and layout.block == (1, 1)
             tile = codecs.decode_lossless_jpeg(data, shape, place if direct else None)

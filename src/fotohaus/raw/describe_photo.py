@@ -9,9 +9,13 @@ from fotohaus.raw import tags
 from fotohaus.raw.capture import read_capture
 from fotohaus.raw.image import CaptureInfo
 from fotohaus.raw.jpeg_frame import jpeg_segments
+from fotohaus.raw.layout import JPEG, OLD_JPEG
 from fotohaus.raw.tiff import Source, Tiff, TiffError
 
+TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two of BigTIFF
 _MAX_PARTS = 10_000  # chunks of a PNG, attributes of an EXR
+# TIFF 6.0, PhotometricInterpretation, of what no photo here has.
+_UNREAD = {0: "inverted grey", 3: "palette colours", 5: "CMYK", 6: "YCbCr without JPEG", 9: "Lab", 10: "Lab"}
 _EXR_COMPRESSION = ("none", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A", "DWAA", "DWAB")
 
 
@@ -27,7 +31,7 @@ def describe_photo(source: Source) -> dict[str, Any] | None:
         return _png(source)
     if head.startswith(b"\x76\x2f\x31\x01"):
         return _exr(source)
-    if head[:4] in (b"II*\0", b"MM\0*"):
+    if head[:4] in TIFF_MARKS:
         return _tiff(source)
     return None
 
@@ -82,7 +86,8 @@ def _tiff(source: Source) -> dict[str, Any] | None:
     if tags.DNG_VERSION in main or any(i.integer(tags.PHOTOMETRIC, 0) in raw for i in tiff.images()):
         return None
     # Raw formats that are TIFF at heart have a first image of their own kind, or a small preview.
-    if main.integer(tags.PHOTOMETRIC, 0) not in (1, 2, 8) or main.integer(tags.NEW_SUBFILE_TYPE, 0) & 1:
+    photometric, jpeg = main.integer(tags.PHOTOMETRIC, 0), main.integer(tags.COMPRESSION, 1) == JPEG
+    if photometric not in (1, 2, 8, *(6,) * jpeg) or main.integer(tags.NEW_SUBFILE_TYPE, 0) & 1:
         return None
     return {
         "format": "TIFF",
@@ -93,6 +98,17 @@ def _tiff(source: Source) -> dict[str, Any] | None:
         "orientation": main.integer(tags.ORIENTATION, 1),
         "capture": read_capture(tiff),
     }
+
+
+def unread_tiff(source: Source) -> str:
+    """What the first image of a TIFF is that `describe_photo` knows nothing of."""
+    tiff = Tiff(source)
+    main = tiff.ifd(tiff.first)
+    if main.integer(tags.NEW_SUBFILE_TYPE, 0) & 1:
+        return "a preview alone"
+    if main.integer(tags.COMPRESSION, 1) == OLD_JPEG:
+        return "an older kind of JPEG"
+    return _UNREAD.get(main.integer(tags.PHOTOMETRIC, -1), "samples of an unknown kind")
 
 
 def _exr(source: Source) -> dict[str, Any]:

@@ -17,10 +17,12 @@ MAX_BLOCK = 1 << 12
 
 NONE, JPEG, DEFLATE, OLD_DEFLATE, LOSSY_JPEG, JPEG_XL = 1, 7, 8, 32946, 34892, 52546
 LZW, PACKBITS = 5, 32773
+OLD_JPEG = 6
 VC5 = 9
 COMPRESSION_NAMES = {
     NONE: "none",
     LZW: "LZW",
+    OLD_JPEG: "an older kind of JPEG",
     PACKBITS: "PackBits",
     JPEG: "lossless JPEG",
     DEFLATE: "deflate",
@@ -34,17 +36,17 @@ UNSIGNED, FLOAT = 1, 3
 HORIZONTAL = {2: 1, 34892: 2, 34893: 4}
 FLOATING = {3: 1, 34894: 2, 34895: 4}
 
-# The least number of bytes that a sample can take. A Huffman code has at least one bit (T.81 annex C); a block of 8 x 8
-# samples at least two; deflate expands at most 1032 times, PackBits 64 times, and LZW, whose 3837 words grow by a byte
-# each and take 9 to 12 bits, less than 1400 times. Of VC-5's 64 coefficients one takes two bytes. JPEG XL has no such
-# bound.
-_LEAST_BYTES = {JPEG: 1 / 8, DEFLATE: 1 / 1032, OLD_DEFLATE: 1 / 1032, LOSSY_JPEG: 1 / 4 / 256, JPEG_XL: 0.0}
+# The least number of bytes that a sample can take. A Huffman code has at least one bit (T.81 annex C), and a block of
+# 8 x 8 samples of a DCT at least two codes: masks are such, and Blackmagic's mosaics. Deflate expands at most 1032
+# times, PackBits 64 times, and LZW, whose 3837 words grow by a byte each and take 9 to 12 bits, less than 1400 times.
+# Of VC-5's 64 coefficients one takes two bytes. JPEG XL has no such bound.
+_LEAST_BYTES = {JPEG: 1 / 4 / 256, DEFLATE: 1 / 1032, OLD_DEFLATE: 1 / 1032, LOSSY_JPEG: 1 / 4 / 256, JPEG_XL: 0.0}
 _LEAST_BYTES |= {LZW: 1 / 1400, PACKBITS: 1 / 64, VC5: 1 / 32}
 _OF_BYTES = (DEFLATE, OLD_DEFLATE, LZW, PACKBITS)  # pack bytes, whatever they stand for
 _PREDICTED = (DEFLATE, OLD_DEFLATE, LZW)
 
-# Deflate and LZW could expand a small file a thousand times, JPEG XL without bound. Beyond these sizes no photo does;
-# JPEG XL of a phone's 48 MP takes a fiftieth to a hundredth of them, and less of a night sky.
+# Deflate, LZW and a DCT could expand a small file a thousand times, JPEG XL without bound. Beyond these sizes no photo
+# does; JPEG XL of a phone's 48 MP takes a fiftieth to a hundredth of them, and less of a night sky.
 _SMALL, _LIKELY_RATIO = 1 << 26, 100
 _LARGE, _LIKELY_JXL_RATIO = 400 << 20, 1000
 
@@ -232,7 +234,7 @@ def _checked(layout: Layout, source: Source) -> Layout:
         likely = max(_SMALL, _LIKELY_RATIO * sum(counts))
         if layout.compression == JPEG_XL:
             likely = max(likely, min(_LARGE, _LIKELY_JXL_RATIO * sum(counts)))
-        if layout.compression in (*_PREDICTED, JPEG_XL) and needed > likely:
+        if layout.compression in (*_PREDICTED, JPEG, JPEG_XL) and needed > likely:
             raise TiffError(f"is damaged: {sum(counts)} bytes can't hold {layout.width} x {layout.height} pixels")
     if sum(counts) > source.size:
         raise TiffError(f"is damaged or cut short: the raw samples need {sum(counts)} bytes, has {source.size}")

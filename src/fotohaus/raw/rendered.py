@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fotohaus.raw import tags
 from fotohaus.raw.calibration import SRGB_FROM_XYZ
 from fotohaus.raw.decode import decode
-from fotohaus.raw.describe_photo import describe_photo
+from fotohaus.raw.describe_photo import TIFF_MARKS, describe_photo, unread_tiff
 from fotohaus.raw.image import CaptureInfo, ColorCalibration, RawImage, Rectangle, UInt16
 from fotohaus.raw.layout import MAX_SAMPLES, read_layout
 from fotohaus.raw.photo_gain_map import PhotoGainMap, find_gain_map
@@ -29,7 +29,6 @@ from fotohaus.srgb import decode_srgb
 
 _PIXELS_PER_BYTE = 2000  # more than any encoder gets out of a flat picture
 _MAX_PROFILE = 1 << 24
-_TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two of BigTIFF
 
 
 def read_rendered(
@@ -85,8 +84,8 @@ def read_rendered(
 def photo_facts(source: Source) -> dict[str, Any]:
     """What `describe_photo` says of a JPEG, PNG or TIFF whose claims its size allows; TiffError for any other file."""
     facts = describe_photo(source)
-    if facts is None and bytes(source.read(0, min(4, source.size))) in _TIFF_MARKS:
-        raise TiffError("is a TIFF image of a kind that is not read: RGB and grey ones of 8 or 16 bits are")
+    if facts is None and bytes(source.read(0, min(4, source.size))) in TIFF_MARKS:
+        raise TiffError(f"is a TIFF image of {unread_tiff(source)}: RGB and grey ones of 8 or 16 bits are read")
     if facts is None or facts["format"] not in _READERS:
         raise TiffError("is not a photo of a known kind")
     width, height = facts["width"], facts["height"]
@@ -206,7 +205,7 @@ def _read_png(source: Source) -> tuple[NDArray[Any], bytes]:
 def _read_tiff(source: Source) -> tuple[NDArray[Any], bytes]:
     tiff = Tiff(source)
     main = tiff.ifd(tiff.first)
-    if main.integer(tags.PHOTOMETRIC, 0) not in (1, 2):
+    if main.integer(tags.PHOTOMETRIC, 0) not in (1, 2, 6):
         raise TiffError("is a TIFF image of neither RGB nor grey samples")
     layout = read_layout(main)
     if layout.floating or layout.bits not in (8, 16):
