@@ -192,14 +192,16 @@ def test_bigtiff(tmp_path: Path, order: Any) -> None:
         ("CMYK", {"photometric": "separated"}),
         ("a preview alone", {"photometric": "minisblack", "subfiletype": 1}),
         ("samples of an unknown kind", {"photometric": "logl"}),
+        ("a raw mosaic", {"photometric": "cfa"}),
     ],
 )
 def test_what_a_tiff_is_that_is_not_read(tmp_path: Path, kind: str, options: dict[str, Any]) -> None:
     path = tmp_path / "a.tif"
     shape = (8, 8, 4) if kind == "CMYK" else (8, 8)
     tifffile.imwrite(path, np.zeros(shape, np.uint8), **options)
-    with pytest.raises(ReadError, match=f"TIFF image of {kind}: RGB and grey"):
-        read_raw(path)
+    for reader in (read_raw, describe):
+        with pytest.raises(ReadError, match=f"TIFF image of {kind}: RGB and grey"):
+            reader(path)
 
 
 def test_bytes_between_segments_are_gone_over(tmp_path: Path) -> None:

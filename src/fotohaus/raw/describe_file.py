@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fotohaus.raw.describe_dng import describe_dng, numbers
-from fotohaus.raw.describe_photo import describe_photo
+from fotohaus.raw.describe_photo import describe_photo, unread_tiff
 from fotohaus.raw.image import CaptureInfo
 from fotohaus.raw.libraw import ORIENTATION_OF_FLIP, libraw_header
 from fotohaus.raw.reading import reading
@@ -51,8 +51,10 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         photo = describe_photo(source)
         if photo is not None:
             facts |= photo | (_gain_map(source) if photo["format"] == "JPEG" else {})
-        elif kind_of(source, path) == "libraw":
+        elif (kind := kind_of(source, path)) == "libraw":
             facts |= _describe_libraw(path)
+        elif kind == "rendered":
+            raise unread_tiff(source)
         else:
             facts |= describe_dng(Tiff(source))
     return _finished(facts)

@@ -16,6 +16,7 @@ TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two of BigTIFF
 _MAX_PARTS = 10_000  # chunks of a PNG, attributes of an EXR
 # TIFF 6.0, PhotometricInterpretation, of what no photo here has.
 _UNREAD = {0: "inverted grey", 3: "palette colours", 5: "CMYK", 6: "YCbCr without JPEG", 9: "Lab", 10: "Lab"}
+_UNREAD |= {tags.PHOTOMETRIC_CFA: "a raw mosaic", tags.PHOTOMETRIC_LINEAR_RAW: "linear raw"}
 _EXR_COMPRESSION = ("none", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A", "DWAA", "DWAB")
 
 
@@ -100,8 +101,12 @@ def _tiff(source: Source) -> dict[str, Any] | None:
     }
 
 
-def unread_tiff(source: Source) -> str:
-    """What the first image of a TIFF is that `describe_photo` knows nothing of."""
+def unread_tiff(source: Source) -> TiffError:
+    """What to say of a TIFF that `describe_photo` knows nothing of."""
+    return TiffError(f"is a TIFF image of {_first_image(source)}: RGB and grey ones of 8 or 16 bits are read")
+
+
+def _first_image(source: Source) -> str:
     tiff = Tiff(source)
     main = tiff.ifd(tiff.first)
     if main.integer(tags.NEW_SUBFILE_TYPE, 0) & 1:

@@ -85,7 +85,7 @@ def photo_facts(source: Source) -> dict[str, Any]:
     """What `describe_photo` says of a JPEG, PNG or TIFF whose claims its size allows; TiffError for any other file."""
     facts = describe_photo(source)
     if facts is None and bytes(source.read(0, min(4, source.size))) in TIFF_MARKS:
-        raise TiffError(f"is a TIFF image of {unread_tiff(source)}: RGB and grey ones of 8 or 16 bits are read")
+        raise unread_tiff(source)
     if facts is None or facts["format"] not in _READERS:
         raise TiffError("is not a photo of a known kind")
     width, height = facts["width"], facts["height"]
