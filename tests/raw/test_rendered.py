@@ -223,6 +223,32 @@ def test_an_odd_png_is_read_without_a_word(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stderr == b""
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (UnicodeDecodeError("utf-8", b"\xf3", 0, 1, "no"), "a chunk makes no sense"),
+        (ValueError("pt\x13+6\x7f"), "a chunk makes no sense"),
+        (ValueError(""), "a chunk makes no sense"),
+        (ValueError("0"), "a chunk makes no sense"),
+        (ValueError("IDAT: CRC error"), "IDAT: CRC error"),
+    ],
+)
+def test_a_png_decoders_reason_that_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    """libpng's reasons are gone when imagecodecs reads them: bytes of anything stand in their place."""
+
+    def fail(data: bytes) -> None:
+        raise error
+
+    path = tmp_path / "a.png"
+    Image.new("L", (4, 4)).save(path)
+    monkeypatch.setattr(imagecodecs, "png_decode", fail)
+    with pytest.raises(ReadError) as found:
+        read_raw(path)
+    assert str(found.value) == f"{path}: is damaged: {reason}"
+
+
 def test_exif_is_taken(tmp_path: Path) -> None:
     info = CaptureInfo(make="Maker", model="One", exposure_time=0.01, iso=400)
     block = encode_exif(info, width=64, height=48, orientation=6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import struct
 import warnings
 import zlib
@@ -27,6 +28,7 @@ from fotohaus.raw.tiff import Source, Tiff, TiffError
 from fotohaus.report import Report
 from fotohaus.srgb import decode_srgb
 
+_REASON = re.compile(r"(?=.*[A-Za-z]{4})[ -~]+")
 _PIXELS_PER_BYTE = 2000  # more than any encoder gets out of a flat picture
 _MAX_PROFILE = 1 << 24
 
@@ -190,16 +192,16 @@ def _read_png(source: Source) -> tuple[NDArray[Any], bytes]:
         at += 12 + length
     import logging
 
-    said = logging.getLogger("imagecodecs")
-    if not said.handlers:
+    logger = logging.getLogger("imagecodecs")
+    if not logger.handlers:
         # Nobody asked to hear of every odd chunk; whoever configured logging hears of it.
-        said.addHandler(logging.NullHandler())
+        logger.addHandler(logging.NullHandler())
     try:
         return imagecodecs.png_decode(data), icc
-    except UnicodeDecodeError:  # of a reason that holds a chunk's name in bytes
-        raise TiffError("is damaged: a chunk has no sound name") from None
     except Exception as error:
-        raise TiffError(f"is damaged: {error}") from None
+        # Reasons that libpng puts together are gone when imagecodecs reads them: what it finds there may be anything.
+        said = "" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise TiffError(f"is damaged: {said if _REASON.fullmatch(said) else 'a chunk makes no sense'}") from None
 
 
 def _read_tiff(source: Source) -> tuple[NDArray[Any], bytes]:
