@@ -7,6 +7,7 @@ import os
 import struct
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -166,7 +167,8 @@ def test_samples_that_were_balanced_before_they_were_stored(
     odd = [[-0.7637, 0.2199, 0.0974], *d1[1:]]
 
     def color(**changes: Any) -> Any:
-        monkeypatch.setattr(libraw, "libraw_header", lambda *_: (header | changes, capture, mosaic))
+        facts = replace(capture, model=changes.pop("model", "NIKON D1"))
+        monkeypatch.setattr(libraw, "libraw_header", lambda *_: (header | changes, facts, mosaic))
         return read_libraw(path).color
 
     d65 = np.linalg.solve(SRGB_FROM_XYZ, np.ones(3))
@@ -175,6 +177,9 @@ def test_samples_that_were_balanced_before_they_were_stored(
     np.testing.assert_allclose(balanced.color_matrix_1[2] / np.array(d1[2]), 1 / 0.9739, rtol=1e-3)
     np.testing.assert_array_equal(color(white_balance=[2.0, 1.0, 1.5, 1.0], xyz_to_camera=d1).color_matrix_1, d1[:3])
     np.testing.assert_array_equal(color(white_balance=[1.0] * 4, xyz_to_camera=odd).color_matrix_1, odd[:3])
+    # Gains of one that a photographer set ("UniWB") say nothing of the samples.
+    of_others = color(white_balance=[1.0] * 4, xyz_to_camera=d1, model="NIKON D3")
+    np.testing.assert_array_equal(of_others.color_matrix_1, d1[:3])
 
 
 def panasonic(width: int, height: int, packing: int) -> bytes:
@@ -188,10 +193,11 @@ def test_a_panasonic_raw_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     """LibRaw says nothing of it, and repeats the last samples that it had."""
     path = tmp_path / "a.rw2"
     whole = panasonic(140, 60, 4)
-    path.write_bytes(whole[:-1])
-    with pytest.raises(TiffError, match=f"cut short: the raw samples need {len(whole)} bytes, has {len(whole) - 1}"):
+    half = whole[: len(whole) // 2]
+    path.write_bytes(half)
+    with pytest.raises(TiffError, match=f"cut short: the raw samples need {len(whole)} bytes, has {len(half)}"):
         read_libraw(path)
-    for data in (whole, panasonic(140, 60, 8)[:-1], whole[:20]):
+    for data in (whole, whole[:-1], panasonic(140, 60, 8)[: len(half)], whole[:20]):
         path.write_bytes(data)
         with pytest.raises(TiffError, match="LibRaw"):
             read_libraw(path)
