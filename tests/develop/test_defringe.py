@@ -241,13 +241,12 @@ def test_a_violet_flower_before_the_sky_stays() -> None:
     assert np.abs(changed[inner] - pixels[inner]).max() < 0.02
 
 
-def test_crops_and_matrix() -> None:
+def test_crops() -> None:
     rng = np.random.default_rng(5)
     pixels = np.abs(rng.normal(0.3, 0.3, (160, 64, 3))).astype(np.float32)
-    matrix = rng.normal(0, 1, (3, 3))
     whole = defringe(pixels, PLAN)
     first = 96 - MARGIN // 4 * 4
-    part = defringe(pixels[first:], PLAN, matrix=matrix, crop=Rectangle(96 - first, 8, 30, 40))
-    np.testing.assert_allclose(part, whole[96:126, 8:48] @ matrix.T, atol=1e-5)
+    part = defringe(pixels[first:], PLAN, crop=Rectangle(96 - first, 8, 30, 40))
+    np.testing.assert_allclose(part, whole[96:126, 8:48], atol=1e-5)
     with pytest.raises(ValueError, match="is not within"):
         defringe(pixels, PLAN, crop=Rectangle(150, 0, 20, 10))

@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fotohaus import kernels
 from fotohaus.raw.image import CfaPattern, Rectangle
@@ -174,14 +174,15 @@ def sharpen(
     noise: tuple[float, float] | None = None,
     white: float = 1.0,
     crop: Rectangle | None = None,
+    matrix: ArrayLike | None = None,
     out: Float32 | None = None,
 ) -> Float32:
     """Deconvolve luminance: (H, W, 3) float32 linear Rec. 2020 to (h, w, 3), colours' ratios kept.
 
     noise : (scale, offset), variance of luminance = scale * Y + offset. white : the level from which a channel counts
     as saturated; within 2 px of such pixels nothing changes, from 5 px on all does. crop : the part to make, by default
-    everything; a pixel depends on those within MARGIN px of it, and the picture's border is repeated beyond. out :
-    where to put it.
+    everything; a pixel depends on those within MARGIN px of it, and the picture's border is repeated beyond.
+    matrix : (3, 3), from what `pixels` are instead to linear Rec. 2020. out : where to put it.
     """
     height, width = pixels.shape[:2]
     crop = crop or Rectangle(0, 0, height, width)
@@ -193,7 +194,7 @@ def sharpen(
     scale, offset = noise or UNKNOWN_NOISE
     out = kernels.empty((crop.height, crop.width, 3)) if out is None else out
     kernels.call(
-        "capture_sharpening",
+        "capture_sharpening" if matrix is None else "capture_sharpening_camera",
         pixels=kernels.planar(pixels, np.float32),
         weights=weights,
         noise_scale=NOISE * energy * scale,
@@ -203,5 +204,6 @@ def sharpen(
         left=crop.left,
         top=crop.top,
         sharpened=out,
+        **({} if matrix is None else {"matrix": np.ascontiguousarray(matrix, np.float32)}),
     )
     return out

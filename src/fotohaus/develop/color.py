@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from fotohaus import kernels
 from fotohaus.raw.image import ColorCalibration
 from fotohaus.raw.lights import color_weights, known_temperatures
 from fotohaus.raw.temperature import (
@@ -189,3 +191,10 @@ def camera_to_rec2020(
     if not (sums > 0).all():
         raise ValueError("its color matrix gives no light for white")
     return CameraColor(1.0 / response, matrix / sums[:, None], white_xy, *temperature_and_tint(white_xy))
+
+
+def apply_matrix(pixels: NDArray[np.float32], matrix: ArrayLike) -> NDArray[np.float32]:
+    """Each pixel's colour times a (3, 3) matrix; those that lie in planes are changed where they lie."""
+    pixels = kernels.planar(pixels, np.float32)
+    kernels.call("color_matrix", pixels=pixels, matrix=np.ascontiguousarray(matrix, np.float32), mixed=pixels)
+    return pixels

@@ -11,6 +11,7 @@ from fotohaus.develop.linear_rows import LinearRows
 from fotohaus.develop.linearize import linearize
 from fotohaus.develop.mosaic_rows import MosaicRows
 from fotohaus.develop.shading import Shading
+from fotohaus.kernels.defringe_units import BRIGHT, CELL, CONTRAST, FITS, MEASURED, MOMENTS, POOL, TILE
 from fotohaus.raw.image import Rectangle
 from fotohaus.records import record
 from fotohaus.report import Report
@@ -20,9 +21,6 @@ Float64 = NDArray[np.float64]
 
 MARGIN = 28
 """Pixels around a pixel that have a say in it."""
-
-CELL = 4
-"""Pixels along the side of the cells that the kernels count in."""
 
 LEAST, LEAST_SHARPER = 0.25, 0.4
 """Blur of a colour on top of green's, and sharpness, as shares of its edges' contrast, below which it is left alone."""
@@ -41,9 +39,6 @@ _OVERVIEW = 16384  # pixels of the picture in small in which strong edges are lo
 _WINDOWS, _SIZE, _AROUND = 12, 64, 8  # looked at in full, px along their sides, and px around them
 _FEWEST, _LEAST_EDGES = 3, 1.0  # windows, and boxes with an edge
 _BOX = 4  # cells along the side of a box that has one line
-_EDGES, _MOMENTS, _FITS, _MEASURED = 5, 18, 8, 23
-_TILE, _POOLED = (8, 16), 3  # cells down and across; those to either side that a fit needs
-_CONTRAST, _BRIGHT = (1.6, 3.0), (0.1, 0.3)  # as the kernel has them
 _MOST = 1.5  # of any blur
 _STEPS, _LITTLE = 8, 0.005  # of the fit, and what a blur of 1 costs it, of all boxes' variance
 
@@ -61,14 +56,14 @@ class Defringe:
     strength: Float32
 
     def rows(
-        self, source: MosaicRows | LinearRows, top: int, bottom: int, matrix: Float64, columns: tuple[int, int] | None
+        self, source: MosaicRows | LinearRows, top: int, bottom: int, columns: tuple[int, int] | None = None
     ) -> Float32:
-        """What `source.rows` gives, without fringes; the same whatever rows are asked for."""
+        """White-balanced camera RGB of the source, without fringes; the same whatever rows are asked for."""
         height = (source.view.samples if isinstance(source, MosaicRows) else source.samples).shape[0]
         first, last = max(0, top - MARGIN) // CELL * CELL, min(height, bottom + MARGIN)
         camera = source.rows(first, last, np.eye(3), columns)
         with source.report.stage("defringe"):
-            return defringe(camera, self, matrix=matrix, crop=Rectangle(top - first, 0, bottom - top, camera.shape[1]))
+            return defringe(camera, self, crop=Rectangle(top - first, 0, bottom - top, camera.shape[1]))
 
 
 def clip_levels(source: MosaicRows | LinearRows) -> Float32:
@@ -183,7 +178,7 @@ def _windows(source: MosaicRows | LinearRows) -> list[tuple[int, int]]:
 def _edge(high: Float32, low: Float32) -> Float32:
     # Values below black, which a damaged frame has nothing but, are no edge.
     contrast = np.log(np.maximum(high, np.float32(1e-4)) / (low + np.float32(0.004)))
-    return _smoothstep(contrast, *np.log(_CONTRAST)) * _smoothstep(high, *_BRIGHT)
+    return _smoothstep(contrast, *np.log(CONTRAST)) * _smoothstep(high, *BRIGHT)
 
 
 def _smoothstep(value: Float32, low: float, high: float) -> Float32:
@@ -210,7 +205,7 @@ def fit_blur(pixels: Float32, clip: ArrayLike, windows: int) -> Blur | None:
     out. None where there are no edges.
     """
     height, width = pixels.shape[0] // CELL, pixels.shape[1] // windows // CELL
-    moments = np.empty((_MEASURED, height, windows * width), np.float32)
+    moments = np.empty((MEASURED, height, windows * width), np.float32)
     kernels.call(
         "defringe_measured",
         pixels=kernels.planar(pixels, np.float32),
@@ -219,14 +214,14 @@ def fit_blur(pixels: Float32, clip: ArrayLike, windows: int) -> Blur | None:
     )
     inner = _AROUND // CELL
     down, across = ((n - 2 * inner) // _BOX for n in (height, width))
-    cells = moments.reshape(_MEASURED, height, windows, width).swapaxes(1, 2)
+    cells = moments.reshape(MEASURED, height, windows, width).swapaxes(1, 2)
     cells = cells[:, :, inner : inner + down * _BOX, inner : inner + across * _BOX]
-    boxes = cells.reshape(_MEASURED, windows, down, _BOX, across, _BOX)
+    boxes = cells.reshape(MEASURED, windows, down, _BOX, across, _BOX)
     green = boxes[19]
     edge = _edge(green.max(axis=(2, 4)), np.maximum(green.min(axis=(2, 4)), 1e-4)).astype(np.float64).ravel()
     if not edge.sum() > _LEAST_EDGES:
         return None
-    m = boxes.mean(axis=(3, 5), dtype=np.float64).reshape(_MEASURED, -1)
+    m = boxes.mean(axis=(3, 5), dtype=np.float64).reshape(MEASURED, -1)
     e = m[1:] / np.maximum(m[0], 1e-9)
     mean, second, order = e[:3], np.empty((e.shape[1], 3, 3)), iter(e[3:9])
     for i in range(3):
@@ -274,14 +269,12 @@ def _ascent(blur: Float64, weight: Float64, second: Float64, with_green: Float64
     return slope, (weight * line**2)[..., None, None] * rest
 
 
-def defringe(
-    pixels: Float32, found: Defringe, *, matrix: ArrayLike | None = None, crop: Rectangle | None = None
-) -> Float32:
+def defringe(pixels: Float32, found: Defringe, *, crop: Rectangle | None = None) -> Float32:
     """Red and blue as sharp as green along strong edges: (H, W, 3) white-balanced camera RGB to (h, w, 3) float32.
 
     Where there are no strong edges, where green clips, and in green itself nothing changes. A colour becomes no more
-    and no less red or blue than some colour within 10 px. matrix : (3, 3), applied on the way out. crop : the part to
-    make; a pixel depends on those within `MARGIN`, and on how it lies to the first one, in steps of `CELL`.
+    and no less red or blue than some colour within 10 px. crop : the part to make; a pixel depends on those within
+    `MARGIN`, and on how it lies to the first one, in steps of `CELL`. Pixels in planes are changed where they lie.
     """
     height, width = pixels.shape[:2]
     crop = crop or Rectangle(0, 0, height, width)
@@ -290,20 +283,20 @@ def defringe(
     pixels = kernels.planar(pixels, np.float32)
     clip, blur = found.clip, found.blur
     rows, columns = -(-height // CELL), -(-width // CELL)
-    edges = kernels.empty((rows, columns, _EDGES))
-    kernels.call("defringe_edges", pixels=pixels, clip=clip, edges=edges)
+    edges = np.empty((rows, columns), np.float32)
+    kernels.call("defringe_edges", pixels=pixels, edges=edges)
 
-    # Cells are made in tiles where there are edges, or what these need.
+    # Cells are made in tiles where there are edges within a cell of one, or what these need.
+    strong, reach = edges > 0, POOL[1]
     top, bottom = crop.top // CELL, -(-(crop.top + crop.height) // CELL)
-    near = _dilated(edges[..., 0] > 0, 1)
-    tiles, fitted = _tiles(near[top:bottom]), _tiles(near)
-    down, across = (-(-n // size) * size for n, size in zip((rows, columns), _TILE, strict=True))
-    moments, fits = kernels.empty((down, across, _MOMENTS)), kernels.empty((down, across, _FITS))
-    summed = _tiles(_dilated(near, _POOLED))
-    kernels.call("defringe_moments", pixels=pixels, clip=clip, tiles=summed, moments=moments)
+    made = max(0, top - 1), min(rows, bottom + 1)
+    needed = max(0, made[0] - reach), min(rows, made[1] + reach)
+    room = tuple(-(-n // size) * size + size for n, size in zip((rows, columns), TILE[::-1], strict=True))
+    moments, fits = (kernels.empty((*room, count)) for count in (MOMENTS, FITS))
+    tiles = _tiles(strong, 1 + reach, *needed)
+    kernels.call("defringe_moments", pixels=pixels, clip=clip, tiles=tiles, moments=moments)
     moments, fits_made = moments[:rows, :columns], fits[:rows, :columns]
-    kernels.call("defringe_fits", moments=moments, edges=edges, blur=blur, tiles=fitted, fits=fits)
-    out = kernels.empty((-(-(bottom - top) // _TILE[0]) * _TILE[0] * CELL, across * CELL, 3))
+    kernels.call("defringe_fits", moments=moments, clip=clip, blur=blur, tiles=_tiles(strong, 1, *made), fits=fits)
     kernels.call(
         "defringe",
         pixels=pixels,
@@ -312,32 +305,27 @@ def defringe(
         clip=clip,
         blur=blur,
         strength=found.strength,
-        matrix=np.ascontiguousarray(np.eye(3) if matrix is None else matrix, np.float32),
-        tiles=tiles,
-        top=top,
-        rgb=out,
+        tiles=_tiles(strong, 1, top, bottom),
+        fixed=pixels,
     )
-    first = crop.top - top * CELL
-    return out[first : first + crop.height, crop.left : crop.left + crop.width]
+    return pixels[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
 
 
-def _dilated(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
-    """Everything within so many cells."""
-    for _ in range(by):
-        down = mask.copy()
-        down[1:] |= mask[:-1]
-        down[:-1] |= mask[1:]
-        mask = down.copy()
-        mask[:, 1:] |= down[:, :-1]
-        mask[:, :-1] |= down[:, 1:]
-    return mask
+def _tiles(mask: NDArray[np.bool_], by: int, top: int, bottom: int) -> NDArray[np.int32]:
+    """(n, 2), x and y of the cells that tiles begin with in which something of the mask is within `by` cells.
 
-
-def _tiles(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """(n, 2), x and y of the cells that tiles begin with in which there is something of the mask."""
-    by_row = np.logical_or.reduceat(mask, range(0, mask.shape[0], _TILE[0]), axis=0)
-    found = np.logical_or.reduceat(by_row, range(0, mask.shape[1], _TILE[1]), axis=1)
-    down, across = found.nonzero()
-    tiles = np.empty((down.size + 1, 2), np.int32)[:-1]  # NumPy gives what is made empty no strides
-    tiles[:, 0], tiles[:, 1] = across * _TILE[1], down * _TILE[0]
-    return tiles
+    Tiles are counted from row `top` on, up to `bottom`.
+    """
+    across, down = TILE
+    tops = range(top, bottom, down)
+    wide = np.zeros((len(tops), -(-mask.shape[1] // across) * across), bool)
+    for i, first in enumerate(tops):
+        mask[max(0, first - by) : min(first + down, bottom) + by].any(axis=0, out=wide[i, : mask.shape[1]])
+    cells = wide.reshape(len(tops), -1, across)
+    found: NDArray[np.bool_] = np.asarray(cells.any(axis=2))
+    found[:, 1:] |= cells[:, :-1, -by:].any(axis=2)
+    found[:, :-1] |= cells[:, 1:, :by].any(axis=2)
+    rows, columns = found.nonzero()
+    places = np.empty((rows.size + 1, 2), np.int32)[:-1]  # NumPy gives what is made empty no strides
+    places[:, 0], places[:, 1] = columns * across, top + rows * down
+    return places

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fotohaus import kernels
 from fotohaus.develop.capture_sharpening import MARGIN as SHARPENING_MARGIN
 from fotohaus.develop.capture_sharpening import CaptureSharpening, sharpen
+from fotohaus.develop.color import apply_matrix
 from fotohaus.develop.defringe import Defringe
 from fotohaus.develop.lens_map import LensChain, LensMap
 from fotohaus.develop.linear_rows import LinearRows
@@ -68,25 +69,29 @@ class Development:
             return self._colored_rows(top, bottom)
         height, width = self.shape
         first, last = max(0, top - SHARPENING_MARGIN), min(height, bottom + SHARPENING_MARGIN)
-        pixels = self._colored_rows(first, last)
-        part = Rectangle(top - first, 0, bottom - top, width)
+        # Without fringes rows are the camera's: their matrix then costs least here.
+        late = self.fringes is not None and self.lens is None and self.profile is None
+        pixels = self._colored_rows(first, last, mixed=not late)
+        part, matrix = Rectangle(top - first, 0, bottom - top, width), self._to_rec2020 if late else None
         with self.source.report.stage("capture sharpening"):
-            return sharpen(pixels, self.sharpening, noise=self.noise, white=self.white, crop=part)
+            return sharpen(pixels, self.sharpening, noise=self.noise, white=self.white, crop=part, matrix=matrix)
 
-    def _colored_rows(self, top: int, bottom: int) -> Float32:
+    def _colored_rows(self, top: int, bottom: int, *, mixed: bool = True) -> Float32:
+        """mixed : whether they are linear Rec. 2020, not camera RGB that is without fringes."""
         if self.lens is None:
-            first = self.source.crop.top
-            return self._colored(self._camera_rows(first + top, first + bottom, self._to_rec2020))
+            first, last = self.source.crop.top + top, self.source.crop.top + bottom
+            if self.fringes is None:
+                return self._colored(self.source.rows(first, last, self._to_rec2020))
+            camera = self.fringes.rows(self.source, first, last)
+            return self._colored(apply_matrix(camera, self._to_rec2020)) if mixed else camera
         first, last = self.lens.source_rows(top, bottom)
-        camera = self._camera_rows(first, last, np.eye(3), self.lens.columns)
+        if self.fringes is None:
+            camera = self.source.rows(first, last, np.eye(3), self.lens.columns)
+        else:
+            camera = self.fringes.rows(self.source, first, last, self.lens.columns)
         with self.source.report.stage("lens"):
             made = self.lens.apply(camera, first, top, bottom, self._to_rec2020)
         return self._colored(made)
-
-    def _camera_rows(self, first: int, last: int, matrix: Float64, columns: tuple[int, int] | None = None) -> Float32:
-        if self.fringes is None:
-            return self.source.rows(first, last, matrix, columns)
-        return self.fringes.rows(self.source, first, last, matrix, columns)
 
     @property
     def _to_rec2020(self) -> Float64:

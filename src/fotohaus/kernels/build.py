@@ -27,11 +27,12 @@ TARGETS = {
     "aarch64": ["arm-64-{os}"],
 }
 # Faster by a tenth with AVX-512 on Zen 4, the merge by a quarter, and on Zen 5, whose vectors are 512 bits wide
-# throughout, capture sharpening, denoising, gain maps and fringes' moments by as much; the others are not.
+# throughout, capture sharpening, denoising, gain maps and fringes by as much; the others are not.
 AVX512 = "x86-64-{os}-sse41-avx-f16c-fma-avx2-avx512-avx512_skylake"
 WITH_AVX512 = ("burst_merge", "burst_suspects", "burst_tiles", "burst_warp", "burst_weights", "capture_sharpening",
-               "defringe_moments", "denoise", "gain_map", "linearize", "linearize_rebuilt", "quantize", "render",
-               "render_look", "render_full_look")  # fmt: skip
+               "capture_sharpening_camera", "defringe", "defringe_edges", "defringe_fits", "defringe_moments",
+               "denoise", "gain_map", "linearize", "linearize_rebuilt", "quantize", "render", "render_look",
+               "render_full_look")  # fmt: skip
 # With its multiply-adds of 16-bit integers (VNNI, from Sapphire Rapids and Zen 4 on) the demosaic is faster by a tenth,
 # and by a third on the Zen 5 at hand.
 VNNI = f"{AVX512}-avx512_cannonlake-avx512_zen4"

@@ -19,6 +19,7 @@ WIDE = 4096  # pixels of a row that are made at once: memory is read faster in l
 class CaptureSharpening:
     """Planar linear Rec. 2020 in and out; `left`, `top` : the first pixel of the output in the input.
 
+    matrix[i, o]: from what is read to linear Rec. 2020, of `capture_sharpening_camera` alone.
     weights[class] : of the difference to the neighbours at distances (1,0), (1,1), (2,0), (2,1), (2,2).
     The variance of the filtered noise that is taken off the detail's energy: noise_scale * Y + noise_offset.
     """
@@ -33,12 +34,16 @@ class CaptureSharpening:
     top = hl.InputScalar(hl.Int(32))
     sharpened = hl.OutputBuffer(hl.Float(32), 3)
 
+    matrix = None
+
     def generate(self):
         g = self
         source = hl.BoundaryConditions.repeat_edge(
             g.pixels, [(0, g.pixels.dim(0).extent()), (0, g.pixels.dim(1).extent())]
         )
         at = [source[x + g.left, y + g.top, i] for i in range(3)]
+        if g.matrix is not None:
+            at = [total([g.matrix[i, o] * at[i] for i in range(3)]) for o in range(3)]
         luminance, saturated = hl.Func("luminance"), hl.Func("saturated")
         luminance[x, y] = total([k * v for k, v in zip(LUMINANCE, at, strict=True)])
         share = hl.clamp(largest(at) * (f32(255 / 0.13) / g.white) - f32(255 * 0.85 / 0.13 - 0.5), 0.0, 255.0)
@@ -91,7 +96,7 @@ class CaptureSharpening:
         gain = hl.Func("gain")
         changing = (f32(255) - hl.f32(near[x, y])) * f32(1 / 255)
         gain[x, y] = 1.0 + (hl.select(here > f32(1e-6), ratio, 1.0) - 1.0) * changing
-        g.sharpened[x, y, c] = source[x + g.left, y + g.top, c] * gain[x, y]
+        g.sharpened[x, y, c] = hl.mux(c, at) * gain[x, y]
 
         yo, yi, xo, xi = (hl.Var(name) for name in ("yo", "yi", "xo", "xi"))
         vector = max(8, g.natural_vector_size(hl.Float(32)))  # type: ignore[attr-defined]  # the decorator adds it
@@ -112,6 +117,13 @@ class CaptureSharpening:
         # The picture's border is split off within a row alone: not in whole tasks, strips and rows that touch it.
         for var in (yo, xo, yi):
             g.sharpened.partition(var, hl.Partition.Never)
+
+
+@hl.generator(name="capture_sharpening_camera")
+class CaptureSharpeningCamera(CaptureSharpening):
+    """The same of another camera's colours: they pass a matrix first."""
+
+    matrix = hl.InputBuffer(hl.Float(32), 2)
 
 
 if __name__ == "__main__":
