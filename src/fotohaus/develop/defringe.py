@@ -19,7 +19,7 @@ from fotohaus.report import Report
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-MARGIN = 28
+MARGIN = 24
 """Pixels around a pixel that have a say in it."""
 
 LEAST, LEAST_SHARPER = 0.25, 0.4
