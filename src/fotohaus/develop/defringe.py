@@ -15,6 +15,7 @@ from fotohaus.kernels.defringe_units import BRIGHT, CELL, CONTRAST, FITS, MEASUR
 from fotohaus.raw.image import Rectangle
 from fotohaus.records import record
 from fotohaus.report import Report
+from fotohaus.smoothstep import smoothstep
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -178,12 +179,7 @@ def _windows(source: MosaicRows | LinearRows) -> list[tuple[int, int]]:
 def _edge(high: Float32, low: Float32) -> Float32:
     # Values below black, which a damaged frame has nothing but, are no edge.
     contrast = np.log(np.maximum(high, np.float32(1e-4)) / (low + np.float32(0.004)))
-    return _smoothstep(contrast, *np.log(CONTRAST)) * _smoothstep(high, *BRIGHT)
-
-
-def _smoothstep(value: Float32, low: float, high: float) -> Float32:
-    part = np.clip((value - low) / (high - low), 0, 1)
-    return np.asarray(part * part * (3 - 2 * part), np.float32)
+    return smoothstep(contrast, *np.log(CONTRAST)) * smoothstep(high, *BRIGHT)
 
 
 def _stacked(source: MosaicRows | LinearRows, places: list[tuple[int, int]]) -> Float32:

@@ -13,6 +13,7 @@ from fotohaus.develop.shading import Shading
 from fotohaus.raw.image import PLANES, CfaPattern, NoiseProfile, RawImage
 from fotohaus.records import record
 from fotohaus.report import Report
+from fotohaus.smoothstep import smoothstep
 
 Float32 = NDArray[np.float32]
 
@@ -233,12 +234,7 @@ def prepare_highlights(
 
 def _of_say(variance: Float32) -> Float32:
     """The noise that has a say in single samples: none up to `_NOISY`, all from twice that on."""
-    return variance * np.float32(_smoothstep(float(variance.sum(-1).max()) ** 0.5, _NOISY, 2 * _NOISY))
-
-
-def _smoothstep(value: float, low: float, high: float) -> float:
-    part = min(max((value - low) / (high - low), 0.0), 1.0)
-    return part * part * (3 - 2 * part)
+    return variance * smoothstep(float(variance.sum(-1).max()) ** 0.5, _NOISY, 2 * _NOISY)
 
 
 def _surroundings(places: NDArray[np.bool_]) -> tuple[slice, slice]:
@@ -302,7 +298,7 @@ def _rims(
 
     (5, h, w); None where noise has too much of a say in which samples clip.
     """
-    clean = 1 - _smoothstep(float(noise.sum(-1).max()) ** 0.5, *_RIMS)
+    clean = 1 - float(smoothstep(float(noise.sum(-1).max()) ** 0.5, *_RIMS))
     if not clean:
         return None
     rims = kernels.empty((*found.shape[1:], 5))
