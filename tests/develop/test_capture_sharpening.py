@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from fotohaus import kernels
 from fotohaus.develop import capture_sharpening
 from fotohaus.develop.capture_sharpening import MARGIN, OVERSHOOT, CaptureSharpening, edge_blur, inverse_filter, sharpen
+from fotohaus.develop.color import apply_matrix
 from fotohaus.raw.image import CfaPattern, Rectangle
 
 SOME = CaptureSharpening(0.6, 0.72)
@@ -102,6 +103,16 @@ def test_strips_make_the_same_pixels(scenes) -> None:
         strip = pixels[top - above : top + height + below]
         part = sharpen(strip, SOME, crop=Rectangle(above, 0, height, 120))
         np.testing.assert_array_equal(part, whole[top : top + height])
+
+
+def test_a_cameras_colours_pass_their_matrix_first(scenes) -> None:
+    pixels = kernels.planar(scenes.smooth_scene(90, 120).astype(np.float32))
+    pixels += np.random.default_rng(2).normal(0, 0.02, pixels.shape).astype(np.float32)
+    matrix = np.array([[0.87, 0.33, -0.2], [-0.17, 1.47, -0.3], [-0.03, -0.32, 1.35]])
+    wanted = sharpen(apply_matrix(pixels.copy("K"), matrix), SOME, noise=(0.001, 1e-6), white=0.8)
+    got = sharpen(pixels, SOME, noise=(0.001, 1e-6), white=0.8, matrix=matrix)
+    np.testing.assert_allclose(got, wanted, atol=2e-6)
+    assert np.abs(got - sharpen(pixels, SOME, noise=(0.001, 1e-6), white=0.8)).max() > 0.05
 
 
 @pytest.mark.parametrize("cfa", ["RGGB", "BGGR", "GRBG", "GBRG"])

@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from fotohaus.develop.color import REC2020_TO_XYZ, camera_to_rec2020
+from fotohaus import kernels
+from fotohaus.develop.color import REC2020_TO_XYZ, apply_matrix, camera_to_rec2020
 from fotohaus.raw.image import ColorCalibration
 from fotohaus.raw.temperature import D50, D65, adaptation, temperature_and_tint, xy_to_xyz, xyz_to_xy
 from fotohaus.report import Report
@@ -164,3 +165,11 @@ def test_unusable_matrices_are_refused_with_a_reason(matrix):
 
 def test_chromaticity_round_trip():
     np.testing.assert_allclose(xyz_to_xy(xy_to_xyz(D50) * 7), D50)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 131), (40, 300)])
+def test_a_matrix_is_applied_where_pixels_lie(size):
+    pixels = kernels.planar(np.random.default_rng(1).normal(0.3, 0.3, (*size, 3)).astype(np.float32))
+    wanted = pixels @ WARM.T
+    assert apply_matrix(pixels, WARM) is pixels
+    np.testing.assert_allclose(pixels, wanted, atol=1e-6)

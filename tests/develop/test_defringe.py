@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fotohaus import kernels
 from fotohaus.develop.defringe import MARGIN, Defringe, defringe, fit_blur
 from fotohaus.develop.pipeline import prepare
 from fotohaus.raw import read_raw
@@ -250,3 +251,20 @@ def test_crops() -> None:
     np.testing.assert_allclose(part, whole[96:126, 8:48], atol=1e-5)
     with pytest.raises(ValueError, match="is not within"):
         defringe(pixels, PLAN, crop=Rectangle(150, 0, 20, 10))
+
+
+@pytest.mark.parametrize("size", [(67, 131), (30, 70), (9, 5)])
+def test_planes_are_changed_where_they_lie_within_their_bounds(size) -> None:
+    """Tiles at the right and at the bottom end beyond the picture, and green stays."""
+    height, width = size
+    around = kernels.empty((height + 40, width + 80, 3))
+    around[:] = np.random.default_rng(6).uniform(0.01, 1, around.shape)
+    pixels, before = around[:height, :width], around.copy("K")
+    wanted = defringe(np.ascontiguousarray(pixels), PLAN)
+    changed = defringe(pixels, PLAN)
+    assert np.shares_memory(changed, around)
+    np.testing.assert_array_equal(changed, wanted)
+    np.testing.assert_array_equal(around[..., 1], before[..., 1])
+    np.testing.assert_array_equal(around[height:], before[height:])
+    np.testing.assert_array_equal(around[:height, width:], before[:height, width:])
+    assert (changed != before[:height, :width]).any()

@@ -189,8 +189,8 @@ class DefringeEdges:
         edge_y[x, y] = 0.5 * strong[x, y] + 0.25 * (strong[x, y - 1] + strong[x, y + 1])
         g.edges[x, y] = 0.5 * edge_y[x, y] + 0.25 * (edge_y[x - 1, y] + edge_y[x + 1, y])
 
-        vector = lanes(g)
-        g.edges.vectorize(x, vector, hl.TailStrategy.GuardWithIf).parallel(y, 8)
+        vector, tail = lanes(g), hl.TailStrategy.GuardWithIf
+        g.edges.vectorize(x, vector, tail).parallel(y, 8, tail)
         light.compute_root().vectorize(x, vector).parallel(y, 8)
         rows.compute_at(light, y).vectorize(x, vector)
         strong.compute_root().vectorize(x, vector).parallel(y, 8)
