@@ -48,8 +48,8 @@ def test_a_large_patch_that_walks_is_not_followed(scene, measure, iso, size, sha
         assert all(f.ok for f in found)
         each = [around(f, m, size, box) for f, m in zip(found, burst.motions[1:], strict=True)]
         errors.append(measure.rms(np.array(each)))
-    # Half of the tiles tell less than all of them.
-    assert errors[1] < 2.5 * errors[0] + 0.02
+    # Half of the tiles tell less than all of them, and where something moves the others' mean is not shrunk.
+    assert errors[1] < 2.7 * errors[0] + 0.02
 
 
 def pyramids(burst):

@@ -132,14 +132,10 @@ class Aligner:
         """Those that still wait; what comes after them need not."""
         waiting, self._waiting, self._room = self._waiting, [], 0
         if len(waiting) > 1:
-            self._meet(waiting)
+            waiting = self._meet(waiting)
         for i, (raw, exposure, found, sharpness) in enumerate(waiting):
             waiting[i] = None  # type: ignore[call-overload]
-            frame = make_frame(raw, self.noise, self._padded, exposure)
-            if self._together is not None:
-                with self.report.stage("align"):
-                    found = self._together.again(pyramid(frame, fine=self._fine), found)
-            yield Aligned(raw, frame, found, sharpness)
+            yield Aligned(raw, make_frame(raw, self.noise, self._padded, exposure), found, sharpness)
 
     def _room_for(self, size: int, error: float) -> int:
         """How many frames of so many bytes wait for each other where a pair is only sure to `error` px."""
@@ -152,13 +148,28 @@ class Aligner:
             return LEAST
         return 0
 
-    def _meet(self, waiting: list[_Waiting]) -> None:
+    def _meet(self, waiting: list[_Waiting]) -> list[_Waiting]:
+        """The same frames, aligned together."""
         with self.report.stage("align"):
-            reference = with_samples(self.pyramid, self._reference) if self._fine else self.pyramid
-            self._together = Together(reference, self._blocks)
-            for raw, exposure, found, _ in waiting:
-                frame = make_frame(raw, self.noise, self._padded, exposure)
-                self._together.add(pyramid(frame, fine=self._fine), found.motion, found.trust)
-            self._together.settle(reference)
+            self._together = together = Together(self._seen_reference(), self._blocks)
+            for one in waiting:
+                together.add(self._seen(one), one.found.motion, one.found.trust)
+            together.settle(self._seen_reference())
+            places = [together.again(self._seen(one), one.found) for one in waiting]
+            if together.trust is None:
+                together.settle(self._seen_reference())
         typical = float(np.median([w.found.error for w in waiting]))
         self.report.note(f"noisy: {len(waiting) + 1} frames aligned together (pairs are sure to {typical:.2f} px)")
+        return [
+            # One that the others did not place better stays where the reference alone saw it.
+            one if place is one.found else one._replace(found=together.against_reference(place))
+            for one, place in zip(waiting, places, strict=True)
+        ]
+
+    def _seen(self, waiting: _Waiting) -> Pyramid:
+        frame = make_frame(waiting.raw, self.noise, self._padded, waiting.exposure)
+        return pyramid(frame, fine=self._fine)
+
+    def _seen_reference(self) -> Pyramid:
+        """Made again where it is asked for: with the samples' own level it is as large as a frame."""
+        return with_samples(self.pyramid, self._reference) if self._fine else self.pyramid

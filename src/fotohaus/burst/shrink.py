@@ -8,38 +8,46 @@ running window"): coefficients that noise alone reaches are taken out.
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
 
 import numpy as np
 
 from fotohaus import kernels
-from fotohaus.burst.pyramid import Pyramid, noise_covariances
+from fotohaus.burst.pyramid import noise_covariances
 from fotohaus.raw.image import Float32, Float64
 
 SIZE = 8  # px along a block's side
+STEP = SIZE // 2  # px from block to block
 THRESHOLD = 2.5
 """Energy at which half of a coefficient is kept, of the mean's noise."""
 
 _RAMP = 0.8  # from nothing to all of a coefficient, as a share of its threshold
 
 
-def shrunk(mean: Pyramid, count: int) -> Pyramid:
-    """The bands of a mean of `count` frames without what their noise may be alone."""
-    bands = [_shrink(band, level, count) for level, band in enumerate(mean.bands)]
-    return replace(mean, bands=bands, fine=None if mean.fine is None else _shrink(mean.fine, 0, count))
+def shrunk(band: Float32, level: int, count: int) -> Float32:
+    """The band of a mean of `count` frames without what its noise may be alone; level -1 is the samples' own.
+
+    The mean of two grids of blocks, half a step apart: what is left of the noise depends on where the blocks lie.
+    """
+    mean = _shrink_at(0, band, level, count)
+    mean += _shrink_at(STEP // 2, band, level, count)
+    mean *= 0.5
+    return mean
 
 
-def _shrink(band: Float32, level: int, count: int) -> Float32:
+def _shrink_at(shift: int, band: Float32, level: int, count: int) -> Float32:
+    """By blocks that begin `shift` px to the left of the band and above."""
     h, w = band.shape
-    out = np.empty((h // 4, 4, w // 4, 4), np.float32)
+    rows, columns = (-(-(n + shift) // STEP) for n in (h, w))
+    out = np.empty((rows, STEP, columns, STEP), np.float32)
     kernels.call(
         "burst_shrink",
         band=band,
-        rise=np.ascontiguousarray(count / (_RAMP * THRESHOLD * _spectra()[level]), np.float32),
+        rise=np.ascontiguousarray(count / (_RAMP * THRESHOLD * _spectra()[max(level, 0)]), np.float32),
         start=0.5 - 1 / _RAMP,
+        shift=shift,
         shrunk=out.transpose(1, 3, 2, 0),
     )
-    return out.reshape(h, w)
+    return out.reshape(rows * STEP, columns * STEP)[shift : shift + h, shift : shift + w]
 
 
 @functools.cache

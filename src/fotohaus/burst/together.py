@@ -4,6 +4,9 @@ Between two frames in little light the noise's own gradients are half of the err
 roughly is known from the pairwise alignment; each is then aligned again, from there, to the mean of the others: never
 to a mean with itself in it, whose noise would hold it where it is. So is the reference, and where the others see it is
 taken off: displacements are those against the reference again.
+
+The reference is put in its place before and after: all pairs matched its noise, so that the mean of the others holds it
+where it was, until they have been aligned to each other.
 """
 
 from __future__ import annotations
@@ -40,9 +43,12 @@ class Together:
             self.sums[level] = kernels.empty((*reference.band(level).shape, 2))
             self.sums[level][...] = 0
         self.count = 0
-        self.offset: Float32 | None = None
+        still = Motion.still(self.sizes[0])
+        rows, columns = (n // TILE for n in blocks)
+        known = np.ones((rows, columns), bool)
+        self._place = Alignment(still.nodes(0, rows, columns), known, known, True, still, 0.0, 1.0, None)
         self.trust: Trust | None = None
-        self.add(reference, Motion.still(self.sizes[0]))
+        self.add(reference, still)
 
     def add(self, seen: Pyramid, motion: Motion, trust: Trust | None = None) -> None:
         """A frame that lies so. What one frame does not trust is smeared in the mean."""
@@ -52,24 +58,16 @@ class Together:
             self.trust = trust.both(self.trust)
 
     def settle(self, reference: Pyramid) -> None:
-        """Put the reference where it lies in the mean of the others; no frame is to be aligned before."""
-        still = Motion.still(self.sizes[0])
-        rows, columns = (n // TILE for n in self.blocks)
-        known = np.ones((rows, columns), bool)
-        before = Alignment(still.nodes(0, rows, columns), known, known, True, still, 0.0, 1.0, None)
-        self._pool(reference, still, -1.0)
-        found = self._again(reference, before)
-        self.offset = found.nodes
-        # All others share the error of the reference, which would pull them half the way back to where it was.
-        self._pool(reference, found.motion, 1.0)
+        """Put the reference where it lies in the mean of the others: what was found before lies otherwise after."""
+        self._place = self.again(reference, self._place)
 
     def again(self, seen: Pyramid, before: Alignment) -> Alignment:
-        """Where a frame lies against the reference that was added with `before.motion`."""
+        """Where a frame that was added with `before.motion` lies in the mean of the others."""
         self._pool(seen, before.motion, -1.0)
         found = self._again(seen, before)
-        # The others see it better now.
+        # The others see it better now, and its error no longer pulls them half the way back to where it was.
         self._pool(seen, found.motion, 1.0)
-        return before if found is before else self._against_reference(found)
+        return found
 
     def align(self, seen: Pyramid) -> Alignment:
         """Where a frame lies against the reference that was not added yet; it is, if it matches."""
@@ -78,7 +76,11 @@ class Together:
         if not found.ok:
             return found
         self.add(seen, found.motion, found.trust)
-        return self._against_reference(found)
+        return self.against_reference(found)
+
+    def against_reference(self, found: Alignment) -> Alignment:
+        """Where a frame lies against the reference, of one that lies so in the mean."""
+        return replace(found, nodes=kernels.planar(found.nodes - self._place.nodes))
 
     def _again(self, seen: Pyramid, before: Alignment) -> Alignment:
         """From where it was, against the mean of the others, of which it has been taken away."""
@@ -92,18 +94,16 @@ class Together:
             return found if found.ok else before
         return found if found.ok and not _differ(found, before) else before
 
-    def _against_reference(self, found: Alignment) -> Alignment:
-        assert self.offset is not None
-        return replace(found, nodes=kernels.planar(found.nodes - self.offset))
-
     def _mean(self, count: int) -> tuple[Pyramid, float]:
         """What the `count` frames of the sums show, and the variance of its noise in units of a frame's.
 
         What their noise may be alone is taken out, unless something moves: smeared, it would be taken for detail.
         """
         means = {level: _mean(pooled) for level, pooled in self.sums.items()}
+        if self.trust is None:
+            means = {level: shrunk(means.pop(level), level, count) for level in self.sums}
         mean = Pyramid([means[level] for level in range(len(self.sizes))], self.sizes, means.get(-1))
-        return (shrunk(mean, count), LEFT) if self.trust is None else (mean, 1 / count)
+        return mean, LEFT if self.trust is None else 1 / count
 
     def _pool(self, seen: Pyramid, motion: Motion, sign: float) -> None:
         for level, pooled in self.sums.items():

@@ -13,12 +13,14 @@ STEP = SIZE // 2  # from block to block
 class BurstShrink:
     """Blocks of 8 x 8 px at every fourth: a coefficient v times clamp(v^2 rise[i, k] + start, 0, 1), i along, k down.
 
-    shrunk[column % 4, row % 4, column / 4, row / 4]. The fewer coefficients a block keeps, the more it weighs.
+    shrunk[column % 4, row % 4, column / 4, row / 4] of the band moved right and down by `shift` px. The fewer
+    coefficients a block keeps, the more it weighs.
     """
 
     band = hl.InputBuffer(hl.Float(32), 2)
     rise = hl.InputBuffer(hl.Float(32), 2)
     start = hl.InputScalar(hl.Float(32))
+    shift = hl.InputScalar(hl.Int(32))
     shrunk = hl.OutputBuffer(hl.Float(32), 4)
 
     def generate(self):
@@ -26,7 +28,7 @@ class BurstShrink:
         a, b, r, i, n, e, j = (hl.Var(name) for name in "abrinej")
         edge = hl.BoundaryConditions.repeat_edge(g.band)
         rows, coefficients, kept, blocks = (hl.Func(s) for s in ("rows", "coefficients", "kept", "blocks"))
-        rows[a, r, i] = hl.mux(i, forward([edge[STEP * a + k, r] for k in range(SIZE)]))
+        rows[a, r, i] = hl.mux(i, forward([edge[STEP * a + k - g.shift, r - g.shift] for k in range(SIZE)]))
         coefficients[a, b, i] = tuple(forward([rows[a, STEP * b + k, i] for k in range(SIZE)]))
         values = [coefficients[a, b, i][k] for k in range(SIZE)]
         factors = [hl.clamp(v * v * g.rise[i, k] + g.start, 0.0, 1.0) for k, v in enumerate(values)]
