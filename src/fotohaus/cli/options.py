@@ -67,11 +67,13 @@ def chosen_recipe(options: argparse.Namespace) -> Recipe:
         words = get_args(fields()[name][0]) if get_origin(fields()[name][0]) is Literal else ()
         if words and value not in words:
             options.error(f"argument --{name.replace('_', '-')}: {value!r} is none of {_listed(words)}")
-    from pydantic import ValidationError
-
     try:
         return Recipe.model_validate({**values, **chosen})
-    except ValidationError as error:
+    except ValueError as error:
+        from pydantic import ValidationError
+
+        if not isinstance(error, ValidationError):
+            raise
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "recipe"
         options.error(f"argument --{name.replace('_', '-')}: {_reason(name, first)}")
