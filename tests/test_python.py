@@ -55,6 +55,22 @@ def test_memory_that_is_kept_is_not_asked_for_again() -> None:
     assert run("leave") > 5000
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc's malloc")
+@pytest.mark.skipif(not Path("/sys/kernel/mm/transparent_hugepage").exists(), reason="of Linux with huge pages")
+def test_memory_that_is_kept_is_in_huge_pages() -> None:
+    """As far as they are free: what the heap grows to is marked."""
+    code = """if True:
+        import re, fotohaus as fh
+        from pathlib import Path
+        fh.keep_memory()
+        maps = re.split(r"^(?=[0-9a-f]+-)", Path("/proc/self/smaps").read_text(), flags=re.MULTILINE)[1:]
+        sizes = [int(re.search(r"Size: +(\\d+) kB", one)[1]) for one in maps if re.search(r"VmFlags:.* hg", one)]
+        print(sum(sizes) // 1024)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 110 <= int(done.stdout) <= 140
+
+
 def test_readme_runs(tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[1]
     code = (root / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
