@@ -24,10 +24,11 @@ KNEE = 0.8
 CUSP = 8
 """How closely the rounded boundary follows the gamut's corner: at the corner it is 2^(-1/8) of it."""
 HUES, LIGHTS = 256, 128
+FARTHEST = 3  # times the chroma at which a channel gets to 0
 
 
 @functools.cache
-def boundary(gamut: Gamut) -> NDArray[np.float32]:
+def boundary(gamut: Gamut) -> Float32:
     """Largest Oklab chroma to use, (HUES + 1, LIGHTS + 1): rows by `hue_turn` / 4, columns by lightness 0..1.
 
     Below the cusp the gamut ends where a channel gets to 0, which in Oklab is a straight line from black; above it,
@@ -36,32 +37,35 @@ def boundary(gamut: Gamut) -> NDArray[np.float32]:
     """
     a, b = turn_to_ab(np.linspace(0, 4, HUES + 1))
     direction = np.stack([a, b], axis=-1) / np.hypot(a, b)[:, None]
-    # At lightness L and chroma C, the cube roots of the responses are L + C k: each channel is a cubic in C.
+    # At lightness L and chroma C = L t, the cube roots of the responses are L (1 + t k): channels are L^3 cubic(t).
     k = direction @ np.linalg.inv(color.lms_to_lab())[:, 1:].T
     to_rgb = np.linalg.inv(color.to_lms(gamut)).T
-    cubic = [(k**n @ to_rgb).T[..., None].astype(np.float32) for n in (1, 2, 3)]
+    first, second, third = ((k**n @ to_rgb)[..., None] * times for n, times in ((1, 3), (2, 3), (3, 1)))
 
-    def reach(light: Float32, room: Callable[[Float32], Float32]) -> Float32:
-        """Where the room inside the gamut ends: halved a few times, and a straight line in what is left."""
-        first, second = 3 * light**2 * cubic[0], 3 * light * cubic[1]
+    def channels(t: Float64) -> Float64:
+        return np.asarray(1 + t * (first + t * (second + t * third)))
 
-        def room_at(c: Float32) -> Float32:
-            return np.asarray(room(light**3 + c * (first + c * (second + c * cubic[2]))).min(axis=0))
+    ends = _first_zero(lambda t: channels(t[:, None, None]).min(axis=(1, 2)))[:, None]
+    # Where the largest channel is 1, each t has one lightness; beyond a few times where they are black it says nothing.
+    t = ends * np.linspace(0, FARTHEST, FARTHEST * 48)
+    largest = np.maximum.accumulate(np.cbrt(channels(t[:, None]).max(axis=1)), axis=1)
+    light = np.linspace(0, 1, LIGHTS + 1)
+    faded = 1 / np.maximum(light, 1e-9)
+    bright = light * np.stack([np.interp(faded, *of_hue) for of_hue in zip(largest, t, strict=True)])
+    dark = light * ends
+    sharpness = 1 / np.maximum(dark, 1e-9) ** CUSP + 1 / np.maximum(bright, 1e-9) ** CUSP
+    return np.asarray(np.where((dark > 0) & (bright > 0), sharpness ** (-1 / CUSP), 0), np.float32)
 
-        low, high = np.zeros((2, HUES + 1, len(light)), np.float32)
-        high += 1
-        for _ in range(8):
-            c = (low + high) * np.float32(0.5)
-            inside = room_at(c) >= 0
-            low, high = np.where(inside, c, low), np.where(inside, high, c)
-        near, far = np.maximum(room_at(low), 0), np.minimum(room_at(high), 0)
-        return np.asarray(low + (high - low) * near / np.maximum(near - far, np.float32(1e-12)))
 
-    light = np.linspace(0, 1, LIGHTS + 1, dtype=np.float32)
-    dark = (light * reach(np.ones(1, np.float32), lambda rgb: rgb)).astype(np.float64)
-    bright = reach(light, lambda rgb: 1 - rgb).astype(np.float64)
-    corner = (np.maximum(dark, 1e-9) ** -CUSP + np.maximum(bright, 1e-9) ** -CUSP) ** (-1 / CUSP)
-    return np.asarray(np.where((dark > 0) & (bright > 0), corner, 0), np.float32)
+def _first_zero(falling: Callable[[Float64], Float64]) -> Float64:
+    """Where functions of each hue get from 1 to 0, between 0 and 1: halved a few times, a line in what is left."""
+    low, high = np.zeros(HUES + 1), np.ones(HUES + 1)
+    for _ in range(12):
+        middle = (low + high) / 2
+        inside = falling(middle) >= 0
+        low, high = np.where(inside, middle, low), np.where(inside, high, middle)
+    near, far = np.maximum(falling(low), 0), np.minimum(falling(high), 0)
+    return np.asarray(low + (high - low) * near / np.maximum(near - far, 1e-12))
 
 
 def hue_turn(a: ArrayLike, b: ArrayLike) -> Float64:
