@@ -64,6 +64,12 @@ class Report:
 
     def take(self, other: Report) -> None:
         """What another report collected, in another thread say, as if it had happened here."""
+        if threading.get_ident() != self._thread:
+            with self._elsewhere:
+                for stage in other.stages:
+                    _add(self._open[-1].parts if self._open else self.stages, stage)
+                self.warnings += other.warnings
+            return
         for stage in other.stages:
             if self._open:
                 _add(self._open[-1].parts, stage)
@@ -97,6 +103,6 @@ def _add(parts: list[StageRecord], record: StageRecord) -> None:
         if part.name == record.name:
             part.seconds += record.seconds
             part.notes += record.notes
-            part.runs += 1
+            part.runs += record.runs
             return
     parts.append(record)

@@ -7,9 +7,13 @@ import pytest
 
 from fotohaus import kernels
 from fotohaus.develop import develop
+from fotohaus.develop.mosaic_rows import MosaicRows
 from fotohaus.develop.pipeline import prepare
 from fotohaus.raw.image import Rectangle
+from fotohaus.recipe import Recipe
 from fotohaus.render.exposure import auto_exposure
+from fotohaus.render.pipeline import Rendering
+from fotohaus.report import Report
 from fotohaus.strips import STRIP
 
 
@@ -98,3 +102,54 @@ def test_decisions_do_not_hang_on_where_the_cells_fall(scenes, lamps):
         chosen.append(auto_exposure(prepare(scenes.raw_of(part)).overview))
     assert np.ptp([c.ev for c in chosen]) < 0.03
     assert np.ptp([c.highlights for c in chosen]) < (0.6 if lamps else 0.05)
+
+
+@pytest.mark.parametrize("choices", [{}, {"look": "vivid"}, {"look": "neutral", "sdr": True}, {"long_edge": 200}])
+def test_light_that_is_begun_ahead_is_what_would_be_made(scenes, choices):
+    development = prepare(bright(scenes))
+    made = []
+    try:
+        for threads in (1, 2, 3, 8):
+            kernels.set_threads(threads)
+            rendering = Rendering(development, Recipe(**choices), Report())
+            assert len(rendering._begun) == (0 if threads == 1 or "long_edge" in choices else min(threads, 4))
+            rendering.collect_gain_map()
+            made.append(rendering.picture())
+            assert not rendering._begun
+    finally:
+        kernels.set_threads(0)
+    for other in made[1:]:
+        np.testing.assert_array_equal(other.pixels, made[0].pixels)
+        assert (other.gain is None) == (made[0].gain is None) == bool(choices.get("sdr"))
+        if other.gain is not None:
+            np.testing.assert_array_equal(other.gain.pixels, made[0].gain.pixels)
+
+
+def test_strips_in_another_order_or_of_another_height_find_their_light(scenes):
+    development = prepare(bright(scenes))
+    whole = Rendering(development, Recipe(), Report()).picture().pixels
+    height = development.shape[0]
+    for parts in ([(100, 300), (0, 100), (300, height)], [(0, height)], [(254, 400), (0, 254), (400, height)]):
+        rendering = Rendering(development, Recipe(), Report())
+        for top, bottom in parts:
+            np.testing.assert_array_equal(rendering.rows(top, bottom), whole[top:bottom])
+
+
+def test_what_threads_say_of_light_begun_ahead_is_told(scenes):
+    report = Report()
+    kernels.set_threads(2)
+    try:
+        with report.stage("write"):
+            Rendering(prepare(bright(scenes), report=report), Recipe(), report).picture()
+    finally:
+        kernels.set_threads(0)
+    (told,) = [part for part in report.stages[0].parts if part.name == "demosaic"]
+    assert told.runs == 4
+
+
+def test_what_goes_wrong_ahead_is_raised_where_it_is_asked_for(scenes, monkeypatch):
+    development = prepare(bright(scenes))
+    monkeypatch.setattr(MosaicRows, "rows", lambda *_: 1 / 0)
+    rendering = Rendering(development, Recipe(), Report())
+    with pytest.raises(ZeroDivisionError):
+        rendering.rows(0, 256)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fotohaus.develop.scene import Scene
 from fotohaus.errors import ReadError, WriteError
+from fotohaus.extensions import JPEG
 from fotohaus.metadata import Metadata
 from fotohaus.modes.capture_facts import completed, with_metadata
 from fotohaus.output import HOLDS, check_target, write
 from fotohaus.raw import apply_profile, expand_sources, read_dcp, stream
 from fotohaus.raw.image import RawImage
 from fotohaus.recipe import DEFAULT_LOOK, Recipe
-from fotohaus.render.picture import Picture
 from fotohaus.report import Report
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def make_photo(
         from fotohaus.raw.sibling import read_metadata
 
         sibling = read_metadata(metadata_from)
-    threading.Thread(target=_import_what_develops, daemon=True).start()
+    threading.Thread(target=_import_what_develops, args=(recipe.look or DEFAULT_LOOK,), daemon=True).start()
     with _diagnosis(debug, report) as diagnosis:
         raw = merge_files(files, recipe, report, gap=gap, strict=strict, diagnosis=diagnosis)
     raw = with_metadata(raw, sibling, metadata_from, files[0], report)
@@ -128,8 +128,6 @@ def make_photo(
         return write(raw, path, recipe=recipe, report=report, metadata=metadata)
     from fotohaus.develop.pipeline import prepare
 
-    if kind is Picture:
-        threading.Thread(target=_make_ready, args=(recipe,), daemon=True).start()
     development = prepare(
         raw,
         off=recipe.off,
@@ -143,28 +141,37 @@ def make_photo(
         with report.stage("scene"):
             scene = development.scene()
         return write(scene, path, recipe=recipe, report=report, metadata=metadata)
-    # After what needs all of the raw image was decided: its kernels run while this is imported.
+    # Its first rows are made while what codes them is imported.
+    threading.Thread(target=_import_what_writes, args=(path.suffix.lower(),), daemon=True).start()
     from fotohaus.render.pipeline import Rendering
 
     return write(Rendering(development, recipe, report), path, recipe=recipe, report=report, metadata=metadata)
 
 
-def _import_what_develops() -> None:
+def _import_what_develops(look: str) -> None:
     """For a thread, while a file is read: importing takes longer than reading does."""
     import fotohaus.develop.pipeline
-    import fotohaus.output.pictures
-    import fotohaus.render.pipeline  # noqa: F401
     from fotohaus.develop import demosaic_network
 
     # Read and turned once, it serves all strips.
     demosaic_network.integers()
+    import fotohaus.render.pipeline  # noqa: F401
+    from fotohaus.render.looks import is_lut, load_look
+
+    # What is wrong with it shows when a picture is made.
+    with suppress(ReadError):
+        if look != "camera" and not is_lut(look):
+            load_look(look)
 
 
-def _make_ready(recipe: Recipe) -> None:
-    # Not what codes the file: the first strip imports it, beside kernels that don't wait for it as decisions do.
-    from fotohaus.render.pipeline import make_ready
+def _import_what_writes(kind: str) -> None:
+    """For a thread, while the first rows are made: kernels don't wait for imports, as the decisions before them do."""
+    import fotohaus.output.pictures
 
-    make_ready(recipe)
+    if kind in JPEG:
+        import PIL.JpegImagePlugin  # noqa: F401
+
+        import fotohaus.output.ultra_hdr  # noqa: F401
 
 
 @contextmanager

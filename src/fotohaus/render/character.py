@@ -16,12 +16,20 @@ from fotohaus.render.look import Look
 Float32 = NDArray[np.float32]
 
 
+def _blurs(look: Look, height: int) -> tuple[int, int]:
+    return effects.fine_blurs(height) if look.texture.fine else (0, 0)
+
+
+def reach_of(look: Look, height: int) -> int:
+    """How many pixels around one have a say in how a look shows it, in a picture of so many rows."""
+    return 2 * sum(_blurs(look, height))
+
+
 class Character:
     """What of a look is more than a curve, laid over a picture.
 
     look : the look. small : all of the scene in small, exposed. shape : the picture's. curve : its curve's table.
-    white : scene-linear level of display white. local : local tone, if there is some. reach : pixels
-    around one that have a say in it.
+    white : scene-linear level of display white. local : local tone, if there is some.
     """
 
     def __init__(
@@ -63,8 +71,7 @@ class Character:
         }
         self._lightness = curve[:, 0]
         self._full = bool(look.texture.fine or look.mono.amount or look_color.is_tinted(look))
-        self._blurs = effects.fine_blurs(height) if look.texture.fine else (0, 0)
-        self.reach = 2 * sum(self._blurs)
+        self._blurs = _blurs(look, height)
 
     @functools.cached_property
     def _own(self) -> dict[str, Any]:

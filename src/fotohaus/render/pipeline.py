@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ from fotohaus import kernels
 from fotohaus.develop.development import Development
 from fotohaus.develop.profile_look import apply_profile_look
 from fotohaus.develop.scene import Scene
-from fotohaus.errors import FotohausError
 from fotohaus.kernels.common_tables import BOUNDARY_UNIT
 from fotohaus.recipe import DEFAULT_LOOK, Recipe
 from fotohaus.records import record
@@ -27,6 +26,7 @@ from fotohaus.render.look_curve import LookCurve, look_curve
 from fotohaus.render.looks import is_lut, load_look
 from fotohaus.render.picture import Gamut, Picture, picture_of
 from fotohaus.report import Report
+from fotohaus.strips import strips
 
 if TYPE_CHECKING:
     from fotohaus.render.character import Character
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 Float32 = NDArray[np.float32]
 
 VECTOR = 16
+_BLOCK = 4  # rows below a strip's that a gain map may need as well
 
 
 def _cells(table: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -103,6 +104,14 @@ class Rendering:
         space = self._read_lut(name)
         plain = name == "camera" or is_lut(name)
         look = self.look = chosen(load_look("neutral" if plain else name), recipe)
+        self._reach = sharpening.REACH
+        if not is_curve_only(look):
+            from fotohaus.render.character import reach_of
+
+            self._reach = max(sharpening.REACH, reach_of(look, self.shape[0]))
+        self._begun: dict[int, Future[tuple[Float32, Report]]] = {}
+        if isinstance(scene, Development) and recipe.crop is None and recipe.long_edge is None:
+            self._begin(scene)
         with report.stage("exposure"):
             metered = auto_exposure(_whole(scene), scene.capture)
             # The camera's look is made for the camera's exposure, and brings its own tone.
@@ -148,6 +157,32 @@ class Rendering:
                     small = apply_profile_look(small, self._camera_look, top=middle, left=middle, step=step)
                 self._character = Character(look, small, self.shape, self._arguments["curve"], white, self._local)
 
+    def _begin(self, development: Development) -> None:
+        """Make the first strips' light, which nothing that is still to be decided changes, while it is decided."""
+        count, height = kernels.threads(), self.shape[0]
+        if count == 1:
+            return
+
+        def light(first: int, last: int) -> tuple[Float32, Report]:
+            said = Report()
+            source = replace(development.source, report=said)
+            return replace(development, source=source).rows(first, last), said
+
+        pool = ThreadPoolExecutor(count)
+        for top, bottom in strips(height)[:count]:
+            first, last = max(0, top - self._reach), min(height, bottom + max(self._reach, _BLOCK))
+            self._begun[first] = pool.submit(light, first, last)
+        pool.shutdown(wait=False)
+
+    def _light(self, first: int, last: int) -> Float32:
+        begun = self._begun.pop(first, None)
+        if begun is not None:
+            light, said = begun.result()
+            self._report.take(said)
+            if first + len(light) >= last:
+                return light[: last - first]
+        return self._scene.rows(first, last)
+
     def _read_lut(self, name: str) -> Gamut:
         """Read the look, if it is a look-up table, and say which gamut is rendered: the table's or the picture's."""
         self._lut: Applied | None = None
@@ -184,11 +219,10 @@ class Rendering:
     def _strip(self, top: int, bottom: int) -> Strip:
         """Light for rows of the picture, and for as many around them as have a say in them."""
         height, width = self.shape
-        reach = sharpening.REACH if self._character is None else max(sharpening.REACH, self._character.reach)
-        first, last = max(0, top - reach), min(height, bottom + reach)
+        first, last = max(0, top - self._reach), min(height, bottom + self._reach)
         if self._gains is not None:
             last = max(last, self._gains.needed(bottom))
-        pixels = light = self._scene.rows(first, last)
+        pixels = light = self._light(first, last)
         if self._camera_look is not None:
             with self._report.stage("look"):
                 light = np.multiply(pixels, np.float32(self._exposure), out=kernels.empty(pixels.shape))
@@ -283,20 +317,6 @@ def _whole(scene: Scene | Development) -> Float32:
     if isinstance(scene, Scene):
         return scene.pixels if scene.overview is None else scene.overview
     return scene.overview
-
-
-def make_ready(recipe: Recipe) -> None:
-    """Import and make what pictures by a recipe take whatever they show: for a thread, while something else is done.
-
-    What is wrong with the recipe shows when a picture is made.
-    """
-    with contextlib.suppress(FotohausError):
-        _constants(recipe.gamut)
-        name = recipe.look or DEFAULT_LOOK
-        if name != "camera" and not is_lut(name) and not is_curve_only(load_look(name)):
-            import fotohaus.render.character
-    if not recipe.sdr:
-        import fotohaus.render.gain_rows  # noqa: F401
 
 
 def render(scene: Scene, recipe: Recipe | None = None, *, report: Report | None = None, **choices: Any) -> Picture:
