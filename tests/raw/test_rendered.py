@@ -286,6 +286,14 @@ def bad_photos() -> dict[str, bytes]:
     }
 
 
+def test_a_jpeg_of_more_bits_is_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "twelve.jpg"
+    path.write_bytes(imagecodecs.jpeg8_encode(np.full((16, 16, 3), 2000, np.uint16), bitspersample=12))
+    with pytest.raises(ReadError) as error:
+        read_raw(path)
+    assert error.value.reason == "has samples of 12 bits, which is not supported in a JPEG"
+
+
 @pytest.mark.parametrize("name", [*bad_photos()])
 def test_bad_photos_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(bad_photos()[name])

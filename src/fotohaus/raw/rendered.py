@@ -171,6 +171,8 @@ def _read_jpeg(source: Source) -> tuple[NDArray[Any], bytes]:
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             if isinstance(error, TiffError):
                 raise
+            if other := re.fullmatch(r"cannot handle (\d+)-bit layers", str(error)):
+                raise TiffError(f"has samples of {other[1]} bits, which is not supported in a JPEG") from None
             raise TiffError(f"is damaged: {error}") from None
 
 
