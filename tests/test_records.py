@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar
 
@@ -89,3 +90,28 @@ def test_is_frozen_and_compares_by_value() -> None:
     assert made != PlainPoint(1)
     assert hash(Base()) == hash(Base(flags=1)) != hash(Base(flags=2))
     assert made.names is not Point(1).names
+
+
+def test_its_fields_are_found_once_by_whichever_thread_asks() -> None:
+    """Each of several makes a whole one, and a class below finds those of a class above."""
+    for _ in range(50):
+
+        @record
+        class Above:
+            a: int
+            b: list[int] = field(default_factory=list)
+
+        @record
+        class Below(Above):
+            c: int = 3
+
+        with ThreadPoolExecutor(4) as pool:
+            made = list(pool.map(lambda kind: kind(1), [Below, Above] * 4))
+        assert [f.name for f in fields(Above)] == ["a", "b"]
+        assert {repr(one).rpartition(".")[2] for one in made} == {"Below(a=1, b=[], c=3)", "Above(a=1, b=[])"}
+
+
+def test_matches_by_place() -> None:
+    match Point(1, 5.0):
+        case Point(x, y):
+            assert (x, y) == (1, 5.0)
