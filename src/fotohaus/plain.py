@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 if TYPE_CHECKING:
     from fotohaus.recipe import About
 
-_FORMS = {int: re.compile(r"-?[0-9]{1,9}"), float: re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,12})?")}
+_FORMS = {int: r"-?[0-9]{1,9}", float: r"-?[0-9]{1,9}(\.[0-9]{1,12})?"}
 
 
 def plain_value(kind: Any, about: About, value: Any) -> Any:
@@ -51,7 +51,7 @@ def _text(about: About, value: str) -> str:
 
 
 def _number(number: type[int] | type[float], about: About, value: Any) -> int | float:
-    if type(value) is str and _FORMS[number].fullmatch(value):
+    if type(value) is str and re.fullmatch(_FORMS[number], value):
         value = number(value)
     if type(value) is not number and not (number is float and type(value) is int):
         raise ValueError

@@ -6,21 +6,20 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 
-@dataclass
 class StageRecord:
     """One finished stage: its name, its wall time in seconds, what it decided, and the stages inside it.
 
     A stage that runs again inside the same one adds to its record: `runs` says how often.
     """
 
-    name: str
-    seconds: float = 0.0
-    notes: list[str] = field(default_factory=list)
-    parts: list[StageRecord] = field(default_factory=list)
-    runs: int = 1
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.seconds = 0.0
+        self.notes: list[str] = []
+        self.parts: list[StageRecord] = []
+        self.runs = 1
 
 
 class Report:

@@ -21,8 +21,8 @@ TINT_LIMIT = 150.0
 FORMS = f"as-shot, auto, {', '.join(PRESETS)}, KELVIN[,TINT], x,y or pick:X,Y"
 
 _NUMBER = r"[+-]?(?:[0-9]{1,12}(?:\.[0-9]{0,25})?|\.[0-9]{1,25})"
-_NUMBERS = re.compile(rf"({_NUMBER})(k)?(?:\s*,\s*({_NUMBER}))?")
-_PICK = re.compile(r"pick\s*:\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})")
+_NUMBERS = rf"({_NUMBER})(k)?(?:\s*,\s*({_NUMBER}))?"
+_PICK = r"pick\s*:\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})"
 
 
 @record
@@ -99,9 +99,9 @@ def parse_white(text: str) -> White:
         return Auto()
     if words in PRESETS:
         return Preset(words)
-    if found := _PICK.fullmatch(words):
+    if found := re.fullmatch(_PICK, words):
         return Pick(int(found[1]), int(found[2]))
-    if found := _NUMBERS.fullmatch(words):
+    if found := re.fullmatch(_NUMBERS, words):
         return _from_numbers(float(found[1]), None if found[3] is None else float(found[3]), bool(found[2]))
     shown = text if len(text) <= 40 else f"{text[:37]}..."
     raise ValueError(f"{shown!r} is no white balance; choose {FORMS}")

@@ -7,12 +7,13 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from fotohaus.cli.usage import Parser, nearest
+from fotohaus.records import record
 
 
-class Command(NamedTuple):
+@record
+class Command:
     """A command: what it takes and is for, the function that adds its arguments, and the one that does it.
 
     parts : brings the commands that it consists of, in place of arguments of its own. examples : what people type.

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 # What a terminal obeys or turns around: C0 and C1 controls, line separators, bidirectional overrides; and half pairs.
-_NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_NO_TEXT = "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 
 
 def plain(text: object) -> str:
     """Text of a file or its name, to be shown on one line: what is no letter to see is written as an escape."""
-    return _NO_TEXT.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), str(text))
+    return re.sub(_NO_TEXT, lambda found: found[0].encode("unicode_escape").decode("ascii"), str(text))
 
 
 def print_json(value: Any) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
+from fotohaus.records import record
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -40,7 +41,8 @@ _GUESSES = (-8.0, -4.0, 4.0, 8.0)  # px at the corner
 _SECTORS = 8
 
 
-class Picture(NamedTuple):
+@record
+class Picture:
     """A mosaic as the kernel takes it, its levels, and half its diagonal."""
 
     mosaic: NDArray[np.uint16]
@@ -49,7 +51,8 @@ class Picture(NamedTuple):
     radius: float
 
 
-class Fit(NamedTuple):
+@record
+class Fit:
     """coefficients : (3,), of px per px. corner, error : the shift at the corner and its error in px. aside,
     aside_error : (2,), the shift of the whole colour in px, and its error."""
 
@@ -142,7 +145,7 @@ class _Blocks:
         if check is None:
             return None
         differ = 0.5 * (check.corner - fit.corner)
-        return fit._replace(error=float(np.hypot(np.hypot(max(fit.error, check.error), differ), _SYSTEMATIC_CORNER)))
+        return replace(fit, error=float(np.hypot(np.hypot(max(fit.error, check.error), differ), _SYSTEMATIC_CORNER)))
 
 
 def fit_colour(

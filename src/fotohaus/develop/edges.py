@@ -5,17 +5,17 @@ The rest of preparing needs neither, so that they are looked for meanwhile, in a
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from fotohaus.develop import aberration, capture_sharpening
 from fotohaus.develop.aberration import LateralAberration
 from fotohaus.develop.capture_sharpening import CaptureSharpening
 from fotohaus.develop.geometry import Upright, cfa_of
 from fotohaus.raw.image import CfaPattern, NoiseProfile, RawImage
+from fotohaus.records import record
 from fotohaus.report import Report
 
 
-class Edges(NamedTuple):
+@record
+class Edges:
     """What was found, None for what was not or was not looked for, and what there is to say about it."""
 
     aberration: LateralAberration | None

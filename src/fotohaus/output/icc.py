@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import functools
 import struct
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fotohaus.records import record
 
 D50 = np.array([0.9642, 1.0, 0.8249])
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 D65_XY = (0.3127, 0.3290)
 
 
-class Space(NamedTuple):
+@record
+class Space:
     """An RGB space with a D65 white: its name, the xy of its primaries, its curve as ICC's type 3 parameters."""
 
     name: str
@@ -40,13 +42,13 @@ SPACES = {
 @functools.cache
 def profile(space: str) -> bytes:
     """The ICC profile of "srgb", "p3" or "rec2020"."""
-    name, primaries, curve = SPACES[space]
+    asked = SPACES[space]
     adapt = _adaptation()
-    colorants = _fixed(adapt @ _to_xyz(primaries))
+    colorants = _fixed(adapt @ _to_xyz(asked.primaries))
     # Rounding must not tint white: the columns add up to exactly what D50 is in this encoding.
     colorants[:, 1] += _fixed(D50) - colorants.sum(axis=1)
-    text = {"desc": _text(name), "cprt": _text("Public domain")}
-    curve_tag = b"para" + struct.pack(">IHH", 0, 3, 0) + _fixed(np.array(curve)).astype(">i4").tobytes()
+    text = {"desc": _text(asked.name), "cprt": _text("Public domain")}
+    curve_tag = b"para" + struct.pack(">IHH", 0, 3, 0) + _fixed(np.array(asked.curve)).astype(">i4").tobytes()
     data = {
         **text,
         "wtpt": _xyz(_fixed(D50)),

@@ -21,17 +21,18 @@ from fotohaus.report import Report
 
 Kind = Literal["dng", "libraw", "rendered"]
 
-_RENDERED = re.compile(rb"\xff\xd8\xff|\x89PNG")
+_RENDERED = (b"\xff\xd8\xff", b"\x89PNG")
+# What files begin with, from which byte on.
 _NOT_RAW = {
-    "a GIF": re.compile(rb"GIF8"),
-    "an OpenEXR image": re.compile(rb"\x76\x2f\x31\x01"),
-    "a WebP image": re.compile(rb"RIFF....WEBP", re.DOTALL),
-    "a JPEG XL image": re.compile(rb"\xff\x0a|\0\0\0\x0cJXL "),
-    "an AVIF image": re.compile(rb"....ftypavi[fs]", re.DOTALL),
-    "a HEIF image": re.compile(rb"....ftyp(hei[cxmsf]|hev[cx]|mif1|msf1)", re.DOTALL),
-    "a video": re.compile(rb"....ftyp(isom|mp4|qt  |avc1)", re.DOTALL),
-    "a ZIP archive": re.compile(rb"PK\x03\x04"),
-    "a PDF": re.compile(rb"%PDF"),
+    "a GIF": (0, (b"GIF8",)),
+    "an OpenEXR image": (0, (b"\x76\x2f\x31\x01",)),
+    "a WebP image": (8, (b"WEBP",)),
+    "a JPEG XL image": (0, (b"\xff\x0a", b"\0\0\0\x0cJXL ")),
+    "an AVIF image": (4, (b"ftypavif", b"ftypavis")),
+    "a HEIF image": (4, tuple(b"ftyp" + kind for kind in b"heic heix heim heis heif hevc hevx mif1 msf1".split())),
+    "a video": (4, (b"ftypisom", b"ftypmp4", b"ftypqt  ", b"ftypavc1")),
+    "a ZIP archive": (0, (b"PK\x03\x04",)),
+    "a PDF": (0, (b"%PDF",)),
 }
 _NO_IMAGE = ("a video", "a ZIP archive", "a PDF")
 
@@ -150,10 +151,10 @@ def kind_of(source: Source, path: PathLike) -> Kind:
     head = bytes(source.read(0, min(source.size, 64)))
     if not head:
         raise TiffError("is empty")
-    if _RENDERED.match(head):
+    if head.startswith(_RENDERED):
         return "rendered"
-    for name, mark in _NOT_RAW.items():
-        if mark.match(head):
+    for name, (at, marks) in _NOT_RAW.items():
+        if head.startswith(marks, at):
             why = "not a raw file" if name in _NO_IMAGE else "which is not read yet: make it a JPEG, PNG or TIFF first"
             raise TiffError(f"is {name}, {why}")
     suffix = Path(path).suffix.lower()
