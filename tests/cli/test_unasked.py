@@ -5,10 +5,10 @@ import sys
 
 _START = """
 import sys
-from fotohaus.cli.unasked import BareNumPy, Unasked, waiting
+from fotohaus.cli.unasked import BarePackages, Unasked, waiting
 for name in ("ast", "dataclasses", "inspect", "numpy", "pickle", "platform"):
     assert name not in sys.modules, name
-sys.meta_path.insert(0, BareNumPy())
+sys.meta_path.insert(0, BarePackages())
 with waiting("inspect"):
     import dataclasses
 import numpy as np
@@ -41,7 +41,7 @@ print(str(inspect.signature(np.mean))[:2])
 def test_numpy_is_whole() -> None:
     code = """
 import importlib.util, pickle
-assert importlib.util.find_spec("numpy").loader is np.__loader__ and not isinstance(np.__loader__, BareNumPy)
+assert importlib.util.find_spec("numpy").loader is np.__loader__ and not isinstance(np.__loader__, BarePackages)
 kept = pickle.loads(pickle.dumps(np.arange(3)))
 @dataclasses.dataclass
 class A:
@@ -100,3 +100,22 @@ except SystemExit as exit:
     print(exit.code)
 """
     assert _run(_WAITING + code) == "2"
+
+
+def test_pillow_reads_and_writes_tags_that_waited() -> None:
+    code = """
+import io
+from PIL import ExifTags, Image, ImageFile, JpegImagePlugin
+assert isinstance(ExifTags, Unasked) and isinstance(sys.modules["PIL.TiffTags"], Unasked)
+exif = Image.Exif()
+exif[ExifTags.Base.Orientation] = 6
+assert not isinstance(sys.modules["PIL.ExifTags"], Unasked) and Image.ExifTags.Base is ExifTags.Base
+file = io.BytesIO()
+Image.new("RGB", (8, 8)).save(file, "JPEG", exif=exif)
+import PIL
+from PIL.ExifTags import GPS
+from PIL.TiffTags import FLOAT
+assert not isinstance(PIL.ExifTags, Unasked) and GPS.GPSLatitude == 2 and FLOAT == 11
+print(Image.open(file).getexif()[274])
+"""
+    assert _run(code) == "6"

@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 
-from fotohaus.cli.unasked import BareNumPy, have_wait, waiting
+from fotohaus.cli.unasked import BarePackages, have_wait, waiting
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def _main() -> None:
     from fotohaus.memory import keep_memory
 
     keep_memory()
-    sys.meta_path.insert(0, BareNumPy())
+    sys.meta_path.insert(0, BarePackages())
     have_wait("gettext", "logging", "subprocess", "urllib.parse")
     with waiting("inspect"):
         import dataclasses  # noqa: F401

@@ -14,7 +14,6 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 PREFIX = "fotohaus_"
@@ -40,11 +39,11 @@ WITH_VNNI = ("demosaic",)
 MACHINES = {"AMD64": "x86_64", "arm64": "aarch64"}
 
 
-class Generator(NamedTuple):
+class Generator:
     """One generator: the file that defines it and the name that it is registered under."""
 
-    source: Path
-    name: str
+    def __init__(self, source: Path, name: str) -> None:
+        self.source, self.name = source, name
 
 
 def generators() -> Iterator[Generator]:
