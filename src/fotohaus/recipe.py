@@ -5,15 +5,15 @@ from the recipe inside it gives the same pixels.
 
 Pydantic checks what anybody chose, and is imported for what is not plainly right (`plain.py`): importing it takes a
 fifth of the time of a photo.
-"""
 
-from __future__ import annotations
+Annotations are no text here: they are read whenever the program starts, and would have to be compiled.
+"""
 
 import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fotohaus.choices import (
     STAGES,
@@ -214,7 +214,7 @@ class Recipe:
         if chosen:
             self.__dict__.update(_checked(chosen))
 
-    def with_look(self, look: str) -> Recipe:
+    def with_look(self, look: str) -> "Recipe":
         """The recipe with a look if none was chosen."""
         return self if self.look is not None else replace(self, look=look)
 
@@ -227,7 +227,7 @@ class Recipe:
         return asdict(self)
 
     @classmethod
-    def model_validate(cls, values: Mapping[str, Any]) -> Recipe:
+    def model_validate(cls, values: Mapping[str, Any]) -> "Recipe":
         """A recipe from its fields' values, as they come from a file or a form.
 
         Raises ValueError (pydantic.ValidationError) for a field that is not one, or a value that can't be.
@@ -239,7 +239,7 @@ class Recipe:
         """The JSON schema of a recipe."""
         return _model().model_json_schema()
 
-    def without_folders(self) -> Recipe:
+    def without_folders(self) -> "Recipe":
         """The recipe with nothing but the names of the files in it: what is passed on does not say where they were."""
         changes: dict[str, Any] = {}
         for name, value in self.__dict__.items():
@@ -261,7 +261,7 @@ class Recipe:
         return tomli_w.dumps({name: value for name, value in self.model_dump().items() if value is not None})
 
     @classmethod
-    def from_toml(cls, text: str) -> Recipe:
+    def from_toml(cls, text: str) -> "Recipe":
         """Read a recipe from TOML.
 
         Raises ValueError (pydantic.ValidationError for what a recipe can't hold) for anything that is not one.
@@ -280,17 +280,14 @@ def defaults() -> dict[str, Any]:
 @functools.cache
 def fields() -> dict[str, tuple[Any, About]]:
     """Every field's type, and what it is about."""
-    hints = get_type_hints(Recipe, include_extras=True)
     return {
-        name: (hints[name].__origin__, hints[name].__metadata__[0])
-        if hasattr(hints[name], "__metadata__")
-        else (hints[name], About())
-        for name in defaults()
+        name: (kind.__origin__, kind.__metadata__[0]) if hasattr(kind, "__metadata__") else (kind, About())
+        for name, kind in Recipe.__annotations__.items()
     }
 
 
 @functools.cache
-def _model() -> type[BaseModel]:
+def _model() -> "type[BaseModel]":
     """The pydantic model that checks recipes."""
     from pydantic import BeforeValidator, ConfigDict, Field, create_model
 
