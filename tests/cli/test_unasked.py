@@ -105,8 +105,14 @@ except SystemExit as exit:
 def test_pillow_reads_and_writes_tags_that_waited() -> None:
     code = """
 import io
+class Spy:
+    asked = []
+    def find_spec(self, name, path=None, target=None):
+        self.asked.append(name)
+sys.meta_path.insert(1, Spy())
 from PIL import ExifTags, Image, ImageFile, JpegImagePlugin
 assert isinstance(ExifTags, Unasked) and isinstance(sys.modules["PIL.TiffTags"], Unasked)
+assert "PIL.ImageMode" in Spy.asked and "PIL.ExifTags" not in Spy.asked and "PIL.TiffTags" not in Spy.asked
 exif = Image.Exif()
 exif[ExifTags.Base.Orientation] = 6
 assert not isinstance(sys.modules["PIL.ExifTags"], Unasked) and Image.ExifTags.Base is ExifTags.Base

@@ -27,8 +27,8 @@ class Unasked(ModuleType):
     """A module that is imported when it is asked for more than it has here."""
 
     def __getattr__(self, name: str) -> object:
-        # `from ... import` looks whether it is a package first.
-        if name == "__path__" and self.__name__ in _MODULES:
+        # Whoever imports it looks whether it is a package first.
+        if name == "__path__" and self.__name__ in (*_MODULES, *_TAGS):
             raise AttributeError(name)
         return getattr(_imported(self.__name__), name)
 
