@@ -93,11 +93,11 @@ def gain_at(found: LensProfile, raw: RawImage, line: np.ndarray, gain: np.ndarra
 
 def test_nobody_is_asked_about_a_lens_that_the_file_corrects(monkeypatch: pytest.MonkeyPatch) -> None:
     """`--lens auto`, or a lens's name, is for files without a warp or vignette of their own."""
-    from fotohaus.develop import pipeline
+    from fotohaus.develop import lens_profile, pipeline
 
     asked = []
     monkeypatch.setattr(
-        pipeline, "find_lens_profile", lambda raw, lens: asked.append(raw.name) or NoProfile("nobody knows it")
+        lens_profile, "find_lens_profile", lambda raw, lens: asked.append(raw.name) or NoProfile("nobody knows it")
     )
     plain = raw_of(CANON, size=(64, 96))
     vignette = types.FixVignetteRadial((0.1, 0.0, 0.0, 0.0, 0.0), (0.5, 0.5))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,6 @@ from fotohaus.develop.capture_sharpening import MARGIN as SHARPENING_MARGIN
 from fotohaus.develop.capture_sharpening import CaptureSharpening, sharpen
 from fotohaus.develop.color import apply_matrix
 from fotohaus.develop.defringe import Defringe
-from fotohaus.develop.lens_map import LensChain, LensMap
 from fotohaus.develop.linear_rows import LinearRows
 from fotohaus.develop.mosaic_rows import MosaicRows
 from fotohaus.develop.profile_look import ProfileLook
@@ -23,6 +23,9 @@ from fotohaus.raw.image import CaptureInfo, Rectangle
 from fotohaus.raw.profile import HueSatMap
 from fotohaus.records import record
 from fotohaus.strips import in_threads, strips
+
+if TYPE_CHECKING:
+    from fotohaus.develop.lens_map import LensChain, LensMap
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]

@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
-from fotohaus.denoising.coarse import look_from_afar
 from fotohaus.denoising.denoiser import Denoiser, prepare_denoise_linear
-from fotohaus.denoising.shrink import denoise_linear
 from fotohaus.develop.asked import Asked
 from fotohaus.develop.geometry import Upright
 from fotohaus.develop.highlights import ceiling_of, cut_at, saturation_levels
@@ -59,6 +57,9 @@ class LinearRows:
     def _denoised_rows(
         self, top: int, bottom: int, matrix: Float64, columns: tuple[int, int], denoiser: Denoiser
     ) -> Float32:
+        # Not at the top: photos in good light need none of it.
+        from fotohaus.denoising.shrink import denoise_linear
+
         around, (height, width) = denoiser.margin // 2, self.samples.shape[:2]
         first, last = max(0, top - around), min(height, bottom + around)
         left, right = max(0, columns[0] - around), min(width, columns[1] + around)
@@ -92,6 +93,8 @@ class LinearRows:
 
     def seen_from_afar(self) -> LinearRows:
         """The same with the noise of large cells known to the denoiser."""
+        from fotohaus.denoising.coarse import look_from_afar
+
         assert self.denoiser is not None
         height, width = self.samples.shape[:2]
 

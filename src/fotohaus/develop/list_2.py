@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fotohaus.develop.lens_model import vignette_gain
 from fotohaus.develop.shading import gain_positions
 from fotohaus.raw import opcode_types as types
 from fotohaus.raw.apply_opcodes import apply_to_part, fix_bad_pixels, listed_pixels, map_linear
@@ -160,6 +159,8 @@ class _Values:
                 some[...] = _code(map_linear(_value(some).astype(np.float64), opcode), whole=False)
 
     def _by_strips(self, opcode: Any) -> None:
+        from fotohaus.develop.lens_model import vignette_gain
+
         height, width = self.samples.shape[:2]
         aspect = self._source.scale[0] / self._source.scale[1]
 

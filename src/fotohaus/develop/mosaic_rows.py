@@ -8,9 +8,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from fotohaus.denoising.coarse import look_from_afar
 from fotohaus.denoising.denoiser import DENOISE_MARGIN, Denoiser, prepare_denoise
-from fotohaus.denoising.shrink import denoise
 from fotohaus.develop import aberration, cut_off
 from fotohaus.develop.aberration import LateralAberration
 from fotohaus.develop.asked import Asked
@@ -100,6 +98,9 @@ class MosaicRows:
             with self.report.stage("linearize"):
                 linear = self.cut.undo(linear, shading, first)
         if self.denoiser is not None:
+            # Not at the top: photos in good light need none of it.
+            from fotohaus.denoising.shrink import denoise
+
             with self.report.stage("denoise"):
                 linear = denoise(linear, self.denoiser, shading, origin=(first, 0))
         if self.aberration is not None:
@@ -176,6 +177,8 @@ def mosaic_rows(raw: RawImage, view: Upright, pattern: CfaPattern, asked: Asked,
                 ceiling = ceiling_of((saturation - black) * scale, shading)
     levels = black.astype(np.float32), scale.astype(np.float32)
     if denoiser is not None and denoiser.passes == 2:
+        from fotohaus.denoising.coarse import look_from_afar
+
         with report.stage("denoise"):
             denoiser = look_from_afar(
                 denoiser,

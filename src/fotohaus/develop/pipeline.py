@@ -22,10 +22,6 @@ from fotohaus.develop.denoise import decide_strength, remaining_noise
 from fotohaus.develop.development import Development
 from fotohaus.develop.edges import Edges, look_at_edges
 from fotohaus.develop.geometry import Upright, is_stretched, upright
-from fotohaus.develop.lens import prepare_lens
-from fotohaus.develop.lens_map import LensChain, LensMap
-from fotohaus.develop.lens_profile import NoProfile, find_lens_profile
-from fotohaus.develop.lens_steps import corrects_itself
 from fotohaus.develop.linear_rows import LinearRows, linear_rows
 from fotohaus.develop.list_2 import apply_list_2
 from fotohaus.develop.mosaic_rows import MARGIN, MosaicRows, mosaic_rows
@@ -34,12 +30,12 @@ from fotohaus.develop.profile_tables import hue_sat_map_at, total_baseline_expos
 from fotohaus.develop.white_balance import find_white
 from fotohaus.errors import ReadError
 from fotohaus.raw.image import PLANES, NoiseProfile, OtherOpcode, RawImage
-from fotohaus.raw.noise import estimate_noise
 from fotohaus.raw.opcode_types import Opcode
 from fotohaus.report import Report
 from fotohaus.white_choice import White, parse_white
 
 if TYPE_CHECKING:
+    from fotohaus.develop.lens_map import LensChain, LensMap
     from fotohaus.raw.extras import SemanticMask
 
 Float32 = NDArray[np.float32]
@@ -95,6 +91,8 @@ def prepare(
         _note_what_is_left_out(raw, report)
     sample_noise = raw.noise
     if sample_noise is None:
+        from fotohaus.raw.noise import estimate_noise
+
         with report.stage("noise"):
             sample_noise = estimate_noise(fine)
     noise = luminance_noise(sample_noise, color.multipliers, color.matrix * exposure, raw.cfa is not None)
@@ -104,6 +102,8 @@ def prepare(
             floating = fine.mosaic.dtype != np.uint16
             view, correction = _corrected(raw, view, lens, color.multipliers, opcodes, floating, report)
     elif is_stretched(raw):
+        from fotohaus.develop.lens import prepare_lens
+
         view = upright(raw, max(raw.mosaic.shape))
         correction = prepare_lens(raw, view, opcodes=False, report=report)
     strength = 0.0
@@ -204,18 +204,25 @@ def _corrected(
     raw: RawImage, view: Upright, lens: str, multipliers: Float64, opcodes: bool, floating: bool, report: Report
 ) -> tuple[Upright, LensMap | LensChain | None]:
     """The view that a lens correction needs, and the correction: the file's own, or one that is looked up."""
-    own = lens == "file" or (opcodes and corrects_itself(raw))
-    profile = () if own else _looked_up(raw, lens, report)
+    profile = () if lens == "file" else _looked_up(raw, lens, opcodes, report)
     if not profile and not (opcodes and raw.opcodes_3) and not is_stretched(raw):
         return view, None
+    # Not at the top: most photos need none of it.
+    from fotohaus.develop.lens import prepare_lens
+
     # A correction may read anywhere.
     view = upright(raw, max(raw.mosaic.shape))
     more: dict[str, Any] = {"multipliers": multipliers, "floating": floating, "report": report}
     return view, prepare_lens(raw, view, opcodes=opcodes, profile=profile, **more)
 
 
-def _looked_up(raw: RawImage, lens: str, report: Report) -> tuple[Opcode, ...]:
-    """What lensfun's database knows of the lens, as opcodes."""
+def _looked_up(raw: RawImage, lens: str, opcodes: bool, report: Report) -> tuple[Opcode, ...]:
+    """What lensfun's database knows of the lens, as opcodes; nothing where the file's own count and correct it."""
+    from fotohaus.develop.lens_profile import NoProfile, find_lens_profile
+    from fotohaus.develop.lens_steps import corrects_itself
+
+    if opcodes and corrects_itself(raw):
+        return ()
     found = find_lens_profile(raw, lens=None if lens == "auto" else lens)
     if isinstance(found, NoProfile):
         report.warn(f"{raw.name}: no lens correction: {found.reason}")

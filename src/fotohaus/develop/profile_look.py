@@ -7,6 +7,7 @@ order, after baseline exposure; what comes out is display-linear light.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,13 @@ from fotohaus.develop.profile_tables import (
     without_green,
 )
 from fotohaus.develop.shading import Shading
-from fotohaus.raw.extras import SemanticMask
 from fotohaus.raw.image import RawImage
 from fotohaus.raw.profile import GainTableMap, HueSatMap, RgbTable
 from fotohaus.raw.temperature import D50, D65, XY, Float64, rgb_to_xyz
 from fotohaus.records import record
+
+if TYPE_CHECKING:
+    from fotohaus.raw.extras import SemanticMask
 
 Float32 = NDArray[np.float32]
 

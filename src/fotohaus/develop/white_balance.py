@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
-from fotohaus.develop.auto_white import estimate_white
 from fotohaus.develop.color import camera_to_rec2020, white_of_neutral
 from fotohaus.develop.geometry import Upright, stretch, upright
 from fotohaus.develop.highlights import CLIPPED, saturation_levels
@@ -167,6 +166,8 @@ def _picked(raw: RawImage, color: ColorCalibration, x: int, y: int, opcodes: boo
 def _automatic(raw: RawImage, color: ColorCalibration, opcodes: bool, report: Report) -> XY:
     tiles = _Tiles.of(raw, color, opcodes)
     height, width = tiles.shape
+    from fotohaus.develop.auto_white import estimate_white
+
     step = max(1, int(np.ceil(np.sqrt(height * width / _CELLS))))
     rows, columns = height // step, width // step
     if not rows or not columns:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 
 from fotohaus.raw.exif import caption, is_zone
-from fotohaus.raw.gps import HIGHEST
 from fotohaus.raw.image import CaptureInfo
 from fotohaus.raw.tiff_write import rational
 
@@ -94,6 +93,8 @@ def _private(capture: CaptureInfo) -> Iterator[Property]:
     yield "exifEX:LensSerialNumber", _line(capture.lens_serial), ""
     if capture.position is None:
         return
+    from fotohaus.raw.gps import HIGHEST
+
     for name, degrees, sides in zip(("Latitude", "Longitude"), capture.position, ("NS", "EW"), strict=True):
         whole, rest = divmod(round(abs(degrees) * 60 * 1_000_000), 60 * 1_000_000)
         yield f"exif:GPS{name}", f"{whole},{rest / 1_000_000:.6f}{sides[degrees < 0]}", ""

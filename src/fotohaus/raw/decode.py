@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fotohaus import kernels
-from fotohaus.raw import codecs, tags
+from fotohaus.raw import tags
 from fotohaus.raw.image import Samples
 from fotohaus.raw.layout import JPEG, JPEG_XL, LOSSY_JPEG, NONE, VC5, Layout
 from fotohaus.raw.tiff import Ifd, TiffError
+
+if TYPE_CHECKING:
+    from fotohaus.raw.codecs import Bytes, Shape
 
 
 def decode(ifd: Ifd, layout: Layout) -> Samples:
@@ -67,6 +70,9 @@ def _read_plain(ifd: Ifd, layout: Layout, out: NDArray[Any]) -> None:
 
 def _decode_all(ifd: Ifd, layout: Layout, indices: Iterable[int], out: NDArray[Any]) -> None:
     """Decode some segments, each into its own part of `out`."""
+    # Not at the top: samples that are stored as they are need none of it.
+    from fotohaus.raw import codecs
+
     threads = kernels.threads() if len(layout.offsets) == 1 else 1
     for i in indices:
         top, left, plane = layout.place(i)
@@ -100,7 +106,7 @@ def _decode_all(ifd: Ifd, layout: Layout, indices: Iterable[int], out: NDArray[A
         place[...] = tile[: place.shape[0], : place.shape[1]]
 
 
-def _decode_vc5(data: codecs.Bytes, shape: codecs.Shape, ifd: Ifd, place: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def _decode_vc5(data: Bytes, shape: Shape, ifd: Ifd, place: NDArray[np.uint16]) -> NDArray[np.uint16]:
     """A mosaic of VC-5, made in its place if that is whole; where red is and how many bits there are, the DNG says."""
     from fotohaus.raw import vc5
     from fotohaus.raw.cfa import read_filters
