@@ -97,17 +97,8 @@ class Aligner:
             return
         frame = make_frame(raw, self.noise, self._padded, exposure)
         with self.report.stage("align"):
-            fine = self._fine and self._together is not None
-            if seen is not None and seen.noise == self.noise and exposure == 1:
-                made = with_samples(seen.pyramid, frame) if fine else seen.pyramid
-            else:
-                made = pyramid(frame, fine=fine)
-            if self._together is not None:
-                found = self._together.align(made)
-            else:
-                found = align(self.pyramid, made, self._blocks)
-            sharpness = made.sharpness if self.measure else None
-            del made, seen
+            found, sharpness = self._find(frame, seen if exposure == 1 else None)
+            del seen
         if self._room is None and found.ok:
             self._room = self._room_for(raw.mosaic.nbytes, found.error)
         if not found.ok or not self._room:
@@ -116,6 +107,17 @@ class Aligner:
         self._waiting.append(_Waiting(raw, exposure, found, sharpness))
         if len(self._waiting) == self._room:
             yield from self.rest()
+
+    def _find(self, frame: Frame, seen: Seen | None) -> tuple[Alignment, float | None]:
+        """Where a frame lies, and its sharpness if that is asked for. seen : as for `add`."""
+        sharpness = None
+        if self._together is None or self.measure:
+            made = seen.pyramid if seen is not None and seen.noise == self.noise else pyramid(frame)
+            sharpness = made.sharpness if self.measure else None
+            if self._together is None:
+                return align(self.pyramid, made, self._blocks), sharpness
+            del made, seen
+        return self._together.align(pyramid(frame, fine=self._fine, dim=True)), sharpness
 
     def _apart(self, raw: RawImage, exposure: float, own: Own) -> Aligned:
         """Align a frame of other noise than the reference's: both in units of their mean variance."""
@@ -151,6 +153,7 @@ class Aligner:
     def _meet(self, waiting: list[_Waiting]) -> list[_Waiting]:
         """The same frames, aligned together."""
         with self.report.stage("align"):
+            self.pyramid = pyramid(self._reference, dim=True)
             self._together = together = Together(self._seen_reference(), self._blocks)
             for one in waiting:
                 together.add(self._seen(one), one.found.motion, one.found.trust)
@@ -168,8 +171,8 @@ class Aligner:
 
     def _seen(self, waiting: _Waiting) -> Pyramid:
         frame = make_frame(waiting.raw, self.noise, self._padded, waiting.exposure)
-        return pyramid(frame, fine=self._fine)
+        return pyramid(frame, fine=self._fine, dim=True)
 
     def _seen_reference(self) -> Pyramid:
         """Made again where it is asked for: with the samples' own level it is as large as a frame."""
-        return with_samples(self.pyramid, self._reference) if self._fine else self.pyramid
+        return with_samples(self.pyramid, self._reference, dim=True) if self._fine else self.pyramid

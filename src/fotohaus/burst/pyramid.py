@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fotohaus import kernels
+from fotohaus.burst.dim import clipped_as, color_weights
 from fotohaus.burst.frame import PAD, Frame
 from fotohaus.raw.image import Float32, Float64
 
@@ -56,8 +57,11 @@ class Pyramid:
         return float(np.square(self.bands[level][:h:2, :w:2]).mean())
 
 
-def pyramid(frame: Frame, *, fine: bool = False) -> Pyramid:
-    """Luma pyramid of a frame, band by band; with the level of the mosaic's own samples, or without."""
+def pyramid(frame: Frame, *, fine: bool = False, dim: bool = False) -> Pyramid:
+    """Luma pyramid of a frame, band by band; with the level of the mosaic's own samples, or without.
+
+    dim : make the most of what strong noise leaves (`burst/dim.py`).
+    """
     rows, columns = frame.quads
     levels = 1
     while levels < MAX_LEVELS and min(rows, columns) >> levels >= MIN_SIZE:
@@ -65,33 +69,37 @@ def pyramid(frame: Frame, *, fine: bool = False) -> Pyramid:
     step = TILE << (levels - 1)
     height, width = -(-rows // step) * step, -(-columns // step) * step
     sizes = [(rows >> k, columns >> k) for k in range(levels)]
-    made = Pyramid(_bands(_luma("burst_luma", frame, (height, width)), levels), sizes)
-    return with_samples(made, frame) if fine else made
+    made = Pyramid(_bands(_luma("burst_luma", frame, (height, width), dim), levels), sizes)
+    return with_samples(made, frame, dim=dim) if fine else made
 
 
-def with_samples(made: Pyramid, frame: Frame) -> Pyramid:
+def with_samples(made: Pyramid, frame: Frame, *, dim: bool = False) -> Pyramid:
     """A frame's pyramid with the level of the mosaic's own samples, too."""
     height, width = made.bands[0].shape
-    return replace(made, fine=_bands(_luma("burst_samples", frame, (2 * height, 2 * width)), 1)[0])
+    return replace(made, fine=_bands(_luma("burst_samples", frame, (2 * height, 2 * width), dim), 1)[0])
 
 
-def _luma(kernel: str, frame: Frame, shape: tuple[int, int]) -> Float32:
+def _luma(kernel: str, frame: Frame, shape: tuple[int, int], dim: bool) -> Float32:
     rows, columns = frame.quads
     luma = np.empty(shape, np.float32)
     offset = max(float(frame.noise_offset.mean()), 1e-10)
     # The luma is a root over the scale: of nearly none, single precision would leave nothing but its own steps.
     scale = max(float(frame.noise_scale.mean()), 1e-7, LEAST_SCALE * math.sqrt(offset))
+    weight = color_weights(frame) if dim else np.ones((2, 2), np.float32)
+    quads = kernel == "burst_luma"
     kernels.call(
         kernel,
         mosaic=frame.padded,
         black=frame.black,
-        scale=frame.scale,
+        scale=frame.scale * weight if quads else frame.scale,
+        **({} if quads else {"weight": weight}),
         pad=PAD,
         width=columns,
         height=rows,
         noise_scale=scale,
         noise_offset=offset,
         margin=HOT_MARGIN,
+        floor=clipped_as(frame) if dim else 0.0,
         luma=luma,
     )
     return luma

@@ -17,7 +17,7 @@ from fotohaus.raw.image import Float32, Float64
 
 SIZE = 8  # px along a block's side
 STEP = SIZE // 2  # px from block to block
-THRESHOLD = 2.5
+THRESHOLD = 3.0
 """Energy at which half of a coefficient is kept, of the mean's noise."""
 
 _RAMP = 0.8  # from nothing to all of a coefficient, as a share of its threshold

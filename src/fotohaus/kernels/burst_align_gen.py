@@ -73,7 +73,14 @@ class Luma:
     noise_scale = hl.InputScalar(hl.Float(32))
     noise_offset = hl.InputScalar(hl.Float(32))
     margin = hl.InputScalar(hl.Float(32))
+    floor = hl.InputScalar(hl.Float(32))  # what a sample of 0 counts as: black may have clipped it
     luma = hl.OutputBuffer(hl.Float(32), 2)
+
+    def light(self, column, row, i, j):
+        """Of the sample there, which lies at column i and row j of its quad."""
+        value = self.mosaic[self.pad + column, self.pad + row]
+        value = hl.select(value == hl.u16(0), self.floor, hl.f32(value))
+        return (value - self.black[i, j]) * self.scale[i, j]
 
     def by_rows(self, plain):
         """Schedule the luma, and what it is made of before hot ones are replaced."""
@@ -95,8 +102,7 @@ class BurstLuma(Luma):
         quad, edge = hl.Func("quad"), hl.Func("edge")
 
         def site(i, j):
-            value = hl.f32(g.mosaic[g.pad + 2 * x + i, g.pad + 2 * y + j])
-            return (value - g.black[i, j]) * g.scale[i, j]
+            return g.light(2 * x + i, 2 * y + j, i, j)
 
         mean = (site(0, 0) + site(1, 0) + site(0, 1) + site(1, 1)) * 0.25
         variance = hl.max(g.noise_scale * mean + g.noise_offset, hl.f32(0.1) * g.noise_offset)
@@ -109,15 +115,19 @@ class BurstLuma(Luma):
 
 @hl.generator(name="burst_samples")
 class BurstSamples(Luma):
-    """Each sample in units of its own noise, as `burst_luma` does for quads: hot ones by their colour's neighbours."""
+    """Each sample in units of its own noise, as `burst_luma` does for quads: hot ones by their colour's neighbours.
+
+    It is then multiplied by its colour's weight.
+    """
+
+    weight = hl.InputBuffer(hl.Float(32), 2)
 
     def generate(self):
         g = self
         sample = hl.Func("sample")
-        value = hl.f32(g.mosaic[g.pad + x, g.pad + y])
-        light = (value - g.black[x % 2, y % 2]) * g.scale[x % 2, y % 2]
+        light = g.light(x, y, x % 2, y % 2)
         variance = hl.max(g.noise_scale * light + g.noise_offset, hl.f32(0.1) * g.noise_offset)
-        sample[x, y] = hl.sqrt(variance) * (2.0 / g.noise_scale)
+        sample[x, y] = hl.sqrt(variance) * (2.0 / g.noise_scale) * g.weight[x % 2, y % 2]
         edge = hl.BoundaryConditions.repeat_edge(sample, [(0, 2 * g.width), (0, 2 * g.height)])
         around = [edge[x + i, y + j] for j in (-2, 0, 2) for i in (-2, 0, 2) if i or j]
         g.luma[x, y] = without_hot(edge[x, y], around, g.margin)
