@@ -25,7 +25,8 @@ MAX_BYTES = 32 << 20
 """What the waiting frames' mosaics may take: memory must not grow with the number of frames."""
 
 VERY_NOISY = 0.04
-"""px from which so few as `LEAST` large frames are aligned together by their quads, which costs half as much again."""
+"""px from which frames that are aligned together are read as `burst/dim.py` does, and so few as `LEAST` large ones wait:
+their quads alone are looked at, which costs half as much again."""
 
 MAX_LARGE_BYTES = 80 << 20
 """What the mosaics of `LEAST` large frames may take."""
@@ -82,6 +83,7 @@ class Aligner:
         self._together: Together | None = None
         # Samples of one place have no finer luma than their quads.
         self._fine, self._planes = not planes, planes
+        self._dim = False
         self._other: Seen | None = None  # the reference in units of the noise that a frame's own makes
 
     def add(
@@ -117,7 +119,7 @@ class Aligner:
             if self._together is None:
                 return align(self.pyramid, made, self._blocks), sharpness
             del made, seen
-        return self._together.align(pyramid(frame, fine=self._fine, dim=True)), sharpness
+        return self._together.align(pyramid(frame, fine=self._fine, dim=self._dim)), sharpness
 
     def _apart(self, raw: RawImage, exposure: float, own: Own) -> Aligned:
         """Align a frame of other noise than the reference's: both in units of their mean variance."""
@@ -142,6 +144,7 @@ class Aligner:
     def _room_for(self, size: int, error: float) -> int:
         """How many frames of so many bytes wait for each other where a pair is only sure to `error` px."""
         fit = MAX_BYTES // max(size, 1)
+        self._dim = error > VERY_NOISY
         if fit >= LEAST:
             return min(MOST, fit) if error > NOISY else 0
         if error > VERY_NOISY and LEAST * size <= MAX_LARGE_BYTES:
@@ -153,7 +156,7 @@ class Aligner:
     def _meet(self, waiting: list[_Waiting]) -> list[_Waiting]:
         """The same frames, aligned together."""
         with self.report.stage("align"):
-            self.pyramid = pyramid(self._reference, dim=True)
+            self.pyramid = pyramid(self._reference, dim=self._dim)
             self._together = together = Together(self._seen_reference(), self._blocks)
             for one in waiting:
                 together.add(self._seen(one), one.found.motion, one.found.trust)
@@ -171,8 +174,8 @@ class Aligner:
 
     def _seen(self, waiting: _Waiting) -> Pyramid:
         frame = make_frame(waiting.raw, self.noise, self._padded, waiting.exposure)
-        return pyramid(frame, fine=self._fine, dim=True)
+        return pyramid(frame, fine=self._fine, dim=self._dim)
 
     def _seen_reference(self) -> Pyramid:
         """Made again where it is asked for: with the samples' own level it is as large as a frame."""
-        return with_samples(self.pyramid, self._reference, dim=True) if self._fine else self.pyramid
+        return with_samples(self.pyramid, self._reference, dim=self._dim) if self._fine else self.pyramid
