@@ -25,8 +25,8 @@ MAX_BYTES = 32 << 20
 """What the waiting frames' mosaics may take: memory must not grow with the number of frames."""
 
 VERY_NOISY = 0.04
-"""px from which frames that are aligned together are read as `burst/dim.py` does, and so few as `LEAST` large ones wait:
-their quads alone are looked at, which costs half as much again."""
+"""px from which frames that are aligned together are read as `burst/dim.py` does, and from which `LEAST` large ones are
+aligned together by their quads, which costs half as much again."""
 
 MAX_LARGE_BYTES = 80 << 20
 """What the mosaics of `LEAST` large frames may take."""
