@@ -104,7 +104,9 @@ def test_decisions_do_not_hang_on_where_the_cells_fall(scenes, lamps):
     assert np.ptp([c.highlights for c in chosen]) < (0.6 if lamps else 0.05)
 
 
-@pytest.mark.parametrize("choices", [{}, {"look": "vivid"}, {"look": "neutral", "sdr": True}, {"long_edge": 200}])
+@pytest.mark.parametrize(
+    "choices", [{}, {"look": "vivid"}, {"look": "neutral", "sdr": True}, {"long_edge": 200}, {"frame": "polaroid"}]
+)
 def test_light_that_is_begun_ahead_is_what_would_be_made(scenes, choices):
     development = prepare(bright(scenes))
     made = []
@@ -112,7 +114,9 @@ def test_light_that_is_begun_ahead_is_what_would_be_made(scenes, choices):
         for threads in (1, 2, 3, 8):
             kernels.set_threads(threads)
             rendering = Rendering(development, Recipe(**choices), Report())
-            assert len(rendering._begun) == (0 if threads == 1 or "long_edge" in choices else min(threads, 4))
+            assert len(rendering._begun) == (
+                0 if threads == 1 or {"long_edge", "frame"} & set(choices) else min(threads, 4)
+            )
             rendering.collect_gain_map()
             made.append(rendering.picture())
             assert not rendering._begun

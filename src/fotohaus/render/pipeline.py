@@ -110,7 +110,9 @@ class Rendering:
 
             self._reach = max(sharpening.REACH, reach_of(look, self.shape[0]))
         self._begun: dict[int, Future[tuple[Float32, Report]]] = {}
-        if isinstance(scene, Development) and recipe.crop is None and recipe.long_edge is None:
+        # Pictures of another size, and those in a frame, are asked for other rows.
+        whole = recipe.crop is None and recipe.long_edge is None and recipe.frame == "none"
+        if isinstance(scene, Development) and whole:
             self._begin(scene)
         with report.stage("exposure"):
             metered = auto_exposure(_whole(scene), scene.capture)
